@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['{packages,machine-image,control-plane,cli,web,infra,local-cloud,tests,bench}/**/*.test.{ts,tsx}'],
+    globalSetup: ['tests/support/global-setup.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    coverage: {
+      provider: 'v8',
+      include: ['{packages,machine-image,control-plane,cli,web,infra,local-cloud}/**/*.{ts,tsx}'],
+      exclude: ['**/*.test.{ts,tsx}', '**/main.ts'],
+      reporter: ['text-summary', 'json-summary'],
+    },
+  },
+});
