@@ -1,0 +1,63 @@
+import * as z from 'zod/mini';
+import { Interval } from './market.ts';
+
+/** How one trader fares on a machine: the answer to "why are there no signals?". */
+export const TraderStatus = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  version: z.int(),
+  interval: Interval,
+  /** `invalid`: its expressions do not compile; `error` says why. */
+  state: z.enum(['running', 'invalid']),
+  error: z.optional(z.string()),
+  /** Symbols in its universe, those whose indicators have settled, those on which it holds now. */
+  symbols: z.int(),
+  ready: z.int(),
+  matching: z.int(),
+  /** Matches on candles that closed after this instant (ms, market time) were found in backfill and are marked `history`. */
+  historyFrom: z.int(),
+  /** Matches on candles that closed after this instant (ms, market time) are live. */
+  liveFrom: z.int(),
+  signals: z.object({ live: z.int(), history: z.int() }),
+});
+export type TraderStatus = z.infer<typeof TraderStatus>;
+
+/** What a machine says of itself, on its feed, at `/v1/status` and with every beat. */
+export const MachineStatus = z.object({
+  phase: z.enum(['booting', 'backfilling', 'screening', 'draining']),
+  /** A sentence: what it is doing or waiting for. */
+  detail: z.string(),
+  bootId: z.string(),
+  version: z.string(),
+  startedAt: z.int(),
+  market: z.object({
+    /** Market time now (ms) and how many seconds of it pass in a second of wall time. */
+    time: z.int(),
+    rate: z.number(),
+    connected: z.boolean(),
+    symbols: z.int(),
+    /** Series (symbol × interval) whose history has been fetched, and how many there are. */
+    backfilled: z.object({ done: z.int(), total: z.int() }),
+    /** Close time (ms, market time) of the last closed candle taken in. */
+    lastCloseAt: z.nullable(z.int()),
+    candles: z.int(),
+    halted: z.array(z.string()),
+  }),
+  traders: z.array(TraderStatus),
+  outbox: z.object({ rows: z.int(), oldestMs: z.int() }),
+  process: z.object({ rssMb: z.number(), cpuPercent: z.number(), uptimeS: z.number() }),
+  /** What is wrong, each with a code and a sentence; empty when all is well. */
+  problems: z.array(z.object({ code: z.string(), message: z.string() })),
+});
+export type MachineStatus = z.infer<typeof MachineStatus>;
+
+/** What `machine_beat` answers: versions to reconcile against, and what is wished. */
+export const BeatAnswer = z.object({
+  generation: z.int(),
+  desired_state: z.enum(['started', 'stopped', 'destroyed']),
+  /** Changes whenever any of the user's traders does. */
+  traders_etag: z.string(),
+  server_time: z.string(),
+  drain: z.boolean(),
+});
+export type BeatAnswer = z.infer<typeof BeatAnswer>;
