@@ -1,0 +1,35 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { ambientReads, ARROWS, violations, type SourceFile } from './rules.ts';
+
+const root = join(import.meta.dirname, '../..');
+const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--', '*.ts', '*.tsx'], { cwd: root, encoding: 'utf8' });
+const files: SourceFile[] = listed.trim().split('\n').filter((path) => existsSync(join(root, path)))
+  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+
+test('no room imports another against the arrows of the architecture', () => {
+  expect(violations(files)).toEqual([]);
+});
+
+test('core and engine take time and chance as arguments, and no package reads the environment', () => {
+  expect(ambientReads(files)).toEqual([]);
+});
+
+test('every room has a README', () => {
+  const rooms = [...Object.keys(ARROWS), 'supabase', 'tests', 'bench'];
+  expect(rooms.filter((room) => !existsSync(join(root, room, 'README.md')))).toEqual([]);
+});
+
+test.each([
+  ['packages/core/x.ts', "import { Screener } from '@trademind/engine';", 'packages/core may not import packages/engine'],
+  ['packages/engine/x.ts', "import { readFileSync } from 'node:fs';", 'the engine is pure'],
+  ['packages/runtime/x.ts', "export * from '../../control-plane/env.ts';", 'packages/runtime may not import control-plane'],
+  ['machine-image/x.ts', "const fastify = await import('fastify');", 'the machine is lean'],
+  ['cli/x.ts', "import { startFly } from '../local-cloud/fly/start.ts';", 'cli may not import local-cloud'],
+  ['web/x.tsx', "import type { Screener } from '@trademind/engine';", 'web may not import packages/engine'],
+  ['control-plane/x.ts', "import pg from 'pg';", 'everything else goes through PostgREST'],
+])('a forbidden import in %s is found', (path, text, message) => {
+  expect(violations([{ path, text }]).join('\n')).toContain(message);
+});
