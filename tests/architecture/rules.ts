@@ -29,7 +29,7 @@ const LIBRARIES: readonly LibraryRule[] = [
   { library: 'react', onlyIn: ['web', 'cli'], why: 'screens only' },
   { library: '@pulumi/pulumi', onlyIn: ['infra'], why: 'operators only' },
 ];
-const CORE_MAY_IMPORT = ['zod'];
+const CORE_MAY_IMPORT = new Set(['zod']);
 
 export interface SourceFile { path: string; text: string }
 
@@ -48,21 +48,21 @@ export function violations(files: readonly SourceFile[]): string[] {
     const room = roomOf(path);
     if (room === undefined || FREE.includes(room)) continue;
     const isTest = /\.test\.tsx?$/.test(path);
-    const allowed = [room, ...(ARROWS[room] ?? [])];
+    const allowed = new Set([room, ...(ARROWS[room] ?? [])]);
     for (const { fileName: specifier } of ts.preProcessFile(text, true, true).importedFiles) {
       const target = specifier.startsWith('.')
         ? roomOf(posix.normalize(posix.join(posix.dirname(path), specifier)))
         : Object.keys(ARROWS).find((other) => libraryOf(specifier) === `@trademind/${other.replace('packages/', '')}`);
       if (target !== undefined) {
         if (isTest && specifier.includes('tests/support/')) continue;
-        if (!allowed.includes(target)) found.push(`${path} imports ${specifier}: ${room} may not import ${target}`);
+        if (!allowed.has(target)) found.push(`${path} imports ${specifier}: ${room} may not import ${target}`);
         continue;
       }
       if (specifier.startsWith('.') || isTest) continue;
       const library = libraryOf(specifier);
       const rule = LIBRARIES.find((candidate) => candidate.library === library);
       if (rule && !rule.onlyIn.includes(room)) found.push(`${path} imports ${library}: ${rule.why}`);
-      if (room === 'packages/core' && !CORE_MAY_IMPORT.includes(library)) found.push(`${path} imports ${library}: core imports zod only`);
+      if (room === 'packages/core' && !CORE_MAY_IMPORT.has(library)) found.push(`${path} imports ${library}: core imports zod only`);
       if (room === 'packages/engine' && specifier.startsWith('node:')) found.push(`${path} imports ${specifier}: the engine is pure; everything outside it is a port`);
     }
   }
@@ -71,12 +71,12 @@ export function violations(files: readonly SourceFile[]): string[] {
 
 /** Where wall time, randomness and the environment are read although they should be arguments. One `env.ts` per deployable reads process.env. */
 export function ambientReads(files: readonly SourceFile[]): string[] {
-  const pure = ['packages/core', 'packages/engine'];
+  const pure = new Set(['packages/core', 'packages/engine']);
   const found: string[] = [];
   for (const { path, text } of files) {
     const room = roomOf(path);
     if (room === undefined || FREE.includes(room) || /\.test\.tsx?$/.test(path)) continue;
-    if (pure.includes(room) && /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.|\bperformance\.now\(/.test(text)) {
+    if (pure.has(room) && /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.|\bperformance\.now\(/.test(text)) {
       found.push(`${path} reads the clock, chance or the process: in ${room} these are arguments`);
     }
     if (room.startsWith('packages/') && /\bprocess\.env\b/.test(text)) found.push(`${path} reads process.env: only a deployable's env.ts may`);
