@@ -1,0 +1,12 @@
+export { createFlyClient, type FlyClient } from './client.ts';
+export type { CallOptions, FlyClientOptions } from './transport.ts';
+export { FlyError, FLY_ERROR_CODES, type FlyErrorCode } from './errors.ts';
+export { machineConfig, DATA_PATH, METRICS_PORT, SERVICE_PORT, type MachinePlan } from './machine-config.ts';
+export type { FlyApps } from './apps.ts';
+export type { ChangeOptions, CreateMachine, FlyMachines, UpdateMachine, WaitState } from './machines.ts';
+export type { FlyLeases, HeldLease } from './leases.ts';
+export type { FlyVolumes } from './volumes.ts';
+export type { FlySecrets } from './secrets.ts';
+export type { FlyIpAssignments, IpType } from './ip-assignments.ts';
+export type { FleetPage, FleetQuery, ListOrgMachines } from './org-machines.ts';
+export type { App, IpAssignment, Lease, Machine, MachineConfig, MachineEvent, OrgMachine, Secret, Volume, WaitResult } from './shapes.ts';
