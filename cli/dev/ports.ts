@@ -1,0 +1,68 @@
+import { createServer } from 'node:net';
+import { TradeMindError } from '@trademind/core';
+import { portOwner } from './port-owner.ts';
+import type { PortName, Ports } from './settings.ts';
+
+export const DEFAULT_PORT_BASE = 4270;
+
+/** Which port stands where above the base, and what it is for. */
+export const PORT_PLAN: readonly { name: PortName; offset: number; what: string }[] = [
+  { name: 'controlPlane', offset: 0, what: 'the control plane' },
+  { name: 'dashboard', offset: 1, what: 'the page' },
+  { name: 'supabase', offset: 2, what: 'the Supabase gateway' },
+  { name: 'fly', offset: 3, what: 'the Fly stand-in' },
+  { name: 'flyEdge', offset: 4, what: 'the machines (edge of the Fly stand-in)' },
+  { name: 'exchange', offset: 5, what: 'the exchange' },
+  { name: 'gemini', offset: 6, what: 'the Gemini stand-in' },
+  { name: 'postgres', offset: 7, what: 'PostgreSQL' },
+];
+
+export function portsFrom(base: number): Ports {
+  return Object.fromEntries(PORT_PLAN.map(({ name, offset }) => [name, base + offset])) as Ports;
+}
+
+/** True when nobody listens on this loopback port. */
+export async function isFree(port: number): Promise<boolean> {
+  return (await listenOnce(port)) !== null;
+}
+
+/** Listens and closes again. Resolves with the port, or null when it is taken or forbidden. */
+function listenOnce(port: number): Promise<number | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(null));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : null));
+    });
+  });
+}
+
+/** Free ports for everything; those in `keep` are used again when they are still free. */
+export async function freePorts(keep?: Ports): Promise<Ports> {
+  const chosen: Partial<Ports> = {};
+  const taken = new Set<number>();
+  for (const { name } of PORT_PLAN) {
+    let port = keep && (await isFree(keep[name])) ? keep[name] : null;
+    while (port === null || taken.has(port)) port = await listenOnce(0);
+    taken.add(port);
+    chosen[name] = port;
+  }
+  return chosen as Ports;
+}
+
+/** Throws `port_taken` for the first port that is not free, naming what it is for and, where the system tells, who holds it. */
+export async function requireFree(ports: Ports): Promise<void> {
+  const free = await Promise.all(PORT_PLAN.map(({ name }) => isFree(ports[name])));
+  const first = PORT_PLAN.find((_, index) => !free[index]);
+  if (!first) return;
+  const port = ports[first.name];
+  const owner = await portOwner(port);
+  const by = owner ? ` by ${owner.command ? `${owner.command} (pid ${owner.pid})` : `pid ${owner.pid}`}` : '';
+  throw new TradeMindError({
+    code: 'port_taken',
+    message: `Port ${port}, wanted for ${first.what}, is taken${by}.`,
+    field: '--port-base',
+    nextStep: 'End that program, or choose other ports with --port-base N (0 takes free ones).',
+  });
+}
