@@ -47,6 +47,8 @@ const data = {
   /** Frames up to `seq` were dropped for this client: ask for a snapshot with `sync`. */
   gap: z.object({ from: z.int(), to: z.int() }),
   error: z.object({ code: z.string(), message: z.string() }),
+  /** Answers a `ping` command: browsers cannot see the protocol's own pings. */
+  pong: z.object({ id: z.optional(z.string()) }),
 };
 
 const frame = <T extends string, D extends z.ZodMiniType>(type: T, shape: D) =>
@@ -56,6 +58,7 @@ const frame = <T extends string, D extends z.ZodMiniType>(type: T, shape: D) =>
 export const FeedFrame = z.discriminatedUnion('type', [
   frame('hello', data.hello), frame('snapshot', data.snapshot), frame('status', data.status), frame('metrics', data.metrics),
   frame('signal', data.signal), frame('log', data.log), frame('gap', data.gap), frame('error', data.error),
+  frame('pong', data.pong),
 ]);
 export type FeedFrame = z.infer<typeof FeedFrame>;
 export type FeedFrameType = FeedFrame['type'];
