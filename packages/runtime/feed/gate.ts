@@ -6,6 +6,7 @@ import { FeedRefusal, type RefusalCode } from './refusal.ts';
 
 /** Clocks of the control plane and of a machine may differ by so much. */
 const CLOCK_TOLERANCE_S = 5;
+const SESSION_ISSUER = 'trademind-machine';
 
 /** Who is on a connection, and with what rights. A chain of sessions keeps its id and the ticket's time. */
 export interface Grant { sessionId: string; scopes: readonly FeedScope[]; /** When the ticket was given (ms). */ authenticatedAt: number }
@@ -36,7 +37,6 @@ export function createGate(options: GateOptions): Gate {
   const { machineId, userId, sessionKey, usedTickets, now } = options;
   if (sessionKey.length < 32) throw new RangeError('sessionKey needs at least 32 bytes');
   const audience = machineAudience(machineId);
-  const sessionIssuer = audience;
   const keys = keySource(options.ticketJwks);
 
   const openTicket = async (jwt: string): Promise<Grant> => {
@@ -58,7 +58,7 @@ export function createGate(options: GateOptions): Gate {
 
   const openSession = async (jwt: string): Promise<Grant> => {
     const payload = await verified('session', () => jwtVerify(jwt, sessionKey, {
-      algorithms: ['HS256'], issuer: sessionIssuer, audience, requiredClaims: ['exp'], currentDate: new Date(now()),
+      algorithms: ['HS256'], issuer: SESSION_ISSUER, audience, requiredClaims: ['exp'], currentDate: new Date(now()),
     }));
     const { sub, sid, scope, auth_time: authTime } = payload;
     if (typeof sid !== 'string' || typeof scope !== 'string' || typeof authTime !== 'number') throw new FeedRefusal('session_invalid');
@@ -74,7 +74,7 @@ export function createGate(options: GateOptions): Gate {
       const expiresAt = Math.min(now() + options.sessionMs, authenticatedAt + options.chainMs);
       const seconds = Math.floor(expiresAt / 1_000);
       const token = await new SignJWT({ sid: sessionId, scope: scopes.join(' '), auth_time: Math.floor(authenticatedAt / 1_000) })
-        .setProtectedHeader({ alg: 'HS256' }).setIssuer(sessionIssuer).setAudience(audience).setSubject(userId)
+        .setProtectedHeader({ alg: 'HS256' }).setIssuer(SESSION_ISSUER).setAudience(audience).setSubject(userId)
         .setIssuedAt(Math.floor(now() / 1_000)).setExpirationTime(seconds).sign(sessionKey);
       return { token, expiresAt: seconds * 1_000 };
     },
