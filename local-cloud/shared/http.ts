@@ -9,12 +9,15 @@ export interface GuardOptions { allowedOrigins?: readonly string[] | undefined }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]|[a-z0-9-]+\.localhost)(:\d+)?$/i;
 
+/** Whether a Host header names this machine: what every server on loopback must ask for, against DNS rebinding. */
+export const isLoopbackHost = (host: string | undefined): boolean => LOOPBACK.test(host ?? '');
+
 /**
  * Refuses what a hostile web page could send to a loopback port: a foreign Host (DNS rebinding), a foreign Origin,
  * a body that is not JSON (a form post needs no preflight). Returns null when the request may go on.
  */
 export function guardRequest(request: IncomingMessage, options: GuardOptions = {}): Refusal | null {
-  if (!LOOPBACK.test(request.headers.host ?? '')) {
+  if (!isLoopbackHost(request.headers.host)) {
     return { status: 421, code: 'host_refused', message: 'This stand-in answers to loopback host names only.' };
   }
   const origin = request.headers.origin;
