@@ -36,5 +36,5 @@ export function explain(error: unknown, folder: string): PostgresError {
 /** The last line that says something. */
 export function lastWords(text: string): string {
   const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
-  return [...lines].reverse().find((line) => /FATAL|ERROR|PANIC|error:/.test(line)) ?? lines.at(-1) ?? 'no reason was given';
+  return lines.findLast((line) => /FATAL|ERROR|PANIC|error:/.test(line)) ?? lines.at(-1) ?? 'no reason was given';
 }

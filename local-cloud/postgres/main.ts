@@ -25,7 +25,11 @@ await runStandIn(async () => {
     const migrations = env['MIGRATE'] === 'false' ? [] : await prepareDatabase(postgres.url);
     let closing = false;
     // A database that ended by itself ends this process with status 1: whoever supervises it starts it again.
-    void postgres.exited.then(() => { if (!closing) process.exit(1); });
+    const watch = async () => {
+      await postgres.exited;
+      if (!closing) process.exit(1);
+    };
+    void watch();
     return {
       name: 'postgres',
       url: `postgresql://postgres@127.0.0.1:${postgres.port}/postgres`,

@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client, type DatabaseError } from 'pg';
 import { PostgresError } from './errors.ts';
 import { authenticatorPassword, authenticatorUrl } from './urls.ts';
 
@@ -66,7 +66,7 @@ export async function prepareDatabase(url: string, folder: string = MIGRATIONS_F
   return applyMigrations(url, folder);
 }
 
-async function applyOne(client: pg.Client, { version, name, sql }: Migration): Promise<void> {
+async function applyOne(client: Client, { version, name, sql }: Migration): Promise<void> {
   await client.query('begin');
   try {
     await client.query(sql);
@@ -74,14 +74,14 @@ async function applyOne(client: pg.Client, { version, name, sql }: Migration): P
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => undefined);
-    const { message, position } = error as pg.DatabaseError;
+    const { message, position } = error as DatabaseError;
     const line = position === undefined ? '' : ` (line ${sql.slice(0, Number(position)).split('\n').length})`;
     throw new PostgresError('migration_failed', `Migration ${version}_${name}${line}: ${message}. Nothing of it was kept.`, { cause: error });
   }
 }
 
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
+async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK]);
@@ -92,12 +92,12 @@ async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T
 }
 
 async function canConnect(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   try {
     await client.connect();
     return true;
   } catch (error) {
-    if ((error as pg.DatabaseError).code === '28P01') return false;
+    if ((error as DatabaseError).code === '28P01') return false;
     throw error;
   } finally {
     await client.end().catch(() => undefined);

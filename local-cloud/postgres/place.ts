@@ -30,10 +30,11 @@ const PLATFORMS: Record<string, string> = {
   'linux-x64': 'linux-x64', 'linux-arm64': 'linux-arm64', 'darwin-arm64': 'darwin-arm64', 'darwin-x64': 'darwin-x64', 'win32-x64': 'windows-x64',
 };
 
+const missing = (why: string) => new PostgresError('postgres_missing', `${why}: run \`npm ci\` (with optional dependencies) on this machine.`);
+
 /** The folder `native` of the PostgreSQL that npm installed for this platform, its symlinks laid. Throws postgres_missing. */
 export function nativeFolder(): string {
   const name = PLATFORMS[`${process.platform}-${process.arch}`];
-  const missing = (why: string) => new PostgresError('postgres_missing', `${why}: run \`npm ci\` (with optional dependencies) on this machine.`);
   if (name === undefined) throw missing(`No embedded PostgreSQL exists for ${process.platform}-${process.arch}`);
   let native: string;
   try {

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import { Client } from 'pg';
 import { explain, lastWords, PostgresError } from './errors.ts';
 import { giveUpOwnership, notePort, runningPostmaster, takeOwnership } from './owner.ts';
 import { findPlace, giveTo, namedUser, POSTGRES_UID, recordedPlace, type Place } from './place.ts';
@@ -59,12 +59,20 @@ export async function removePostgres(dataDir: string): Promise<void> {
   try {
     if (existsSync(join(folder, 'data'))) await stopLeftover(findPlace(dataDir));
     rmSync(folder, { recursive: true, force: true });
+    removeIfEmpty(dirname(folder));
     for (const name of ['location.json', 'password']) rmSync(join(dataDir, name), { force: true });
   } catch (error) {
     throw explain(error, dataDir);
   } finally {
     giveUpOwnership(dataDir);
   }
+}
+
+function removeIfEmpty(folder: string): void {
+  if (basename(folder) !== 'trademind') return; // only a place made for root has such a parent
+  try {
+    rmdirSync(folder);
+  } catch { /* other clusters live there */ }
 }
 
 async function startCluster(place: Place, options: PostgresOptions): Promise<RunningPostgres> {
@@ -218,7 +226,7 @@ function keepPassword(place: Place, password: string): void {
 }
 
 async function changePassword(url: string, password: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     await client.query(`alter role postgres password ${client.escapeLiteral(password)}`);

@@ -25,8 +25,6 @@ begin
     grant anon, authenticated, service_role to authenticator;
     alter role authenticator set statement_timeout = '8s';
     alter role authenticator set idle_in_transaction_session_timeout = '30s';
-    alter role anon set statement_timeout = '3s';
-    alter role authenticated set statement_timeout = '8s';
   end if;
 end $$;
 

@@ -1,0 +1,54 @@
+import { DatabaseError } from 'pg';
+
+/** An error in PostgREST's shape. */
+export class RestError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly details: string | null;
+  readonly hint: string | null;
+
+  constructor(status: number, code: string, message: string, details: string | null = null, hint: string | null = null) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.details = details;
+    this.hint = hint;
+  }
+
+  body(): string {
+    return JSON.stringify({ code: this.code, details: this.details, hint: this.hint, message: this.message });
+  }
+}
+
+/** SQLSTATE (or its class) → HTTP status, as PostgREST documents it. The longest prefix wins. */
+const STATUS: Readonly<Record<string, number>> = {
+  '08': 503, '09': 500, '0L': 403, '0P': 403, '23503': 409, '23505': 409, '25006': 405, '25': 500, '28': 403, '2D': 500, '38': 500, '39': 500,
+  '3B': 500, '40': 500, '53': 503, '53400': 500, '54': 500, '55': 500, '57': 500, '57P01': 503, '57P02': 503, '57P03': 503, '58': 500, 'F0': 500, 'HV': 500,
+  'P0001': 400, 'P0': 500, 'XX': 500, '42883': 404, '42P01': 404, '42P17': 500,
+};
+
+/** Turns what went wrong in a request into PostgREST's answer. `anonymous`: the caller has not said who they are, so a refusal means 401. */
+export function toRestError(error: unknown, anonymous: boolean): RestError {
+  if (error instanceof RestError) return error;
+  if (!(error instanceof DatabaseError)) return away(error);
+  const { code = 'XX000', message, detail = null, hint = null } = error;
+  return new RestError(statusOf(code, anonymous), code, message, detail, hint === '' ? null : hint);
+}
+
+function statusOf(code: string, anonymous: boolean): number {
+  const own = /^PT(\d{3})$/.exec(code);
+  if (own !== null) return Number(own[1]);
+  if (code === '42501') return anonymous ? 401 : 403;
+  return STATUS[code] ?? STATUS[code.slice(0, 2)] ?? 400;
+}
+
+/** No answer came from the database: it is away, or it went away in the middle. */
+function away(error: unknown): RestError {
+  const { message = '', code = '' } = error as NodeJS.ErrnoException;
+  if (/timeout exceeded when trying to connect/i.test(message)) {
+    return new RestError(504, 'PGRST003', 'Timed out acquiring connection from connection pool.');
+  }
+  const lost = /^(ECONN|EPIPE|ETIMEDOUT|ENETUNREACH)/.test(code) || /Connection terminated|Client has encountered a connection error|not queryable/i.test(message);
+  if (lost) return new RestError(503, 'PGRST000', 'Database connection error. Retrying the connection.');
+  throw error;
+}

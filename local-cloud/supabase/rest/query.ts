@@ -1,0 +1,142 @@
+import type { Column } from './catalogue.ts';
+import { RestError } from './errors.ts';
+
+/** A column, or a value inside its JSON: `status->market->>time`. */
+export interface Field { column: string; path: readonly { key: string; text: boolean }[] }
+export interface Selected { field: Field; name: string | null }
+export type Filter =
+  | { kind: 'compare'; field: Field; operator: string; value: string; negated: boolean }
+  | { kind: 'in'; field: Field; values: readonly string[]; negated: boolean }
+  | { kind: 'is'; field: Field; value: string; negated: boolean }
+  | { kind: 'group'; any: boolean; of: readonly Filter[]; negated: boolean };
+export interface Order { field: Field; descending: boolean; nulls: 'first' | 'last' | null }
+export interface ParsedQuery { select: readonly Selected[]; filters: readonly Filter[]; order: readonly Order[]; limit: number | null; offset: number }
+
+/** Operator of a request → operator in SQL. */
+export const OPERATORS: Readonly<Record<string, string>> = {
+  eq: '=', neq: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=', like: 'like', ilike: 'ilike', match: '~', imatch: '~*', cs: '@>', cd: '<@', isdistinct: 'is distinct from',
+};
+const RESERVED = new Set(['select', 'order', 'limit', 'offset', 'columns', 'on_conflict', 'apikey']);
+const IS = new Set(['null', 'not_null', 'true', 'false', 'unknown']);
+const MAX_DEPTH = 8;
+
+const unreadable = (what: string) => new RestError(400, 'PGRST100', `"failed to parse ${what}"`);
+
+/** Reads PostgREST's query language. `ignored`: names that belong to somebody else (a function's arguments). Throws PGRST100, PGRST200, 42703. */
+export function parseQuery(query: URLSearchParams, columns: ReadonlyMap<string, Column>, relation: string, ignored: ReadonlySet<string> = new Set()): ParsedQuery {
+  const context = { columns, relation };
+  const filters: Filter[] = [];
+  for (const [name, value] of query) {
+    if (RESERVED.has(name) || ignored.has(name)) continue;
+    const logic = /^(not\.)?(and|or)$/.exec(name);
+    if (logic !== null) filters.push(parseGroup(value, logic[2] === 'or', logic[1] !== undefined, context, 0));
+    else filters.push(parseCondition(parseField(name, context), value));
+  }
+  return {
+    select: splitList(query.get('select') ?? '*').flatMap((item) => parseSelected(item, context)),
+    filters,
+    order: query.has('order') ? splitList(query.get('order') ?? '').map((item) => parseOrder(item, context)) : [],
+    limit: parseCount(query.get('limit'), 'limit'),
+    offset: parseCount(query.get('offset'), 'offset') ?? 0,
+  };
+}
+
+interface Context { columns: ReadonlyMap<string, Column>; relation: string }
+
+function parseCount(text: string | null, what: string): number | null {
+  if (text === null) return null;
+  if (!/^\d{1,9}$/.test(text)) throw unreadable(`${what} parameter (${text.slice(0, 40)})`);
+  return Number(text);
+}
+
+/** Splits at commas outside of quotes and parentheses. */
+export function splitList(text: string): string[] {
+  const items: string[] = [];
+  let depth = 0;
+  let quoted = false;
+  let item = '';
+  for (let at = 0; at < text.length; at += 1) {
+    const sign = text[at] as string;
+    if (quoted && sign === '\\') { item += sign + (text[at + 1] ?? ''); at += 1; continue; }
+    if (sign === '"') quoted = !quoted;
+    if (!quoted && sign === '(') depth += 1;
+    if (!quoted && sign === ')') depth -= 1;
+    if (!quoted && depth === 0 && sign === ',') { items.push(item); item = ''; } else item += sign;
+  }
+  if (quoted || depth !== 0) throw unreadable(`list (${text.slice(0, 40)})`);
+  items.push(item);
+  return items.map((one) => one.trim()).filter((one) => one !== '');
+}
+
+const unquote = (text: string) => (/^".*"$/s.test(text) ? text.slice(1, -1).replace(/\\(.)/gs, '$1') : text);
+
+/** Parses `column`, `"column"` or a JSON path below one, and holds the column against the catalogue. */
+function parseField(text: string, { columns, relation }: Context): Field {
+  const parts = text.split(/(->>?)/);
+  const column = unquote((parts[0] ?? '').trim());
+  if (!columns.has(column)) throw new RestError(400, '42703', `column ${relation}.${column.slice(0, 63)} does not exist`);
+  const path: { key: string; text: boolean }[] = [];
+  for (let at = 1; at < parts.length; at += 2) {
+    const key = unquote((parts[at + 1] ?? '').trim());
+    if (key === '') throw unreadable(`JSON path (${text.slice(0, 40)})`);
+    path.push({ key, text: parts[at] === '->>' });
+  }
+  return { column, path };
+}
+
+function parseSelected(item: string, context: Context): Selected[] {
+  if (item === '*') return [...context.columns.keys()].map((column) => ({ field: { column, path: [] }, name: null }));
+  if (item.includes('(')) {
+    const other = item.slice(0, item.indexOf('(')).split(/[:!]/)[0] ?? '';
+    throw new RestError(400, 'PGRST200', `Could not find a relationship between '${context.relation}' and '${other}' in the schema cache`,
+      'This gateway does not embed related tables.', 'Ask for each table by itself.');
+  }
+  if (item.includes('::')) throw new RestError(400, 'PGRST100', `"failed to parse select parameter (${item.slice(0, 40)})"`, 'Casts are not supported here.');
+  const named = /^("[^"]+"|[^:"]+):(.+)$/s.exec(item);
+  const field = parseField(named?.[2] ?? item, context);
+  return [{ field, name: named?.[1] === undefined ? (field.path.at(-1)?.key ?? null) : unquote(named[1]) }];
+}
+
+function parseOrder(item: string, context: Context): Order {
+  const found = /^(.+?)((?:\.(?:asc|desc|nullsfirst|nullslast))*)$/s.exec(item);
+  const words = new Set((found?.[2] ?? '').split('.'));
+  return {
+    field: parseField(found?.[1] ?? item, context),
+    descending: words.has('desc'),
+    nulls: words.has('nullsfirst') ? 'first' : words.has('nullslast') ? 'last' : null,
+  };
+}
+
+/** `[not.]operator.value` of a filter on one column. Inside a logic tree values may be quoted: `read` takes the quotes off. */
+function parseCondition(field: Field, text: string, read = (value: string) => value): Filter {
+  const found = /^(not\.)?([a-z]+)\.(.*)$/s.exec(text);
+  if (found === null) throw unreadable(`filter (${text.slice(0, 40)})`);
+  const negated = found[1] !== undefined;
+  const [operator, value] = [found[2] as string, found[3] as string];
+  if (operator === 'in') {
+    if (!/^\(.*\)$/s.test(value)) throw unreadable(`filter (in.${value.slice(0, 40)})`);
+    return { kind: 'in', field, values: splitList(value.slice(1, -1)).map(unquote), negated };
+  }
+  if (operator === 'is') {
+    const word = value.toLowerCase();
+    if (!IS.has(word)) throw unreadable(`filter (is.${value.slice(0, 40)})`);
+    return { kind: 'is', field, value: word === 'not_null' ? 'not null' : word, negated };
+  }
+  if (!Object.hasOwn(OPERATORS, operator)) throw unreadable(`filter (${text.slice(0, 40)})`);
+  const plain = read(value);
+  return { kind: 'compare', field, operator, value: operator.endsWith('like') ? plain.replaceAll('*', '%') : plain, negated };
+}
+
+/** `(a.eq.1,b.in.(2,3),and(c.is.null,d.gt.4))` */
+function parseGroup(text: string, any: boolean, negated: boolean, context: Context, depth: number): Filter {
+  if (!/^\(.*\)$/s.test(text) || depth > MAX_DEPTH) throw unreadable(`logic tree (${text.slice(0, 40)})`);
+  const of = splitList(text.slice(1, -1)).map((item): Filter => {
+    const group = /^(not\.)?(and|or)(\(.*\))$/s.exec(item);
+    if (group !== null) return parseGroup(group[3] as string, group[2] === 'or', group[1] !== undefined, context, depth + 1);
+    const found = /^("(?:[^"\\]|\\.)+"|[^".]+)\.(.*)$/s.exec(item);
+    if (found === null) throw unreadable(`logic tree (${item.slice(0, 40)})`);
+    return parseCondition(parseField(found[1] as string, context), found[2] as string, unquote);
+  });
+  if (of.length === 0) throw unreadable(`logic tree (${text.slice(0, 40)})`);
+  return { kind: 'group', any, of, negated };
+}

@@ -1,0 +1,62 @@
+import { OPERATORS, type Field, type Filter, type Order, type ParsedQuery, type Selected } from './query.ts';
+
+/** Collects a statement's parameters. Every value of a request goes through `bind`; no text of a request is ever part of the SQL. */
+export class Parameters {
+  readonly values: unknown[] = [];
+  bind(value: unknown): string {
+    this.values.push(value);
+    return `$${this.values.length}`;
+  }
+}
+
+/** Quotes a name of the catalogue (or an output name) as an identifier. */
+export const quote = (name: string) => `"${name.replaceAll('"', '""').replaceAll('\0', '')}"`;
+
+/** Statements call the relation at hand `_t`. */
+function fieldSql(field: Field, parameters: Parameters): string {
+  const steps = field.path.map(({ key, text }) => {
+    const type = /^-?\d{1,9}$/.test(key) ? 'int' : 'text';
+    return ` ${text ? '->>' : '->'} ${parameters.bind(key)}::${type}`;
+  });
+  const column = `_t.${quote(field.column)}`;
+  return steps.length === 0 ? column : `(to_jsonb(${column})${steps.join('')})`;
+}
+
+export function filterSql(filter: Filter, parameters: Parameters): string {
+  const sql = positive(filter, parameters);
+  return filter.negated ? `not (${sql})` : sql;
+}
+
+function positive(filter: Filter, parameters: Parameters): string {
+  switch (filter.kind) {
+    case 'group': return `(${filter.of.map((one) => filterSql(one, parameters)).join(filter.any ? ' or ' : ' and ')})`;
+    case 'is': return `${fieldSql(filter.field, parameters)} is ${filter.value}`;
+    case 'in': return `${fieldSql(filter.field, parameters)} = any(${parameters.bind(filter.values)})`;
+    case 'compare': return `${fieldSql(filter.field, parameters)} ${OPERATORS[filter.operator] as string} ${parameters.bind(filter.value)}`;
+  }
+}
+
+export function whereSql(filters: readonly Filter[], parameters: Parameters): string {
+  return filters.length === 0 ? '' : ` where ${filters.map((filter) => filterSql(filter, parameters)).join(' and ')}`;
+}
+
+export function selectSql(select: readonly Selected[], parameters: Parameters): string {
+  return select.map(({ field, name }) => `${fieldSql(field, parameters)}${name === null ? '' : ` as ${quote(name)}`}`).join(', ');
+}
+
+function orderSql(order: readonly Order[], parameters: Parameters): string {
+  if (order.length === 0) return '';
+  return ` order by ${order.map(({ field, descending, nulls }) => `${fieldSql(field, parameters)}${descending ? ' desc' : ''}${nulls === null ? '' : ` nulls ${nulls}`}`).join(', ')}`;
+}
+
+/** `select … from <from> _t where … order by … limit … offset …` */
+export function readSql(from: string, query: ParsedQuery, limit: number, parameters: Parameters): string {
+  return `select ${selectSql(query.select, parameters)} from ${from} _t${whereSql(query.filters, parameters)}${orderSql(query.order, parameters)}`
+    + ` limit ${parameters.bind(limit)}::int offset ${parameters.bind(query.offset)}::int`;
+}
+
+/** How the rows of a common table become the body: an array, or its first element; with or without nulls. */
+export function bodySql(shape: { single: boolean; stripNulls: boolean }): string {
+  const rows = shape.stripNulls ? 'json_strip_nulls(json_agg(_row))' : 'json_agg(_row)';
+  return shape.single ? `(${rows} -> 0)::text` : `coalesce(${rows}, '[]'::json)::text`;
+}
