@@ -1,0 +1,91 @@
+import { codeOf, sentenceOf, type BeatAnswer, type MachineStatus } from '@trademind/core';
+import type { Log } from '../log.ts';
+import { Nudge } from '../nudge.ts';
+import { Backoff, type Wall } from '../time.ts';
+import type { Database, TraderRow } from './database.ts';
+
+const EVERY_MS = 15_000;
+const BACKOFF = { first: 500, most: EVERY_MS };
+/** The database keeps a status of at most 64 kB. */
+const TRADERS_TOLD = 100;
+const HALTED_TOLD = 50;
+
+export interface BeatOptions {
+  database: Pick<Database, 'beat' | 'traders'>;
+  status: () => MachineStatus;
+  /** The stored traders, at first and whenever they changed. */
+  onTraders: (rows: readonly TraderRow[]) => void;
+  /** A drain is wished, or no longer. */
+  onDrain: (drain: boolean) => void;
+  wall: Wall;
+  log: Log;
+  signal: AbortSignal;
+}
+
+/**
+ * Every 15 s, and at once when nudged: tells the database how the machine fares and hears what it must know. Level-based: whatever was
+ * missed, the next answer says it again.
+ */
+export class Beat {
+  readonly #options: BeatOptions;
+  readonly #nudge: Nudge;
+  readonly #backoff: Backoff;
+  #tradersEtag: string | undefined;
+  #problem: { code: string; message: string } | null = null;
+  #lastAt: number | null = null;
+
+  constructor(options: BeatOptions) {
+    this.#options = options;
+    this.#nudge = new Nudge(options.signal);
+    this.#backoff = new Backoff({ ...BACKOFF, random: options.wall.random });
+  }
+
+  get problem(): { code: string; message: string } | null {
+    return this.#problem;
+  }
+
+  /** When the database last answered (wall, monotonic ms); null before. */
+  get lastAt(): number | null {
+    return this.#lastAt;
+  }
+
+  /** Beats now instead of in its turn. */
+  nudge(): void {
+    this.#nudge.now();
+  }
+
+  async run(): Promise<void> {
+    while (!this.#options.signal.aborted) {
+      const wait = await this.#once();
+      await this.#nudge.wait(wait);
+    }
+  }
+
+  async #once(): Promise<number> {
+    const { database, onTraders, onDrain, wall, log, signal } = this.#options;
+    try {
+      const answer: BeatAnswer = await database.beat(told(this.#options.status()));
+      if (answer.traders_etag !== this.#tradersEtag) {
+        onTraders(await database.traders());
+        this.#tradersEtag = answer.traders_etag;
+      }
+      onDrain(answer.drain);
+      this.#lastAt = wall.now();
+      if (this.#problem) log('info', 'database_answers', 'The database answers again.');
+      this.#problem = null;
+      this.#backoff.reset();
+      return EVERY_MS;
+    } catch (error) {
+      if (!signal.aborted) {
+        const code = codeOf(error);
+        if (this.#problem?.code !== code) log('warn', code, sentenceOf(error));
+        this.#problem = { code, message: sentenceOf(error) };
+      }
+      return this.#backoff.next();
+    }
+  }
+}
+
+function told(status: MachineStatus): MachineStatus {
+  return { ...status, traders: status.traders.slice(0, TRADERS_TOLD), market: { ...status.market, halted: status.market.halted.slice(0, HALTED_TOLD) } };
+}

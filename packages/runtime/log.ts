@@ -1,0 +1,21 @@
+import type { LogEntry } from '@trademind/core';
+
+/** Where a service says what happened. `fields` go to the process's log only; the feed shows code and message. Never a secret in either. */
+export type Log = (level: LogEntry['level'], code: string, message: string, fields?: Readonly<Record<string, unknown>>) => void;
+
+const KEPT = 200;
+
+/** The last entries, for the feed's snapshot. */
+export class LogRing {
+  readonly #entries: LogEntry[] = [];
+
+  add(entry: LogEntry): void {
+    this.#entries.push(entry);
+    if (this.#entries.length > KEPT) this.#entries.shift();
+  }
+
+  /** Oldest first. */
+  entries(): LogEntry[] {
+    return [...this.#entries];
+  }
+}

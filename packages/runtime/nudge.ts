@@ -1,0 +1,26 @@
+import { pause } from './time.ts';
+
+/** A wait that can be cut short: what is said before the wait begins counts too, so that no nudge is lost. */
+export class Nudge {
+  readonly #signal: AbortSignal;
+  #asked = false;
+  #wake: AbortController | undefined;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  now(): void {
+    this.#asked = true;
+    this.#wake?.abort();
+  }
+
+  /** Waits `ms`, until the next nudge, or until the signal aborts. */
+  async wait(ms: number): Promise<void> {
+    if (!this.#asked) {
+      this.#wake = new AbortController();
+      await pause(ms, AbortSignal.any([this.#signal, this.#wake.signal]));
+    }
+    this.#asked = false;
+  }
+}

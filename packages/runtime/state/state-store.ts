@@ -1,0 +1,247 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { codeOf, TradeMindError, type Interval, type Signal, type TraderDocument } from '@trademind/core';
+import { MIGRATIONS } from './schema.ts';
+
+/** Signals kept for the feed: of so many days of market time, and at most so many. */
+const KEPT_DAYS = 7;
+const KEPT_SIGNALS = 5_000;
+const PRUNE_EVERY = 500;
+export const STATE_FILE = 'machine.db';
+
+export interface StoredTrader { id: string; version: number; document: TraderDocument }
+export interface Watermark { traderId: string; version: number; symbol: string; interval: Interval; closeTime: number }
+/** Times in ms of market time. Candles that close in (historyFrom, liveFrom] give history, later ones are live. */
+export interface TraderState { traderId: string; version: number; historyFrom: number; liveFrom: number; liveSignals: number; historySignals: number }
+export interface OutboxRow { seq: number; id: string; payload: string }
+export interface RejectedRow { id: string; code: string; message: string }
+
+/**
+ * All that must survive on this machine, in one SQLite file (WAL): what a kill -9 interrupts is either wholly there or not at all. Every
+ * method is synchronous and one transaction.
+ */
+export class StateStore {
+  readonly #db: DatabaseSync;
+  readonly #epoch: () => number;
+  readonly #outbox: boolean;
+  readonly #statements = new Map<string, StatementSync>();
+  #sincePrune = 0;
+
+  /**
+   * Opens or makes the store in `dataDir`. Throws `data_dir_unusable` or `state_unreadable`.
+   * @param options.outbox false where nothing is sent anywhere (local mode): signals are kept, no outbox grows
+   */
+  constructor(options: { dataDir: string; epoch: () => number; outbox: boolean }) {
+    this.#epoch = options.epoch;
+    this.#outbox = options.outbox;
+    const path = join(options.dataDir, STATE_FILE);
+    try {
+      mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+      this.#db = new DatabaseSync(path, { timeout: 5_000 });
+      this.#db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 500');
+    } catch (cause) {
+      throw new TradeMindError({
+        code: 'data_dir_unusable', field: 'DATA_DIR', message: `The data folder ${options.dataDir} cannot be used (${codeOf(cause)}).`,
+        nextStep: 'Give a folder that this process may write to, with free space.', cause,
+      });
+    }
+    this.#migrate(path);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /**
+   * Keeps a step of screening: the signals and how far each trader has come, together. Answers the signals that were new; a repeat
+   * changes nothing.
+   */
+  commit(step: { signals: readonly Signal[]; watermarks: readonly Watermark[] }): Signal[] {
+    return this.#transaction(() => {
+      const fresh = step.signals.filter((signal) => this.#addSignal(signal));
+      for (const mark of step.watermarks) this.#setWatermark(mark);
+      return fresh;
+    });
+  }
+
+  #addSignal(signal: Signal): boolean {
+    const added = this.#run('insert into signals (id, close_time, payload) values (?, ?, ?) on conflict do nothing', signal.id, signal.closeTime, JSON.stringify(signal));
+    if (added === 0) return false;
+    this.#run(`update trader_state set ${signal.origin === 'live' ? 'live_signals = live_signals' : 'history_signals = history_signals'} + 1 where trader_id = ? and version = ?`, signal.traderId, signal.traderVersion);
+    if (this.#outbox) this.#run("insert into outbox (kind, id, payload, at) values ('signal', ?, ?, ?)", signal.id, JSON.stringify(rowOfSignal(signal)), this.#epoch());
+    if (++this.#sincePrune >= PRUNE_EVERY) this.#prune();
+    return true;
+  }
+
+  #setWatermark(mark: Watermark): void {
+    this.#run(`insert into watermarks (trader_id, version, symbol, interval, close_time) values (?, ?, ?, ?, ?)
+      on conflict do update set close_time = max(close_time, excluded.close_time), interval = excluded.interval`,
+    mark.traderId, mark.version, mark.symbol, mark.interval, mark.closeTime);
+  }
+
+  #prune(): void {
+    this.#sincePrune = 0;
+    this.#run('delete from signals where close_time < (select max(close_time) from signals) - ?', KEPT_DAYS * 86_400_000);
+    this.#run('delete from signals where id in (select id from signals order by close_time desc, id limit -1 offset ?)', KEPT_SIGNALS);
+  }
+
+  /** Newest first. */
+  signals(limit: number): Signal[] {
+    return this.#all<{ payload: string }>('select payload from signals order by close_time desc, id limit ?', limit).map((row) => JSON.parse(row.payload) as Signal);
+  }
+
+  traderState(traderId: string, version: number): TraderState | undefined {
+    return this.#all<TraderState>(`select trader_id as traderId, version, history_from as historyFrom, live_from as liveFrom, live_signals as liveSignals,
+      history_signals as historySignals from trader_state where trader_id = ? and version = ?`, traderId, version)[0];
+  }
+
+  /** Keeps when a trader's version was first seen here; what is there already stays. Answers what holds. */
+  beginTrader(traderId: string, version: number, times: { historyFrom: number; liveFrom: number }): TraderState {
+    this.#run('insert into trader_state (trader_id, version, history_from, live_from) values (?, ?, ?, ?) on conflict do nothing', traderId, version, times.historyFrom, times.liveFrom);
+    return this.traderState(traderId, version) as TraderState;
+  }
+
+  watermarks(traderId: string, version: number): Watermark[] {
+    return this.#all<Watermark>(`select trader_id as traderId, version, symbol, interval, close_time as closeTime from watermarks
+      where trader_id = ? and version = ?`, traderId, version);
+  }
+
+  /** A trader's symbols as of now: those that left are forgotten, those that joined begin where they say. */
+  setMembers(traderId: string, version: number, change: { left: readonly string[]; joined: readonly Watermark[] }): void {
+    this.#transaction(() => {
+      for (const symbol of change.left) this.#run('delete from watermarks where trader_id = ? and version = ? and symbol = ?', traderId, version, symbol);
+      for (const mark of change.joined) this.#setWatermark(mark);
+    });
+  }
+
+  /** Traders that no longer run, in any version but those named, lose their watermarks: if one comes back, it begins anew from then. */
+  keepOnly(running: readonly { id: string; version: number }[]): void {
+    const keep = new Set(running.map((trader) => `${trader.id}:${trader.version}`));
+    this.#transaction(() => {
+      for (const row of this.#all<{ id: string; version: number }>('select distinct trader_id as id, version from watermarks')) {
+        if (!keep.has(`${row.id}:${row.version}`)) this.#run('delete from watermarks where trader_id = ? and version = ?', row.id, row.version);
+      }
+    });
+  }
+
+  /** The traders as last heard of; undefined when none was ever heard of. */
+  cachedTraders(): StoredTrader[] | undefined {
+    if (this.get('traders_known') === undefined) return undefined;
+    return this.#all<{ id: string; version: number; document: string }>('select id, version, document from traders order by id')
+      .map((row) => ({ ...row, document: JSON.parse(row.document) as TraderDocument }));
+  }
+
+  cacheTraders(traders: readonly StoredTrader[]): void {
+    this.#transaction(() => {
+      this.#run('delete from traders');
+      for (const trader of traders) this.#run('insert into traders (id, version, document) values (?, ?, ?)', trader.id, trader.version, JSON.stringify(trader.document));
+      this.#set('traders_known', 'yes');
+    });
+  }
+
+  /** The oldest rows that wait to be sent, at most `limit`. */
+  outboxBatch(limit: number): OutboxRow[] {
+    return this.#all<OutboxRow>('select seq, id, payload from outbox order by seq limit ?', limit);
+  }
+
+  /** The database took these rows (`seq`), but for the rejected ones, which are set aside with the reason. */
+  acknowledge(rows: readonly OutboxRow[], rejected: readonly RejectedRow[]): void {
+    const why = new Map(rejected.map((row) => [row.id, row]));
+    this.#transaction(() => {
+      for (const row of rows) {
+        const refusal = why.get(row.id);
+        if (refusal) {
+          this.#run("insert into set_aside (id, kind, payload, code, message, at) values (?, 'signal', ?, ?, ?, ?) on conflict do nothing",
+            row.id, row.payload, refusal.code, refusal.message, this.#epoch());
+        }
+        this.#run('delete from outbox where seq = ?', row.seq);
+      }
+    });
+  }
+
+  outboxState(): { rows: number; oldestAt: number | null } {
+    return this.#all<{ rows: number; oldestAt: number | null }>('select count(*) as rows, min(at) as oldestAt from outbox')[0] as { rows: number; oldestAt: number | null };
+  }
+
+  setAside(): { id: string; code: string; message: string }[] {
+    return this.#all('select id, code, message from set_aside order by at');
+  }
+
+  get(key: string): string | undefined {
+    return this.#all<{ value: string }>('select value from kv where key = ?', key)[0]?.value;
+  }
+
+  set(key: string, value: string): void {
+    this.#set(key, value);
+  }
+
+  hasUsedTicket(jti: string): boolean {
+    return this.#all('select 1 as one from used_tickets where jti = ?', jti).length > 0;
+  }
+
+  addUsedTicket(jti: string, expiresAt: number): void {
+    this.#run('delete from used_tickets where expires_at < ?', this.#epoch() - 60_000);
+    this.#run('insert into used_tickets (jti, expires_at) values (?, ?) on conflict do nothing', jti, expiresAt);
+  }
+
+  #set(key: string, value: string): void {
+    this.#run('insert into kv (key, value) values (?, ?) on conflict do update set value = excluded.value', key, value);
+  }
+
+  #migrate(path: string): void {
+    let version: number;
+    try {
+      version = this.#all<{ user_version: number }>('pragma user_version')[0]?.user_version ?? 0;
+      if (version > MIGRATIONS.length) {
+        throw new TradeMindError({ code: 'state_newer', message: `${path} was written by a newer version of this program.`, nextStep: 'Run that version, or move the file away.' });
+      }
+      for (; version < MIGRATIONS.length; version++) {
+        const sql = MIGRATIONS[version] as string;
+        this.#transaction(() => this.#db.exec(`${sql}; pragma user_version = ${version + 1}`));
+      }
+    } catch (cause) {
+      this.#db.close();
+      if (cause instanceof TradeMindError) throw cause;
+      throw new TradeMindError({ code: 'state_unreadable', message: `${path} cannot be read (${(cause as Error).message}).`, nextStep: 'Move the file away; the machine then fetches and screens its history again.', cause });
+    }
+  }
+
+  #transaction<T>(work: () => T): T {
+    this.#db.exec('begin immediate');
+    try {
+      const result = work();
+      this.#db.exec('commit');
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('rollback');
+      throw error;
+    }
+  }
+
+  #prepared(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepared(sql).run(...values).changes);
+  }
+
+  #all<T>(sql: string, ...values: SQLInputValue[]): T[] {
+    return this.#prepared(sql).all(...values) as T[];
+  }
+}
+
+/** A signal as the database's `write_signals` takes it: column names, times in ISO form. */
+export function rowOfSignal(signal: Signal): Record<string, unknown> {
+  return {
+    id: signal.id, trader_id: signal.traderId, trader_version: signal.traderVersion, trader_name: signal.traderName,
+    symbol: signal.symbol, interval: signal.interval, open_time: new Date(signal.openTime).toISOString(), close_time: new Date(signal.closeTime).toISOString(),
+    side: signal.side, price: signal.price, phase: signal.phase, origin: signal.origin, conditions: signal.conditions,
+  };
+}
