@@ -51,6 +51,10 @@ export const MachineStatus = z.object({
 });
 export type MachineStatus = z.infer<typeof MachineStatus>;
 
+/** What a machine answers at `/ready`; `missing` names what it still waits for. */
+export const Readiness = z.object({ ready: z.boolean(), missing: z.array(z.string()) });
+export type Readiness = z.infer<typeof Readiness>;
+
 /** What `machine_beat` answers: versions to reconcile against, and what is wished. */
 export const BeatAnswer = z.object({
   generation: z.int(),
