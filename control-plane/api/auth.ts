@@ -1,0 +1,64 @@
+import type { FastifyRequest } from 'fastify';
+import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
+import { z } from 'zod';
+import { ApiProblem } from './problems.ts';
+
+/** Who calls: a signed-in user. `token` goes on to the database, whose row-level security decides what is seen. */
+export interface Caller { userId: string; email: string | null; role: string; operator: boolean; token: string; expiresAt: number }
+
+export interface Authenticator {
+  /** Throws 401 for every token that is not a signed-in user's, 503 when the keys cannot be had. */
+  user(request: FastifyRequest): Promise<Caller>;
+  /** Whether the keys of the identity provider were ever read. */
+  hasKeys(): boolean;
+}
+
+const Claims = z.object({
+  sub: z.uuid(),
+  exp: z.number(),
+  role: z.literal('authenticated'),
+  email: z.string().optional(),
+  app_metadata: z.object({ trademind_role: z.string().optional() }).optional(),
+});
+
+/** Users' tokens are verified against Supabase Auth's published keys: signature, issuer, audience, expiry, role and subject. */
+export function createAuthenticator(options: { supabaseUrl: string; fetch: typeof fetch }): Authenticator {
+  const issuer = `${options.supabaseUrl}/auth/v1`;
+  const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`), { cooldownDuration: 5_000, [customFetch]: options.fetch });
+
+  return {
+    async user(request) {
+      const token = bearerOf(request);
+      let payload: unknown;
+      try {
+        ({ payload } = await jwtVerify(token, keys, { issuer, audience: 'authenticated', algorithms: ['ES256', 'RS256', 'EdDSA'], clockTolerance: 5 }));
+      } catch (error) {
+        if (isKeyTrouble(error)) {
+          throw new ApiProblem(503, { code: 'auth_unavailable', message: 'The keys that tokens are verified with cannot be read now.', nextStep: 'Repeat in a few seconds.', cause: error });
+        }
+        throw refused(error);
+      }
+      const claims = Claims.safeParse(payload);
+      if (!claims.success) throw refused(claims.error);
+      const { sub, exp, email, app_metadata: metadata } = claims.data;
+      return { userId: sub, email: email || null, role: metadata?.trademind_role ?? 'user', operator: metadata?.trademind_role === 'operator', token, expiresAt: exp * 1_000 };
+    },
+    hasKeys: () => keys.jwks() !== undefined,
+  };
+}
+
+const refused = (cause: unknown) => new ApiProblem(401, { code: 'token_refused', message: 'The token is not a signed-in user\'s, or no longer valid.', nextStep: 'Sign in again.', cause });
+
+/** The token of `Authorization: Bearer …`; throws 401 without one. */
+export function bearerOf(request: FastifyRequest): string {
+  const token = /^Bearer ([^\s]{1,8192})$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (token === undefined) throw new ApiProblem(401, { code: 'token_missing', message: 'This needs a token.', nextStep: 'Send the header "Authorization: Bearer <token>".' });
+  return token;
+}
+
+/** The keys could not be fetched: that says nothing about the token. */
+function isKeyTrouble(error: unknown): boolean {
+  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return true;
+  if (error instanceof errors.JOSEError) return error.code === 'ERR_JOSE_GENERIC';
+  return true;
+}

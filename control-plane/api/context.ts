@@ -1,0 +1,36 @@
+import type { ControlDatabase } from '../database/control.ts';
+import type { OpenUserDatabase } from '../database/user.ts';
+import type { Signer } from '../keys.ts';
+import type { Hub } from './hub.ts';
+import type { Authenticator, Caller } from './auth.ts';
+
+/** What the routes are given. */
+export interface ApiContext {
+  auth: Authenticator;
+  control: Pick<ControlDatabase, 'deploy' | 'setDesired' | 'machineBySecret'>;
+  userDatabase: OpenUserDatabase;
+  signer: Signer;
+  hub: Hub;
+  /** A wish was written: look for due machines now. */
+  wake: () => void;
+  environment: string;
+  machineImage: string;
+  machineSupabaseUrl: string;
+  allowUsRegions: boolean;
+  now: () => number;
+  /** Ends everything that stays open (event streams). */
+  closing: AbortSignal;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set before the handler on every route that needs a user. */
+    caller: Caller | null;
+  }
+}
+
+/** The caller of a route that needs one. */
+export function callerOf(request: { caller: Caller | null }): Caller {
+  if (request.caller === null) throw new Error('this route is not guarded');
+  return request.caller;
+}

@@ -1,0 +1,128 @@
+import {
+  DEFAULT_REGION, DEFAULT_SIZE, DeployRequest, FEED_SCOPES, MachinePage, MachinePatch, MachineView, REGIONS, TicketAnswer, TicketRequest, US_REGIONS,
+  sizeProblem, type MachineSize,
+} from '@trademind/core';
+import type { FastifyReply } from 'fastify';
+import type { DesiredPatch, MachineRow } from '../database/rows.ts';
+import { callerOf, type ApiContext } from './context.ts';
+import { IdParams, PageQuery, etagOf, generationOf } from './parts.ts';
+import { ApiProblem, machineNotFound } from './problems.ts';
+import type { Api } from './schema.ts';
+import { feedUrl, machineView } from './views.ts';
+
+const tags = ['machines'];
+
+/** A user's wishes: deploy, change, destroy; and the ticket to a machine's own feed. */
+export function machineRoutes(api: Api, context: ApiContext): void {
+  async function own(request: { caller: Parameters<typeof callerOf>[0]['caller'] }, id: string): Promise<MachineRow> {
+    const row = await context.userDatabase(callerOf(request).token).machine(id);
+    if (row === null) throw machineNotFound();
+    return row;
+  }
+
+  api.route({
+    method: 'POST',
+    url: '/v1/machines',
+    schema: { tags, summary: 'Deploy: wish for your machine', description: 'Idempotent: asking again answers (200) with the machine that is there.', body: DeployRequest, response: { 200: MachineView, 202: MachineView } },
+    handler: async (request, reply) => {
+      const { body } = request;
+      const region = body.region ?? DEFAULT_REGION;
+      const size = body.size ?? DEFAULT_SIZE;
+      refuseRegion(region, context.allowUsRegions);
+      refuseSize(size);
+      const { machine, created } = await context.control.deploy({
+        userId: callerOf(request).userId, environment: body.environment ?? context.environment, region, ...size, image: context.machineImage,
+      });
+      context.wake();
+      void reply.header('location', `/v1/machines/${machine.id}`);
+      return reply.status(created ? 202 : 200).send(send(reply, machine));
+    },
+  });
+
+  api.route({
+    method: 'GET',
+    url: '/v1/machines',
+    schema: { tags, summary: 'Your machines', description: 'Destroyed ones are left out.', querystring: PageQuery, response: { 200: MachinePage } },
+    handler: async (request) => {
+      const page = await context.userDatabase(callerOf(request).token).machines(request.query);
+      return { items: page.items.map(machineView), next: page.next };
+    },
+  });
+
+  api.route({
+    method: 'GET',
+    url: '/v1/machines/:id',
+    schema: { tags, summary: 'One machine', params: IdParams, response: { 200: MachineView } },
+    handler: async (request, reply) => send(reply, await own(request, request.params.id)),
+  });
+
+  api.route({
+    method: 'PATCH',
+    url: '/v1/machines/:id',
+    schema: { tags, summary: 'Start, stop, resize or move', description: '`If-Match` may name the generation it was read at: 412 when it has changed since.', params: IdParams, body: MachinePatch, response: { 202: MachineView } },
+    handler: async (request, reply) => {
+      const { desired, size, region } = request.body;
+      if (region !== undefined) refuseRegion(region, context.allowUsRegions);
+      if (size !== undefined) refuseSize(size);
+      const row = await change(request.params.id, callerOf(request).userId, {
+        ...(desired === undefined ? {} : { desired_state: desired }),
+        ...(region === undefined ? {} : { desired_region: region }),
+        ...(size === undefined ? {} : { desired_cpu_kind: size.cpuKind, desired_cpus: size.cpus, desired_memory_mb: size.memoryMb }),
+      }, request.headers['if-match']);
+      return reply.status(202).send(send(reply, row));
+    },
+  });
+
+  api.route({
+    method: 'DELETE',
+    url: '/v1/machines/:id',
+    schema: { tags, summary: 'Destroy', description: 'The machine stops, then machine, volume and app go; it is `destroyed` when Fly shows none of them.', params: IdParams, response: { 202: MachineView } },
+    handler: async (request, reply) => {
+      const row = await change(request.params.id, callerOf(request).userId, { desired_state: 'destroyed' }, request.headers['if-match']);
+      return reply.status(202).send(send(reply, row));
+    },
+  });
+
+  api.route({
+    method: 'POST',
+    url: '/v1/machines/:id/ticket',
+    schema: { tags, summary: 'A ticket to the machine\'s feed', description: 'Lives 60 seconds, opens one session, is good for this machine only.', params: IdParams, body: TicketRequest, response: { 200: TicketAnswer } },
+    handler: async (request) => {
+      const row = await own(request, request.params.id);
+      if (row.url === null || row.desired_state === 'destroyed') {
+        throw new ApiProblem(409, { code: 'machine_not_reachable', message: `The machine is ${row.phase} and has no address.`, nextStep: 'Wait until it is started (watch its events), then ask again.' });
+      }
+      const ticket = await context.signer.ticket({ machineId: row.id, userId: callerOf(request).userId, scopes: request.body.scopes ?? FEED_SCOPES });
+      return { ticket: ticket.token, expiresAt: ticket.expiresAt.toISOString(), machineId: row.id, url: row.url, feed: feedUrl(row.url) };
+    },
+  });
+
+  async function change(machineId: string, userId: string, patch: DesiredPatch, ifMatch: string | undefined): Promise<MachineRow> {
+    const generation = generationOf(ifMatch);
+    if (generation === 'malformed') throw new ApiProblem(400, { code: 'request_invalid', message: 'If-Match is not a generation.', field: 'if-match', nextStep: 'Send the ETag of the machine as it was read, e.g. "3".' });
+    const row = await context.control.setDesired(machineId, userId, patch, generation);
+    context.wake();
+    return row;
+  }
+}
+
+/** The machine, with its generation as the ETag. */
+function send(reply: FastifyReply, row: MachineRow): MachineView {
+  void reply.header('etag', etagOf(row.generation));
+  return machineView(row);
+}
+
+function refuseSize(size: MachineSize): void {
+  const why = sizeProblem(size);
+  if (why !== null) throw new ApiProblem(422, { code: 'size_invalid', message: `Fly has no such size: ${why}.`, field: 'size', nextStep: 'Choose a size that Fly has.' });
+}
+
+function refuseRegion(region: string, allowUs: boolean): void {
+  if (!REGIONS.includes(region)) throw new ApiProblem(422, { code: 'region_unknown', message: `"${region}" is not a region we know.`, field: 'region', nextStep: `Choose one of ${REGIONS.filter((one) => allowUs || !US_REGIONS.includes(one)).join(', ')}.` });
+  if (!allowUs && US_REGIONS.includes(region)) {
+    throw new ApiProblem(422, {
+      code: 'region_refused', message: `A machine in ${region} would see no market: Binance answers HTTP 451 to addresses in the United States.`, field: 'region',
+      nextStep: `Choose one of ${REGIONS.filter((one) => !US_REGIONS.includes(one)).join(', ')}.`,
+    });
+  }
+}

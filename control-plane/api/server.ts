@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import cors from '@fastify/cors';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import fastify, { type FastifyBaseLogger } from 'fastify';
+import { z } from 'zod';
+import type { Metrics } from '../metrics.ts';
+import type { ApiContext } from './context.ts';
+import { eventRoutes } from './events.ts';
+import { machineTokenRoutes, meRoutes } from './identity.ts';
+import { machineRoutes } from './machines.ts';
+import { problem, problemOf, sendProblem } from './problems.ts';
+import { openApiTransform, zodSerializer, zodValidator, type Api, type ZodProvider } from './schema.ts';
+import { traderRoutes } from './traders.ts';
+
+export interface Readiness { ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }
+
+export interface ServerOptions {
+  context: ApiContext;
+  allowedOrigins: readonly string[];
+  log: FastifyBaseLogger;
+  metrics: Metrics;
+  /** `/metrics` is served here unless it has a port of its own. */
+  serveMetrics: boolean;
+  readiness: () => Promise<Readiness>;
+}
+
+const BODY_LIMIT = 256 * 1_024;
+const ReadinessAnswer = z.object({ ready: z.boolean(), checks: z.record(z.string(), z.object({ ok: z.boolean(), detail: z.string() })) });
+
+/** The HTTP API, not yet listening. Every answer that is not a success is a problem with a stable code. */
+export async function createServer(options: ServerOptions): Promise<Api> {
+  const { context, metrics } = options;
+  const api = fastify({
+    loggerInstance: options.log,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: 30_000,
+    disableRequestLogging: true,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 200 },
+    // a caller's own id makes a request findable on both sides
+    genReqId: (request) => { const id = request.headers['x-request-id']; return typeof id === 'string' && /^[\w.-]{8,64}$/.test(id) ? id : randomUUID(); },
+  }).withTypeProvider<ZodProvider>();
+  api.setValidatorCompiler(zodValidator);
+  api.setSerializerCompiler(zodSerializer);
+  api.removeContentTypeParser('text/plain');
+  api.decorateRequest('caller', null);
+
+  api.setErrorHandler((error, request, reply) => {
+    const body = problemOf(error, request.id);
+    if (body.status >= 500) request.log[body.status === 500 ? 'error' : 'warn']({ err: error, code: body.code }, 'request failed');
+    return sendProblem(reply, body);
+  });
+  api.setNotFoundHandler((request, reply) => sendProblem(reply, problem(404, 'route_not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`, request.id, undefined, 'See /docs for what is there.')));
+  api.addHook('onRequest', (request, reply, done) => { void reply.header('x-request-id', request.id); done(); });
+  api.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime / 1_000);
+    request.log.debug({ method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime), user: request.caller?.userId }, 'answered');
+    done();
+  });
+
+  await api.register(cors, {
+    origin: [...options.allowedOrigins], methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], maxAge: 600,
+    allowedHeaders: ['authorization', 'content-type', 'if-match', 'idempotency-key', 'last-event-id', 'x-request-id'], exposedHeaders: ['etag', 'location', 'x-request-id', 'retry-after'],
+  });
+  await api.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'TradeMind control plane', version: '1.0.0', description: 'Wishes for machines, and what became of them. Errors are problems (RFC 9457) with a stable `code` and a `nextStep`.' },
+      components: { securitySchemes: { user: { type: 'http', scheme: 'bearer', description: 'Access token of a signed-in user' } } },
+      security: [{ user: [] }],
+    },
+    transform: openApiTransform,
+  });
+  await api.register(swaggerUi, { routePrefix: '/docs' });
+
+  api.route({
+    method: 'GET',
+    url: '/openapi.json',
+    schema: { hide: true },
+    handler: (_request, reply) => reply.serializer((value: unknown) => JSON.stringify(value)).send(api.swagger()),
+  });
+  api.route({
+    method: 'GET',
+    url: '/healthz',
+    schema: { tags: ['health'], summary: 'Is the process alive', security: [], response: { 200: z.object({ ok: z.literal(true) }) } },
+    handler: () => ({ ok: true as const }),
+  });
+  api.route({
+    method: 'GET',
+    url: '/readyz',
+    schema: { tags: ['health'], summary: 'Can it do its work', security: [], response: { 200: ReadinessAnswer, 503: ReadinessAnswer } },
+    handler: async (_request, reply) => {
+      const readiness = await options.readiness();
+      return reply.status(readiness.ready ? 200 : 503).send(readiness);
+    },
+  });
+  if (options.serveMetrics) {
+    api.route({
+    method: 'GET',
+    url: '/metrics',
+    schema: { hide: true },
+    handler: async (_request, reply) => reply.type(metrics.registry.contentType).serializer(String).send(await metrics.registry.metrics()),
+  });
+  }
+
+  await api.register(async (users) => {
+    users.addHook('onRequest', async (request) => { request.caller = await context.auth.user(request); });
+    const typed = users.withTypeProvider<ZodProvider>();
+    machineRoutes(typed, context);
+    eventRoutes(typed, context);
+    traderRoutes(typed, context);
+    meRoutes(typed);
+    await Promise.resolve();
+  });
+  machineTokenRoutes(api, context);
+  return api;
+}

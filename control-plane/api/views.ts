@@ -1,0 +1,53 @@
+import { MachineStatus, TraderDocument, monthlyPrice, type MachineEvent, type MachineView, type Trader } from '@trademind/core';
+import { CPU_KINDS } from '@trademind/core';
+import type { EventRow, MachineRow, TraderRow } from '../database/rows.ts';
+
+const iso = (time: string) => new Date(time).toISOString();
+
+/** A row as its user sees it. */
+export function machineView(row: MachineRow): MachineView {
+  const desired = { cpuKind: row.desired_cpu_kind, cpus: row.desired_cpus, memoryMb: row.desired_memory_mb };
+  const kind = CPU_KINDS.find((known) => known === row.cpu_kind);
+  // a machine of another version may say what this one does not know: then nothing is shown rather than something wrong
+  const status = MachineStatus.safeParse(row.status);
+  const { last_error: error } = row;
+  return {
+    id: row.id,
+    userId: row.user_id,
+    environment: row.environment,
+    generation: row.generation,
+    observedGeneration: row.observed_generation,
+    desired: { state: row.desired_state, region: row.desired_region, size: desired, image: row.desired_image },
+    phase: row.phase,
+    phaseSince: iso(row.phase_since),
+    detail: row.phase_detail,
+    app: row.fly_app,
+    flyMachineId: row.fly_machine_id,
+    region: row.region,
+    size: kind !== undefined && row.cpus !== null && row.memory_mb !== null ? { cpuKind: kind, cpus: row.cpus, memoryMb: row.memory_mb } : null,
+    image: row.image,
+    url: row.url,
+    feed: row.url === null ? null : feedUrl(row.url),
+    health: row.url === null ? null : `${row.url}/health`,
+    monthlyPriceUsd: monthlyPrice(desired, row.desired_region),
+    status: status.success ? status.data : null,
+    beatAt: row.beat_at === null ? null : iso(row.beat_at),
+    lastError: error === null ? null : { code: error.code, message: error.message, ...(error.nextStep === undefined ? {} : { nextStep: error.nextStep }), at: error.at },
+    createdAt: iso(row.created_at),
+    updatedAt: iso(row.updated_at),
+  };
+}
+
+/** The WebSocket of a machine at this base URL. */
+export const feedUrl = (url: string): string => `${url.replace(/^http/, 'ws')}/v1/feed`;
+
+export function eventView(row: EventRow): MachineEvent {
+  return { id: row.id, machineId: row.machine_id, at: iso(row.at), kind: row.kind, message: row.message, data: row.data, generation: row.generation };
+}
+
+export function traderView(row: TraderRow): Trader {
+  return {
+    id: row.id, name: row.name, version: row.version, enabled: row.enabled, document: TraderDocument.parse(row.document),
+    createdAt: iso(row.created_at), updatedAt: iso(row.updated_at),
+  };
+}

@@ -1,0 +1,132 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createFlyClient } from '@trademind/fly';
+import { TradeMindError } from '@trademind/core';
+import type { Logger } from 'pino';
+import { createAuthenticator } from './api/auth.ts';
+import { createHub } from './api/hub.ts';
+import { createServer, type Readiness } from './api/server.ts';
+import { createControlDatabase } from './database/control.ts';
+import { createUserDatabases } from './database/user.ts';
+import type { Settings } from './env.ts';
+import { createHttp } from './http.ts';
+import { createSigner } from './keys.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { machineUrl } from './reconciler/names.ts';
+import { startLoop, type ReconcilerLoop } from './reconciler/loop.ts';
+import type { MachineContract } from './reconciler/wish.ts';
+
+export interface ControlPlane {
+  url: string;
+  /** Where `/metrics` is when it has a port of its own. */
+  metricsUrl: string | null;
+  /** Takes no new work, ends or gives back what is under way, closes every connection. */
+  close(): Promise<void>;
+}
+
+/** One replica: the API writes wishes, the reconciler makes them true. It holds no state; any number may run against one database. */
+export async function startControlPlane(settings: Settings, log: Logger): Promise<ControlPlane> {
+  const now = Date.now;
+  const http = createHttp();
+  const control = createControlDatabase({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch });
+  const userDatabase = createUserDatabases({ url: settings.supabase.url, publishableKey: settings.supabase.publishableKey, fetch: http.fetch });
+  const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch });
+  const signer = await createSigner({ machineTokenJwk: settings.machineTokenJwk, ticketJwk: settings.ticketJwk, now, randomUuid: randomUUID });
+  const fly = createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent });
+  const hub = createHub();
+  const closing = new AbortController();
+  // the API is up before the loop is: what it needs of it is filled in below
+  let loop: ReconcilerLoop | null = null;
+  const claimAgeMs = () => now() - (loop?.lastClaimAt() ?? 0);
+  const metrics = createMetrics(() => claimAgeMs() / 1_000);
+
+  const api = await createServer({
+    context: {
+      auth, control, userDatabase, signer, hub, now, closing: closing.signal, wake: () => loop?.wake(),
+      environment: settings.environment, machineImage: settings.machineImage, machineSupabaseUrl: settings.machineSupabaseUrl, allowUsRegions: settings.allowUsRegions,
+    },
+    allowedOrigins: settings.allowedOrigins, log, metrics, serveMetrics: settings.metricsPort === undefined,
+    readiness: () => readiness(() => control.ping(), claimAgeMs),
+  });
+  const url = await listenOn(() => api.listen({ port: settings.port, host: settings.host }), settings.port);
+  const metricsServer = settings.metricsPort === undefined ? null : await serveMetrics(metrics, settings.metricsPort, settings.host);
+
+  const contract: MachineContract = {
+    appNameKey: settings.appNameKey,
+    urlTemplate: settings.machineUrlTemplate,
+    supabaseUrl: settings.machineSupabaseUrl,
+    supabasePublishableKey: settings.supabase.publishableKey,
+    controlPlaneUrl: settings.controlPlaneUrl ?? url,
+    ticketJwks: signer.ticketJwks,
+    allowedOrigins: settings.allowedOrigins,
+    env: settings.machineEnv,
+  };
+  const started = startLoop({
+    database: control,
+    context: {
+      fly, database: control, org: settings.fly.org, contract, replicaId: settings.replicaId, now,
+      newSecret: () => randomBytes(32).toString('base64url'),
+      probe: (app, signal) => isReady(http.fetch, machineUrl(settings.machineUrlTemplate, app), signal),
+    },
+    log, now, random: Math.random, changed: hub.notify, looked: metrics.looked,
+  });
+  loop = started;
+
+  return {
+    url,
+    metricsUrl: metricsServer === null ? null : metricsServer.url,
+    async close() {
+      closing.abort();
+      await Promise.all([started.stop(), api.close()]);
+      if (metricsServer !== null) await new Promise((resolve) => { metricsServer.server.close(resolve); metricsServer.server.closeAllConnections(); });
+      await http.close();
+    },
+  };
+}
+
+/** Ready = the database answers and machines were claimed a short while ago. */
+async function readiness(ping: () => Promise<void>, claimAgeMs: () => number): Promise<Readiness> {
+  const database = await ping().then(() => ({ ok: true, detail: 'answers' }), (error: unknown) => ({ ok: false, detail: error instanceof Error ? error.message : 'does not answer' }));
+  const age = claimAgeMs();
+  const reconciler = age < 15_000 ? { ok: true, detail: 'claims machines' } : { ok: false, detail: 'has not claimed machines for 15 seconds' };
+  return { ready: database.ok && reconciler.ok, checks: { database, reconciler } };
+}
+
+/** The machine's own word at `/ready`; anything but 200 within a second is a no. */
+async function isReady(call: typeof fetch, url: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const answer = await call(`${url}/ready`, { signal: AbortSignal.any([signal, AbortSignal.timeout(1_000)]), redirect: 'error' });
+    await answer.body?.cancel();
+    return answer.status === 200;
+  } catch {
+    return false;
+  }
+}
+
+async function serveMetrics(metrics: Metrics, port: number, host: string): Promise<{ server: Server; url: string }> {
+  const server = createHttpServer((request, response) => {
+    if (request.method !== 'GET' || request.url !== '/metrics') { response.writeHead(404).end(); return; }
+    metrics.registry.metrics().then((text) => response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text), () => response.writeHead(500).end());
+  });
+  const url = await listenOn(() => new Promise<string>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve(`http://${host}:${typeof address === 'object' && address !== null ? address.port : port}`);
+    });
+  }), port);
+  return { server, url };
+}
+
+async function listenOn(listen: () => Promise<string>, port: number): Promise<string> {
+  try {
+    return await listen();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
+    throw new TradeMindError({
+      code: 'port_unavailable', message: code === 'EACCES' ? `Port ${port} may not be used by this user.` : `Port ${port} is taken by another process.`,
+      nextStep: 'Choose another with PORT (or METRICS_PORT).', cause: error,
+    });
+  }
+}

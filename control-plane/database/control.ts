@@ -1,0 +1,69 @@
+import { createClient } from '@supabase/supabase-js';
+import { z } from 'zod';
+import { databaseError } from './errors.ts';
+import { MachineRow, SecretOwner, type DesiredPatch, type MachinePatch, type NewEvent } from './rows.ts';
+
+export interface Deployment { userId: string; environment: string; region: string; cpuKind: string; cpus: number; memoryMb: number; image: string }
+
+/** What only the control plane may do: every write goes through a SQL function, called with the secret key. All throw DatabaseError. */
+export interface ControlDatabase {
+  /** The user's machine in that environment: made if there is none. */
+  deploy(wish: Deployment): Promise<{ machine: MachineRow; created: boolean }>;
+  /** Throws `generation_mismatch` (412) or `machine_not_found` (404). */
+  setDesired(machineId: string, userId: string, patch: DesiredPatch, ifGeneration?: number): Promise<MachineRow>;
+  /** Due machines, now leased to `owner` by the database's clock. */
+  claim(owner: string, limit: number, leaseSeconds: number): Promise<MachineRow[]>;
+  /** These three: false = the lease is no longer ours: stop. */
+  renew(machineId: string, fence: number, leaseSeconds: number): Promise<boolean>;
+  record(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[]): Promise<boolean>;
+  release(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[], nextLookSeconds: number): Promise<boolean>;
+  setSecret(machineId: string, fence: number, hashes: readonly string[]): Promise<boolean>;
+  /** Hashes of the secrets that a machine may show now, oldest first. */
+  secretHashes(machineId: string): Promise<string[]>;
+  machineBySecret(hash: string): Promise<SecretOwner | null>;
+  /** Resolves when the database answers. */
+  ping(): Promise<void>;
+}
+
+const Deployed = z.object({ machine: MachineRow, created: z.boolean() });
+
+export function createControlDatabase(options: { url: string; secretKey: string; fetch: typeof fetch; timeoutMs?: number }): ControlDatabase {
+  const client = createClient(options.url, options.secretKey, {
+    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+    global: { fetch: options.fetch },
+  });
+  const timeout = () => AbortSignal.timeout(options.timeoutMs ?? 8_000);
+
+  async function call<T>(schema: z.ZodType<T>, name: string, args: Record<string, unknown>): Promise<T> {
+    const { data, error, status } = await client.rpc(name, args).abortSignal(timeout());
+    if (error) throw databaseError(name, status, error);
+    return schema.parse(data);
+  }
+
+  return {
+    deploy: (wish) => call(Deployed, 'deploy_machine', {
+      p_user_id: wish.userId, p_environment: wish.environment, p_region: wish.region, p_cpu_kind: wish.cpuKind, p_cpus: wish.cpus,
+      p_memory_mb: wish.memoryMb, p_image: wish.image,
+    }),
+    setDesired: (machineId, userId, patch, ifGeneration) => call(MachineRow, 'set_machine_desired', {
+      p_machine_id: machineId, p_user_id: userId, p_patch: patch, p_if_generation: ifGeneration ?? null,
+    }),
+    claim: (owner, limit, leaseSeconds) => call(z.array(MachineRow), 'claim_machines', { p_owner: owner, p_limit: limit, p_lease_seconds: leaseSeconds }),
+    renew: (machineId, fence, leaseSeconds) => call(z.boolean(), 'renew_machine_lease', { p_machine_id: machineId, p_fence: fence, p_lease_seconds: leaseSeconds }),
+    record: (machineId, fence, patch, events) => call(z.boolean(), 'record_observation', { p_machine_id: machineId, p_fence: fence, p_patch: patch, p_events: events }),
+    release: (machineId, fence, patch, events, nextLookSeconds) => call(z.boolean(), 'release_machine', {
+      p_machine_id: machineId, p_fence: fence, p_patch: patch, p_events: events, p_next_look_seconds: nextLookSeconds,
+    }),
+    setSecret: (machineId, fence, hashes) => call(z.boolean(), 'set_machine_secret', { p_machine_id: machineId, p_fence: fence, p_hashes: hashes }),
+    async secretHashes(machineId) {
+      const { data, error, status } = await client.from('machine_secrets').select('hashes').eq('machine_id', machineId).abortSignal(timeout()).maybeSingle();
+      if (error) throw databaseError('read the hashes of a machine', status, error);
+      return data === null ? [] : z.object({ hashes: z.array(z.string()) }).parse(data).hashes;
+    },
+    machineBySecret: (hash) => call(SecretOwner.nullable(), 'machine_by_secret', { p_hash: hash }),
+    async ping() {
+      const { error, status } = await client.from('machines').select('id').limit(1).abortSignal(timeout());
+      if (error) throw databaseError('read machines', status, error);
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import { createClient } from '@supabase/supabase-js';
+import { z } from 'zod';
+import { databaseError } from './errors.ts';
+import { EventRow, MachineRow, TraderRow } from './rows.ts';
+
+export interface Paging { limit: number; cursor?: string | undefined }
+export interface Page<T> { items: T[]; next: string | null }
+
+/** What a user reads and writes with the user's own token: row-level security decides what that is. All throw DatabaseError. */
+export interface UserDatabase {
+  machines(paging: Paging): Promise<Page<MachineRow>>;
+  machine(id: string): Promise<MachineRow | null>;
+  /** Events with a larger id than `after`, oldest first. */
+  events(machineId: string, after: number, limit: number): Promise<EventRow[]>;
+  traders(paging: Paging): Promise<Page<TraderRow>>;
+  trader(id: string): Promise<TraderRow | null>;
+  addTrader(wish: { name: string; enabled: boolean; document: unknown }): Promise<TraderRow>;
+  changeTrader(id: string, wish: { name: string; enabled?: boolean; document: unknown }): Promise<TraderRow | null>;
+  /** False when there was none. */
+  removeTrader(id: string, now: Date): Promise<boolean>;
+}
+
+const TRADER_COLUMNS = 'id,name,version,enabled,document,created_at,updated_at';
+
+/** Rows are ordered by creation and id; the cursor names the last one seen. */
+function pageOf<T extends { id: string; created_at: string }>(rows: T[], limit: number): Page<T> {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  return { items, next: rows.length > limit && last ? Buffer.from(`${last.created_at}|${last.id}`).toString('base64url') : null };
+}
+
+const Cursor = z.tuple([z.string().regex(/^[\d:T.+ Z-]{10,40}$/), z.uuid()]);
+
+/** PostgREST's filter for the rows after a cursor; null when the cursor is not one of ours. */
+export function afterCursor(cursor: string): string | null {
+  const parsed = Cursor.safeParse(Buffer.from(cursor, 'base64url').toString('utf8').split('|'));
+  if (!parsed.success) return null;
+  const [createdAt, id] = parsed.data;
+  return `created_at.gt."${createdAt}",and(created_at.eq."${createdAt}",id.gt.${id})`;
+}
+
+/** PostgREST's answer about one trader; null when there is none. */
+const traderAnswer = ({ data, error, status }: { data: unknown; error: Parameters<typeof databaseError>[2] | null; status: number }, doing: string): TraderRow | null => {
+  if (error) throw databaseError(doing, status, error);
+  return data === null ? null : TraderRow.parse(data);
+};
+
+export type OpenUserDatabase = (token: string) => UserDatabase;
+
+export function createUserDatabases(options: { url: string; publishableKey: string; fetch: typeof fetch; timeoutMs?: number }): OpenUserDatabase {
+  return (token) => {
+    const client = createClient(options.url, options.publishableKey, { accessToken: () => Promise.resolve(token), global: { fetch: options.fetch } });
+    const timeout = () => AbortSignal.timeout(options.timeoutMs ?? 8_000);
+
+    async function list<T extends { id: string; created_at: string }>(table: string, columns: string, row: z.ZodType<T>, paging: Paging, live: boolean): Promise<Page<T>> {
+      let query = client.from(table).select(columns).order('created_at').order('id').limit(paging.limit + 1).abortSignal(timeout());
+      if (live) query = query.is('deleted_at', null);
+      const after = paging.cursor === undefined ? null : afterCursor(paging.cursor);
+      if (after !== null) query = query.or(after);
+      const { data, error, status } = await query;
+      if (error) throw databaseError(`read ${table}`, status, error);
+      return pageOf(z.array(row).parse(data), paging.limit);
+    }
+
+    return {
+      machines: (paging) => list('machines', '*', MachineRow, paging, false),
+      async machine(id) {
+        const { data, error, status } = await client.from('machines').select('*').eq('id', id).abortSignal(timeout()).maybeSingle();
+        if (error) throw databaseError('read the machine', status, error);
+        return data === null ? null : MachineRow.parse(data);
+      },
+      async events(machineId, after, limit) {
+        const { data, error, status } = await client.from('machine_events').select('id,machine_id,at,kind,message,data,generation')
+          .eq('machine_id', machineId).gt('id', after).order('id').limit(limit).abortSignal(timeout());
+        if (error) throw databaseError('read the events', status, error);
+        return z.array(EventRow).parse(data);
+      },
+      traders: (paging) => list('traders', TRADER_COLUMNS, TraderRow, paging, true),
+      trader: async (id) => traderAnswer(
+        await client.from('traders').select(TRADER_COLUMNS).eq('id', id).is('deleted_at', null).abortSignal(timeout()).maybeSingle(), 'read the trader'),
+      async addTrader(wish) {
+        const row = traderAnswer(await client.from('traders').insert(wish).select(TRADER_COLUMNS).abortSignal(timeout()).single(), `add the trader "${wish.name}"`);
+        if (row === null) throw databaseError('add the trader', 500, { message: 'no row came back' });
+        return row;
+      },
+      changeTrader: async (id, wish) => traderAnswer(
+        await client.from('traders').update(wish).eq('id', id).is('deleted_at', null).select(TRADER_COLUMNS).abortSignal(timeout()).maybeSingle(), 'change the trader'),
+      removeTrader: async (id, now) => traderAnswer(
+        await client.from('traders').update({ deleted_at: now.toISOString() }).eq('id', id).is('deleted_at', null).select(TRADER_COLUMNS).abortSignal(timeout()).maybeSingle(),
+        'remove the trader') !== null,
+    };
+  };
+}

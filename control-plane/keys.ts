@@ -1,0 +1,51 @@
+import { FEED_SCOPES, MachineTokenClaims, TICKET_ISSUER, TICKET_MAX_AGE_S, TicketClaims, machineAudience, type FeedScope } from '@trademind/core';
+import { SignJWT, importJWK, type JWK } from 'jose';
+
+/** How long a machine's database token lives. */
+export const MACHINE_TOKEN_SECONDS = 3_600;
+
+export interface Signed { token: string; expiresAt: Date }
+
+/** What the control plane signs: machines' database tokens and tickets to machines. */
+export interface Signer {
+  /** ES256, for PostgREST: role machine, bound to the row's epoch. */
+  machineToken(machine: { machineId: string; userId: string; epoch: number }): Promise<Signed>;
+  /** EdDSA, at most 60 s, one use, for one machine. */
+  ticket(wish: { machineId: string; userId: string; scopes: readonly FeedScope[] }): Promise<Signed>;
+  /** Public halves of the ticket keys, as a JWKS in JSON: what machines verify with. */
+  ticketJwks: string;
+}
+
+/** Only the public members of an OKP or EC key. */
+function publicHalf(jwk: JWK, alg: string): JWK {
+  const { kty, crv, x, y, kid } = jwk;
+  return { kty, ...(crv ? { crv } : {}), ...(x ? { x } : {}), ...(y ? { y } : {}), ...(kid ? { kid } : {}), alg, use: 'sig' } as JWK;
+}
+
+export async function createSigner(options: { machineTokenJwk: string; ticketJwk: string; now: () => number; randomUuid: () => string }): Promise<Signer> {
+  const machineJwk = JSON.parse(options.machineTokenJwk) as JWK;
+  const ticketJwk = JSON.parse(options.ticketJwk) as JWK;
+  const [machineKey, ticketKey] = await Promise.all([importJWK(machineJwk, 'ES256'), importJWK(ticketJwk, 'EdDSA')]);
+  const seconds = () => Math.floor(options.now() / 1_000);
+
+  return {
+    async machineToken({ machineId, userId, epoch }) {
+      const iat = seconds();
+      const claims = MachineTokenClaims.parse({
+        role: 'machine', aud: 'authenticated', sub: userId, machine_id: machineId, epoch, iat, exp: iat + MACHINE_TOKEN_SECONDS,
+      });
+      const token = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', typ: 'JWT', ...(machineJwk.kid ? { kid: machineJwk.kid } : {}) }).sign(machineKey);
+      return { token, expiresAt: new Date(claims.exp * 1_000) };
+    },
+    async ticket({ machineId, userId, scopes }) {
+      const iat = seconds();
+      const claims = TicketClaims.parse({
+        iss: TICKET_ISSUER, aud: machineAudience(machineId), sub: userId, scope: FEED_SCOPES.filter((scope) => scopes.includes(scope)).join(' '),
+        jti: options.randomUuid(), iat, exp: iat + TICKET_MAX_AGE_S,
+      });
+      const token = await new SignJWT(claims).setProtectedHeader({ alg: 'EdDSA', typ: 'JWT', ...(ticketJwk.kid ? { kid: ticketJwk.kid } : {}) }).sign(ticketKey);
+      return { token, expiresAt: new Date(claims.exp * 1_000) };
+    },
+    ticketJwks: JSON.stringify({ keys: [publicHalf(ticketJwk, 'EdDSA')] }),
+  };
+}

@@ -1,0 +1,86 @@
+import type { Machine, Volume } from '@trademind/fly';
+import { CPU_KINDS, type MachineSize } from '@trademind/core';
+import { META_CONFIG, META_MACHINE, VOLUME_NAME } from './names.ts';
+
+/** Every state Fly is known to show, and `unknown` for one it may invent. */
+export const FLY_STATES = [
+  'created', 'creating', 'starting', 'started', 'stopping', 'stopped', 'suspending', 'suspended', 'restarting', 'updating', 'replacing', 'replaced',
+  'migrated', 'launch_failed', 'failed', 'destroying', 'destroyed', 'unknown',
+] as const;
+export type FlyState = (typeof FLY_STATES)[number];
+
+/** How a machine's last run ended, as Fly told it. */
+export interface Exit { code: number | null; oomKilled: boolean; requested: boolean; at: number }
+
+export interface SeenMachine {
+  id: string;
+  name: string;
+  state: FlyState;
+  /** Fly's own word when the state is `unknown`. */
+  word: string;
+  region: string;
+  instanceId: string | null;
+  image: string | null;
+  size: MachineSize | null;
+  configHash: string | null;
+  /** The row it was made for, from its metadata. */
+  owner: string | null;
+  volumeId: string | null;
+  hostOk: boolean;
+  /** When it last changed (ms); 0 when Fly did not say. */
+  since: number;
+  exit: Exit | null;
+}
+
+export interface SeenVolume { id: string; region: string; attachedTo: string | null }
+
+/** What Fly shows of one user's app. A field that is null was not read in this look. */
+export interface Seen {
+  app: 'absent' | 'ours' | 'foreign';
+  secretSet: boolean | null;
+  volumes: SeenVolume[] | null;
+  machines: SeenMachine[];
+  /** What the machine itself answers at `/ready`. */
+  ready: boolean | null;
+}
+
+export function seenMachine(machine: Machine): SeenMachine {
+  const guest = machine.config?.guest;
+  const kind = CPU_KINDS.find((known) => known === guest?.cpu_kind);
+  const known = FLY_STATES.find((state) => state === machine.state);
+  return {
+    id: machine.id,
+    name: machine.name,
+    state: known ?? 'unknown',
+    word: machine.state,
+    region: machine.region,
+    instanceId: machine.instance_id ?? null,
+    image: machine.config?.image ?? null,
+    size: guest && kind ? { cpuKind: kind, cpus: guest.cpus, memoryMb: guest.memory_mb } : null,
+    configHash: machine.config?.metadata?.[META_CONFIG] ?? null,
+    owner: machine.config?.metadata?.[META_MACHINE] ?? null,
+    volumeId: machine.config?.mounts?.[0]?.volume ?? null,
+    // a host in trouble answers with an incomplete configuration: nothing may be concluded from what is missing
+    hostOk: (machine.host_status ?? 'ok') === 'ok' && machine.config != null,
+    since: Date.parse(machine.updated_at ?? machine.created_at ?? '') || 0,
+    exit: lastExit(machine),
+  };
+}
+
+function lastExit(machine: Machine): Exit | null {
+  const events = (machine.events ?? []).filter((event) => event.request?.exit_event != null);
+  const last = events.reduce<(typeof events)[number] | null>((latest, event) => (latest === null || event.timestamp > latest.timestamp ? event : latest), null);
+  const exit = last?.request?.exit_event;
+  if (!last || !exit) return null;
+  return { code: exit.guest_exit_code ?? exit.exit_code ?? null, oomKilled: exit.oom_killed === true, requested: exit.requested_stop === true, at: last.timestamp };
+}
+
+/** Volume states in which nothing more can be mounted from it. */
+const ENDING = /destroy|delete/;
+
+export function seenVolumes(volumes: readonly Volume[]): SeenVolume[] {
+  return volumes
+    .filter((volume) => volume.name === VOLUME_NAME && !ENDING.test(volume.state))
+    .sort((a, b) => ((a.created_at ?? '') + a.id < (b.created_at ?? '') + b.id ? -1 : 1))
+    .map((volume) => ({ id: volume.id, region: volume.region, attachedTo: volume.attached_machine_id || null }));
+}
