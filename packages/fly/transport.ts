@@ -54,6 +54,7 @@ function address(base: string, call: Pick<Call<unknown>, 'path' | 'query'>): URL
 
 /** Joins names into a path, so that a name can never step into another path. */
 export function path(...segments: string[]): string {
+  for (const segment of segments) if (/^\.{0,2}$/.test(segment)) throw flyError('fly_invalid', `${JSON.stringify(segment)} is not a name at Fly`);
   return segments.map((segment) => `/${encodeURIComponent(segment)}`).join('');
 }
 
