@@ -54,7 +54,7 @@ export class MarketClock {
         this.#savedAt = wall;
       }
     }
-    if (market > this.#ahead) this.#restFrom(this.#ahead, wall);
+    if (market > this.#ahead) [this.#marketOrigin, this.#wallOrigin] = [this.#ahead, wall];
     this.#shown = Math.max(this.#shown, Math.min(market, this.#ahead));
     return this.#shown;
   }
@@ -70,9 +70,11 @@ export class MarketClock {
     this.#options.save({ ...this.#state(this.#shown), ahead: this.#shown, paused: true });
   }
 
+  /** Begins a new mapping, and has it written before anything is shown by it. */
   #restFrom(market: number, wall: number): void {
     this.#marketOrigin = market;
     this.#wallOrigin = wall;
+    this.#savedAt = -Infinity;
   }
 
   #promise(market: number): void {

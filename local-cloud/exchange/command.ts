@@ -16,7 +16,7 @@ export function exchangeCommand(): Command {
     .option('--seed <text>', 'seed of a new simulated market')
     .option('--symbols <count>', 'size of a simulated market, 1 to 500 (default: as before, else 20)', number)
     .option('--allow-origin <origin>', 'a browser origin that may call; may be repeated', (origin: string, all: string[]) => [...all, origin], [])
-    .addOption(new Option('--token <key>', 'API key that signed endpoints ask for; market data needs none').env('EXCHANGE_TOKEN'))
+    .addOption(new Option('--token <key>', 'API key that signed endpoints ask for; market data needs none').env('EXCHANGE_STAND_IN_TOKEN'))
     .option('--reset', 'forget the market of this data folder and begin a new one')
     .addHelpText('after', `
 Examples:

@@ -9,7 +9,7 @@ export function geminiCommand(): Command {
   return new Command('gemini')
     .description('Gemini stand-in: generateContent with schemas, quotas, latency and errors as Google has them.')
     .requiredOption('--port <number>', 'port on loopback; 0 takes a free one', count)
-    .addOption(new Option('--token <key>', 'the API key that calls must carry in x-goog-api-key').env('GEMINI_TOKEN').makeOptionMandatory())
+    .addOption(new Option('--token <key>', 'the API key that calls must carry in x-goog-api-key').env('GEMINI_STAND_IN_TOKEN').makeOptionMandatory())
     .option('--latency <ms>', 'how long an answer takes (default: 300 to 1200 ms, by the prompt; 0 for none)', count)
     .option('--seed <text>', 'another seed gives other answers to the same prompts')
     .option('--requests-per-minute <count>', 'quota per model (default: 60)', count)
@@ -17,7 +17,7 @@ export function geminiCommand(): Command {
     .addHelpText('after', `
 Examples:
   gemini --port 4220 --token local-key
-  GEMINI_TOKEN=local-key gemini --port 4220 --latency 0
+  GEMINI_STAND_IN_TOKEN=local-key gemini --port 4220 --latency 0
 Then:
   curl -H 'x-goog-api-key: local-key' http://127.0.0.1:4220/v1beta/models
   curl -H 'x-goog-api-key: local-key' -H 'content-type: application/json' \\

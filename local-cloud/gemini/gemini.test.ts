@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { GoogleGenerativeAI, GoogleGenerativeAIFetchError, SchemaType, type Schema } from '@google/generative-ai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { answerSchema } from './schema-answer.ts';
 import { readFacts } from './facts.ts';
 import { startGemini, type GeminiOptions } from './start.ts';
@@ -39,6 +39,29 @@ async function failure(promise: Promise<unknown>): Promise<GoogleGenerativeAIFet
   const error = await promise.then(() => null, (reason: unknown) => reason);
   expect(error).toBeInstanceOf(GoogleGenerativeAIFetchError);
   return error as GoogleGenerativeAIFetchError;
+}
+
+const call = async (standIn: StandIn, path: string, headers: Record<string, string> = { 'x-goog-api-key': 'the-key' }, body?: string) => {
+  const response = await fetch(standIn.url + path, body === undefined ? { headers } : { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body });
+  return { status: response.status, body: (await response.json()) as { error?: { status: string; message: string }; models?: { name: string }[] } };
+};
+
+/** Says where a value breaks its schema; written apart from what fills it. */
+function misfit(value: unknown, of: Record<string, unknown>, path = '$'): string | null {
+  const [low, high] = [of['minimum'] as number ?? -Infinity, of['maximum'] as number ?? Infinity];
+  if (of['enum']) return (of['enum'] as unknown[]).includes(value) ? null : path;
+  switch (String(of['type']).toLowerCase()) {
+    case 'integer': return Number.isInteger(value) && (value as number) >= low && (value as number) <= high ? null : path;
+    case 'number': return typeof value === 'number' && value >= low && value <= high ? null : path;
+    case 'boolean': return typeof value === 'boolean' ? null : path;
+    case 'string': return typeof value === 'string' && value.length >= (of['minLength'] as number) && value.length <= (of['maxLength'] as number) ? null : path;
+    case 'array': {
+      if (!Array.isArray(value) || value.length < (of['minItems'] as number) || value.length > (of['maxItems'] as number)) return path;
+      return value.map((item, i) => misfit(item, of['items'] as Record<string, unknown>, `${path}[${i}]`)).find((found) => found !== null) ?? null;
+    }
+    default: return Object.entries(of['properties'] as Record<string, Record<string, unknown>>)
+      .map(([name, inner]) => misfit((value as Record<string, unknown>)[name], inner, `${path}.${name}`)).find((found) => found !== null) ?? null;
+  }
 }
 
 describe('the real SDK', () => {
@@ -111,11 +134,6 @@ describe('the real SDK', () => {
 });
 
 describe('the wire', () => {
-  const call = async (standIn: StandIn, path: string, headers: Record<string, string> = { 'x-goog-api-key': 'the-key' }, body?: string) => {
-    const response = await fetch(standIn.url + path, body === undefined ? { headers } : { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body });
-    return { status: response.status, body: (await response.json()) as { error?: { status: string; message: string }; models?: { name: string }[] } };
-  };
-
   test('lists the models to a caller with the key only, and never takes a key from a URL', async () => {
     const standIn = await start();
     expect((await call(standIn, '/v1beta/models')).body.models?.map(({ name }) => name)).toContain('models/gemini-2.5-flash');
@@ -158,24 +176,6 @@ describe('answers', () => {
       fc.dictionary(fc.constantFrom('confidence', 'rsi', 'entry', 'trend', 'reasoning', 'x'), tie('schema')).map((properties) => ({ type: 'OBJECT', properties, required: Object.keys(properties) })),
     ),
   }));
-
-  /** Says where a value breaks its schema; written apart from what fills it. */
-  function misfit(value: unknown, of: Record<string, unknown>, path = '$'): string | null {
-    const [low, high] = [of['minimum'] as number ?? -Infinity, of['maximum'] as number ?? Infinity];
-    if (of['enum']) return (of['enum'] as unknown[]).includes(value) ? null : path;
-    switch (String(of['type']).toLowerCase()) {
-      case 'integer': return Number.isInteger(value) && (value as number) >= low && (value as number) <= high ? null : path;
-      case 'number': return typeof value === 'number' && value >= low && value <= high ? null : path;
-      case 'boolean': return typeof value === 'boolean' ? null : path;
-      case 'string': return typeof value === 'string' && value.length >= (of['minLength'] as number) && value.length <= (of['maxLength'] as number) ? null : path;
-      case 'array': {
-        if (!Array.isArray(value) || value.length < (of['minItems'] as number) || value.length > (of['maxItems'] as number)) return path;
-        return value.map((item, i) => misfit(item, of['items'] as Record<string, unknown>, `${path}[${i}]`)).find((found) => found !== null) ?? null;
-      }
-      default: return Object.entries(of['properties'] as Record<string, Record<string, unknown>>)
-        .map(([name, inner]) => misfit((value as Record<string, unknown>)[name], inner, `${path}.${name}`)).find((found) => found !== null) ?? null;
-    }
-  }
 
   test('fit any schema, whatever the prompt, and are the same again', () => {
     fc.assert(fc.property(schema, fc.string(), fc.string(), (asked, text, seed) => {
