@@ -1,0 +1,10 @@
+export * from './candles/candle-store.ts';
+export { CandleSeries } from './candles/candle-series.ts';
+export { compileTrader, type CompiledTrader } from './language/compile-trader.ts';
+export { evaluateExpression, type Evaluation } from './language/evaluate.ts';
+export { LanguageError, type LanguageErrorCode } from './language/language-error.ts';
+export type { ExplainedCondition, Explanation } from './screening/explain.ts';
+export { signalOf, type Match } from './screening/match.ts';
+export { Screener, type RunningTrader } from './screening/screener.ts';
+export { selectUniverse } from './screening/universe.ts';
+export { TEMPLATE_TRADERS } from './templates/index.ts';

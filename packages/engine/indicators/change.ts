@@ -1,0 +1,43 @@
+import { divide, multiply, subtract } from '../graph/arithmetic.ts';
+import type { Dag, Ref } from '../graph/dag.ts';
+import { offset } from '../graph/history.ts';
+import { inputSeries, length, type FunctionDefinition } from './definition.ts';
+
+const ago = (dag: Dag, x: Ref, n: number): Ref => dag.node(offset, [x], [n]);
+
+/** In: any series; out: its unit; first value after n + 1 candles, settled after n + 1. */
+export const change: FunctionDefinition = {
+  name: 'change',
+  summary: 'The difference from n candles ago: x − x[n].',
+  arguments: [{ name: 'series', type: 'series' }, { ...length(), default: 1 }],
+  returns: 'series',
+  unit: 'that of the series',
+  seed: 'none',
+  source: 'definition',
+  example: 'change(close) > 0',
+  build: (dag, [x], [n]) => dag.node(subtract, [x!, ago(dag, x!, n!)]),
+};
+
+/** In: any series; out: its unit; first value after n + 1 candles, settled after n + 1. */
+export const momentum: FunctionDefinition = {
+  ...change,
+  name: 'momentum',
+  summary: 'The difference from n candles ago, of the close unless another series is given.',
+  arguments: [inputSeries, length()],
+  source: 'TA-Lib MOM',
+  example: 'momentum(10) > 0',
+};
+
+/** In: any series; out: points (5 = 5 %); first value after n + 1 candles, settled after n + 1. From 0: not ready or infinite. */
+export const roc: FunctionDefinition = {
+  ...momentum,
+  name: 'roc',
+  summary: 'Rate of change: the difference from n candles ago in points (5 = 5 %).',
+  unit: 'points',
+  source: 'TA-Lib ROC',
+  example: 'roc(24) > 5',
+  build: (dag, [x], [n]) => {
+    const before = ago(dag, x!, n!);
+    return dag.node(multiply, [dag.constant(100), dag.node(divide, [dag.node(subtract, [x!, before]), before])]);
+  },
+};

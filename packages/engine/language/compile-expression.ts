@@ -1,0 +1,240 @@
+import type { BinaryExpression, CallExpression, Expression, Identifier, Literal, MemberExpression } from 'acorn';
+import { add, divide, multiply, negate, remainder, subtract } from '../graph/arithmetic.ts';
+import type { Dag, Ref } from '../graph/dag.ts';
+import { offset } from '../graph/history.ts';
+import { and, choose, equal, greater, greaterOrEqual, not, or } from '../graph/logic.ts';
+import type { NodeKind } from '../graph/node-kind.ts';
+import { signatureOf } from '../indicators/definition.ts';
+import { compileCall } from './compile-call.ts';
+import { FUNCTIONS } from './functions.ts';
+import type { LanguageError, LanguageErrorCode } from './language-error.ts';
+import { LIMITS } from './limits.ts';
+import { errorAt, parseExpression, type Source } from './parse.ts';
+import { SERIES } from './series.ts';
+import { suggest } from './suggest.ts';
+import { TYPE_WORDS, type Reading, type Scope, type Typed } from './typed.ts';
+
+const SERIES_BY_NAME = new Map(SERIES.map((series) => [series.name, series]));
+const ARITHMETIC = new Map<string, NodeKind>([['+', add], ['-', subtract], ['*', multiply], ['/', divide], ['%', remainder]]);
+/** kind, whether the sides are exchanged, whether the answer is negated. `!=` is not ready where `==` is not. */
+const COMPARISON = new Map<string, { kind: NodeKind; exchanged?: true; negated?: true }>([
+  ['>', { kind: greater }], ['<', { kind: greater, exchanged: true }],
+  ['>=', { kind: greaterOrEqual }], ['<=', { kind: greaterOrEqual, exchanged: true }],
+  ['==', { kind: equal }], ['===', { kind: equal }], ['!=', { kind: equal, negated: true }], ['!==', { kind: equal, negated: true }],
+]);
+
+/** Words for what JavaScript has and this language does not. */
+const REFUSED: Partial<Record<string, string>> = {
+  TemplateLiteral: 'template text', TaggedTemplateExpression: 'template text', ArrowFunctionExpression: 'a function of your own', FunctionExpression: 'a function of your own',
+  ClassExpression: 'a class', NewExpression: '`new`', ThisExpression: '`this`', ObjectExpression: 'an object', ArrayExpression: 'a list', AssignmentExpression: 'an assignment',
+  UpdateExpression: 'an assignment', SequenceExpression: 'a list of expressions', AwaitExpression: '`await`', ImportExpression: '`import`', MetaProperty: '`import.meta`',
+  ChainExpression: '`?.`', SpreadElement: '`...`', YieldExpression: '`yield`',
+};
+
+/**
+ * Compiles one expression into `dag`. Whatever is not on the allow-list of this file is refused; nothing is evaluated as code.
+ * Throws LanguageError and nothing else. `warnings` gathers what is allowed but hardly meant.
+ */
+export function compileExpression(source: Source, scope: Scope, dag: Dag, warnings: string[]): Typed {
+  return new Compiler(source, scope, dag, warnings).compile(parseExpression(source), 1);
+}
+
+/** One expression being compiled. */
+export class Compiler {
+  readonly source: Source;
+  readonly dag: Dag;
+  readonly #scope: Scope;
+  readonly #warnings: string[];
+
+  constructor(source: Source, scope: Scope, dag: Dag, warnings: string[]) {
+    this.source = source;
+    this.#scope = scope;
+    this.dag = dag;
+    this.#warnings = warnings;
+  }
+
+  error(node: { start: number; end: number }, code: LanguageErrorCode, message: string, nextStep?: string): LanguageError {
+    return errorAt(this.source, code, node, message, nextStep);
+  }
+
+  text(node: { start: number; end: number }): string {
+    return this.source.text.slice(node.start, node.end).trim().replaceAll(/\s+/g, ' ');
+  }
+
+  compile(node: Expression, depth: number): Typed {
+    if (depth > LIMITS.depth) throw this.error(node, 'too_deep', `nested more than ${LIMITS.depth} deep.`, 'Give parts of it names in `let`.');
+    if (this.dag.nodes.length > LIMITS.nodes) throw this.error(node, 'too_large', `the trader needs more than ${LIMITS.nodes} distinct calculations.`);
+    switch (node.type) {
+      case 'ParenthesizedExpression':
+        return this.compile(node.expression, depth + 1);
+      case 'Literal':
+        return this.#literal(node);
+      case 'Identifier':
+        return this.#name(node);
+      case 'UnaryExpression': {
+        const operand = this.compile(node.argument, depth + 1);
+        if (node.operator === '!') return this.#condition(node, not, [this.#expect(node.argument, operand, 'condition', '! ')], operand.readings);
+        if (node.operator !== '-' && node.operator !== '+') throw this.#refused(node, `\`${node.operator}\``);
+        this.#expectNumber(node.argument, operand, `${node.operator} `);
+        return node.operator === '+' ? operand : { ...operand, ref: this.dag.node(negate, [operand.ref]), text: this.text(node) };
+      }
+      case 'BinaryExpression':
+        return this.#binary(node, depth);
+      case 'LogicalExpression': {
+        if (node.operator === '??') throw this.#refused(node, '`??`');
+        const sides = [node.left, node.right].map((side) => this.compile(side, depth + 1));
+        const refs = sides.map((side, index) => this.#expect(index === 0 ? node.left : node.right, side, 'condition', `${node.operator} `));
+        return this.#condition(node, node.operator === '&&' ? and : or, refs, sides.flatMap((side) => side.readings));
+      }
+      case 'ConditionalExpression': {
+        const test = this.compile(node.test, depth + 1);
+        this.#expect(node.test, test, 'condition', '? ');
+        const [yes, no] = [this.compile(node.consequent, depth + 1), this.compile(node.alternate, depth + 1)];
+        if ((yes.type === 'condition') !== (no.type === 'condition')) {
+          throw this.error(node.alternate, 'wrong_type', `both sides of ? : must be of one kind; ${yes.text} is ${TYPE_WORDS[yes.type]}, ${no.text} is ${TYPE_WORDS[no.type]}.`);
+        }
+        const ref = this.dag.node(choose, [test.ref, yes.ref, no.ref]);
+        if (yes.type === 'condition') return { type: 'condition', ref, text: this.text(node), literal: false, readings: unique([...test.readings, ...yes.readings, ...no.readings]) };
+        return this.#number(node, ref, false);
+      }
+      case 'CallExpression':
+        return this.#call(node, undefined, depth);
+      case 'MemberExpression':
+        return this.#member(node, depth);
+      default:
+        throw this.#refused(node, REFUSED[node.type] ?? 'this');
+    }
+  }
+
+  /** A number of this source: constant where the graph found it so. */
+  #number(node: { start: number; end: number }, ref: Ref, literal: boolean): Typed {
+    return { type: this.dag.constantOf(ref) === undefined ? 'series' : 'number', ref, text: this.text(node), literal, readings: [] };
+  }
+
+  #condition(node: { start: number; end: number }, kind: NodeKind, inputs: readonly Ref[], readings: readonly Reading[]): Typed {
+    return { type: 'condition', ref: this.dag.node(kind, inputs), text: this.text(node), literal: false, readings: unique(readings) };
+  }
+
+  #literal(node: Literal): Typed {
+    if (typeof node.value !== 'number' || !Number.isFinite(node.value)) {
+      throw this.#refused(node, node.regex ? 'a pattern' : node.bigint == null ? (typeof node.value === 'string' ? 'text' : `\`${this.text(node)}\``) : 'a whole number with n');
+    }
+    return this.#number(node, this.dag.constant(node.value), true);
+  }
+
+  #name(node: Identifier): Typed {
+    const known = this.#scope.resolve(node.name);
+    if (known !== undefined) return { ...known, text: node.name };
+    const series = this.#scope.series ? SERIES_BY_NAME.get(node.name) : undefined;
+    if (series !== undefined) return this.#number(node, series.build(this.dag), false);
+    const definition = FUNCTIONS.get(node.name);
+    if (definition !== undefined && this.#scope.series) {
+      throw this.error(node, 'wrong_type', `${node.name} is a function and needs parentheses.`, `${signatureOf(definition)}: ${definition.summary} Example: ${definition.example}.`);
+    }
+    throw this.unknown(node, [...this.#scope.names(), ...(this.#scope.series ? [...SERIES_BY_NAME.keys(), ...FUNCTIONS.keys()] : [])], 'name');
+  }
+
+  /** An unknown name, with what was probably meant. */
+  unknown(node: Identifier, known: readonly string[], what: 'name' | 'function'): LanguageError {
+    const meant = suggest(node.name, known);
+    const definition = meant === undefined ? undefined : FUNCTIONS.get(meant);
+    const guess = meant === undefined ? '' : ` Did you mean ${meant}?`;
+    const list = `${what === 'function' ? 'Functions' : 'Series'}: ${[...(what === 'function' ? FUNCTIONS : SERIES_BY_NAME).keys()].join(', ')}.`;
+    const nextStep = definition === undefined ? (this.#scope.hint ?? (meant === undefined ? list : undefined)) : `${signatureOf(definition)}: ${definition.summary} Example: ${definition.example}.`;
+    return this.error(node, 'unknown_name', `there is no ${what} "${node.name.slice(0, 40)}".${guess}`, nextStep);
+  }
+
+  #binary(node: BinaryExpression, depth: number): Typed {
+    if (node.left.type === 'PrivateIdentifier') throw this.#refused(node, 'a private name');
+    const left = this.compile(node.left, depth + 1);
+    const right = this.compile(node.right, depth + 1);
+    const arithmetic = ARITHMETIC.get(node.operator);
+    const comparison = COMPARISON.get(node.operator);
+    if (arithmetic === undefined && comparison === undefined) throw this.#refused(node, `\`${node.operator}\``);
+    if (comparison !== undefined && left.type === 'condition' && COMPARISON.has((node.left as { operator?: string }).operator ?? '')) {
+      throw this.error(node, 'wrong_type', 'comparisons cannot be chained.', 'Write each one: a < b && b < c.');
+    }
+    this.#expectNumber(node.left, left, `${node.operator} `);
+    this.#expectNumber(node.right, right, `${node.operator} `);
+    if (arithmetic !== undefined) return this.#number(node, this.dag.node(arithmetic, [left.ref, right.ref]), left.literal && right.literal);
+    const { kind, exchanged, negated } = comparison!;
+    this.#warnAboutReach(node, node.operator);
+    const ref = this.dag.node(kind, exchanged ? [right.ref, left.ref] : [left.ref, right.ref]);
+    return { type: 'condition', ref: negated ? this.dag.node(not, [ref]) : ref, text: this.text(node), literal: false, readings: this.readingsOf([left, right]) };
+  }
+
+  /** The numbers that a comparison, a crossing or a run speaks of; written numbers say themselves. */
+  readingsOf(operands: readonly Typed[]): readonly Reading[] {
+    return unique(operands.flatMap((operand) => (operand.type === 'condition' ? operand.readings : operand.literal ? [] : [{ expression: operand.text, ref: operand.ref }])));
+  }
+
+  /** `close > highest(high, 20)` never holds: the window includes the candle itself. */
+  #warnAboutReach(node: BinaryExpression, operator: string): void {
+    const [above, below] = operator.startsWith('<') ? [node.right, node.left] : operator.startsWith('>') ? [node.left, node.right] : [];
+    if (calls(below, 'highest') || calls(above, 'lowest')) {
+      const call = this.text((calls(below, 'highest') ? below : above)!);
+      this.#warnings.push(`${this.source.field}: ${call} includes the current candle; ${call}[1] is probably meant.`);
+    }
+  }
+
+  #call(node: CallExpression, field: Identifier | undefined, depth: number): Typed {
+    if (node.optional) throw this.#refused(node, '`?.`');
+    if (node.callee.type !== 'Identifier') throw this.error(node.callee, 'not_allowed', 'only the functions of the language can be called.', 'Write name(…), such as rsi(14).');
+    if (!this.#scope.series) throw this.error(node, 'not_allowed', 'functions cannot be called here.', this.#scope.hint);
+    const definition = FUNCTIONS.get(node.callee.name);
+    if (definition === undefined) throw this.unknown(node.callee, [...FUNCTIONS.keys()], 'function');
+    const { ref, operands } = compileCall(this, definition, node, field, depth);
+    if (definition.returns === 'condition') return { type: 'condition', ref, text: this.text(node), literal: false, readings: this.readingsOf(operands) };
+    return this.#number(field === undefined ? node : { start: node.start, end: field.end }, ref, false);
+  }
+
+  #member(node: MemberExpression, depth: number): Typed {
+    if (node.optional) throw this.#refused(node, '`?.`');
+    if (node.object.type === 'Super') throw this.#refused(node, '`super`');
+    if (!node.computed) {
+      if (node.property.type !== 'Identifier') throw this.#refused(node, 'a private name');
+      let object: Expression = node.object;
+      while (object.type === 'ParenthesizedExpression') object = object.expression;
+      if (object.type === 'CallExpression') return this.#call(object, node.property, depth + 1);
+      throw this.error(node.property, 'not_allowed', `.${node.property.name.slice(0, 40)} is not part of the language here: only the outputs of an indicator are named so.`, 'Example: macd(12, 26, 9).histogram.');
+    }
+    const object = this.compile(node.object, depth + 1);
+    const index = this.compile(node.property as Expression, depth + 1);
+    const n = this.dag.constantOf(index.ref);
+    const candles = index.type === 'number' ? n : undefined;
+    if (candles === undefined) throw this.error(node.property, 'wrong_type', `an offset must be a constant number of candles, ${index.text} is ${TYPE_WORDS[index.type]}.`, 'Example: close[1] is the close of the candle before.');
+    if (candles < 0) throw this.error(node.property, 'wrong_argument', 'an offset looks back: it cannot be negative.', 'Example: close[1] is the close of the candle before.');
+    if (!Number.isInteger(candles) || candles > LIMITS.length) {
+      throw this.error(node.property, candles > LIMITS.length ? 'too_far' : 'wrong_argument', `an offset must be a whole number from 0 to ${LIMITS.length}, not ${candles}.`);
+    }
+    if (object.type === 'number') throw this.error(node.object, 'wrong_type', `${object.text} is a number: it has no candles to look back on.`, 'Example: close[1].');
+    const ref = candles === 0 ? object.ref : this.dag.node(offset, [object.ref], [candles]);
+    const readings = candles === 0 ? object.readings : object.readings.map((reading) => {
+      const constant = this.dag.constantOf(reading.ref) !== undefined;
+      const simple = /^[\w.]+(\([^()]*\))?(\.\w+)?$/.test(reading.expression);
+      return constant ? reading : { expression: `${simple ? reading.expression : `(${reading.expression})`}[${candles}]`, ref: this.dag.node(offset, [reading.ref], [candles]) };
+    });
+    return { type: object.type, ref, text: this.text(node), literal: false, readings };
+  }
+
+  #expect(node: { start: number; end: number }, typed: Typed, type: 'condition', operator: string): Ref {
+    if (typed.type !== type) throw this.error(node, 'wrong_type', `${operator}wants a condition, ${typed.text} is ${TYPE_WORDS[typed.type]}.`, `Compare it, for example ${typed.text.slice(0, 40)} > 0.`);
+    return typed.ref;
+  }
+
+  #expectNumber(node: { start: number; end: number }, typed: Typed, operator: string): void {
+    if (typed.type === 'condition') throw this.error(node, 'wrong_type', `${operator}wants numbers, ${typed.text} is a condition.`, 'Join conditions with && and ||.');
+  }
+
+  #refused(node: { start: number; end: number }, what: string): LanguageError {
+    return this.error(node, 'not_allowed', `${what} is not part of the language.`, 'An expression has series, numbers, functions, + - * / %, comparisons, && || ! and ? :.');
+  }
+}
+
+/** Whether this is a plain call of the function. */
+const calls = (node: { type: string; callee?: object } | undefined, name: string): boolean =>
+  node?.type === 'CallExpression' && node.callee !== undefined && 'name' in node.callee && node.callee.name === name;
+
+function unique(readings: readonly Reading[]): readonly Reading[] {
+  return [...new Map(readings.map((reading) => [reading.expression, reading])).values()];
+}

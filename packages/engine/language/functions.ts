@@ -1,0 +1,45 @@
+import { absolute, logarithm, maximum, minimum, roundOff, squareRoot } from '../graph/arithmetic.ts';
+import { crossover, falling, rising } from '../graph/history.ts';
+import type { NodeKind } from '../graph/node-kind.ts';
+import { length, type Argument, type FunctionDefinition } from '../indicators/definition.ts';
+import { INDICATORS } from '../indicators/index.ts';
+
+const value = (name: string): Argument => ({ name, type: 'value' });
+const PLAIN = { seed: 'none', source: 'definition' } as const;
+
+const math = (name: string, kind: NodeKind, summary: string, example: string): FunctionDefinition => ({
+  ...PLAIN, name, summary, arguments: [value('x')], returns: 'series', unit: name === 'log' ? 'ratio' : 'that of x', example,
+  build: (dag, [x]) => dag.node(kind, [x!]),
+});
+
+const several = (name: 'min' | 'max', kind: NodeKind, summary: string, example: string): FunctionDefinition => ({
+  ...PLAIN, name, summary, arguments: [value('a'), { ...value('b'), rest: true }], returns: 'series', unit: 'that of a', example,
+  build: (dag, series) => series.reduce((a, b) => dag.node(kind, [a, b])),
+});
+
+const steps = (name: string, summary: string, example: string, kind: NodeKind): FunctionDefinition => ({
+  ...PLAIN, name, summary, arguments: [{ name: 'series', type: 'series' }, length()], returns: 'condition', unit: 'condition', example,
+  build: (dag, [x], [n]) => dag.node(kind, [x!], [n!]),
+});
+
+const crossing = (name: string, summary: string, example: string, reversed: boolean): FunctionDefinition => ({
+  ...PLAIN, name, summary, arguments: [value('a'), value('b')], returns: 'condition', unit: 'condition', example,
+  build: (dag, [a, b]) => dag.node(crossover, reversed ? [b!, a!] : [a!, b!]),
+});
+
+/** Functions beside the indicators. */
+const HELPERS: readonly FunctionDefinition[] = [
+  crossing('crossover', 'a is above b now and was not on the candle before: a > b && a[1] <= b[1].', 'crossover(ema(9), ema(21))', false),
+  crossing('crossunder', 'a is below b now and was not on the candle before: a < b && a[1] >= b[1].', 'crossunder(close, sma(50))', true),
+  steps('rising', 'Each of the last n steps went up.', 'rising(close, 3)', rising),
+  steps('falling', 'Each of the last n steps went down.', 'falling(rsi(14), 2)', falling),
+  math('abs', absolute, 'The value without its sign.', 'abs(change(close)) > atr(14)'),
+  math('sqrt', squareRoot, 'The square root; not ready below 0.', 'sqrt(volume) > 10'),
+  math('log', logarithm, 'The natural logarithm; not ready below 0.', 'log(close / close[1]) > 0.01'),
+  math('round', roundOff, 'The nearest whole number, halves upwards.', 'round(rsi(14)) == 50'),
+  several('min', minimum, 'The smallest of its arguments.', 'min(open, close) > sma(20)'),
+  several('max', maximum, 'The largest of its arguments.', 'high - max(open, close) > atr(14)'),
+];
+
+/** Every function of the language by its name. A Map: names such as `constructor` find nothing. */
+export const FUNCTIONS: ReadonlyMap<string, FunctionDefinition> = new Map([...INDICATORS, ...HELPERS].map((definition) => [definition.name, definition]));

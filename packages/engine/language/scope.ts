@@ -1,0 +1,69 @@
+import type { Dag } from '../graph/dag.ts';
+import { compileExpression } from './compile-expression.ts';
+import { FUNCTIONS } from './functions.ts';
+import { LanguageError } from './language-error.ts';
+import { LIMITS } from './limits.ts';
+import { errorAt } from './parse.ts';
+import { SERIES } from './series.ts';
+import type { Scope, Typed } from './typed.ts';
+
+const SERIES_NAMES = new Set(SERIES.map((series) => series.name));
+
+/** What a trader may name in its conditions: its params and its `let` expressions, which may use each other but not in a circle. */
+export function scopeOf(params: Readonly<Record<string, number>>, lets: Readonly<Record<string, string>>, dag: Dag, warnings: string[]): Scope & { compileAll(): void } {
+  const numbers = new Map(Object.entries(params));
+  const sources = new Map(Object.entries(lets));
+  const compiled = new Map<string, Typed>();
+  const underway = new Set<string>();
+  checkNames('params', numbers.keys());
+  checkNames('let', sources.keys());
+  for (const name of sources.keys()) if (numbers.has(name)) throw nameError('let', name, `${name} is already a name in params.`);
+  for (const [name, value] of numbers) if (!Number.isFinite(value)) throw nameError('params', name, `${name} must be a finite number.`);
+
+  const scope: Scope & { compileAll(): void } = {
+    series: true,
+    names: () => [...numbers.keys(), ...sources.keys()],
+    resolve: (name) => {
+      const number = numbers.get(name);
+      if (number !== undefined) return { type: 'number', ref: dag.constant(number), text: name, literal: false, readings: [] };
+      const text = sources.get(name);
+      if (text === undefined) return undefined;
+      let typed = compiled.get(name);
+      if (typed === undefined) {
+        const source = { text, field: `let.${name}` };
+        if (underway.has(name)) throw errorAt(source, 'circular', { start: 0, end: text.length }, `${[...underway, name].join(' needs ')}: a circle.`, 'Write one of them without the others.');
+        if (underway.size >= LIMITS.depth) throw errorAt(source, 'too_deep', { start: 0, end: text.length }, `let names nested more than ${LIMITS.depth} deep.`);
+        underway.add(name);
+        typed = compileExpression(source, scope, dag, warnings);
+        underway.delete(name);
+        compiled.set(name, typed);
+      }
+      return typed;
+    },
+    compileAll: () => {
+      for (const name of sources.keys()) scope.resolve(name);
+    },
+  };
+  return scope;
+}
+
+/** The scope of `when`: the names of the conditions alone. */
+export function namesOnly(conditions: ReadonlyMap<string, Typed>): Scope {
+  return {
+    series: false,
+    resolve: (name) => conditions.get(name),
+    names: () => conditions.keys(),
+    hint: `\`when\` joins the names of conditions: ${[...conditions.keys()].join(', ')}.`,
+  };
+}
+
+function checkNames(place: string, names: Iterable<string>): void {
+  let count = 0;
+  for (const name of names) {
+    if (++count > LIMITS.names) throw nameError(place, name, `more than ${LIMITS.names} names.`, 'too_large');
+    if (SERIES_NAMES.has(name) || FUNCTIONS.has(name)) throw nameError(place, name, `${name} is a word of the language.`);
+  }
+}
+
+const nameError = (place: string, name: string, message: string, code: 'name_taken' | 'too_large' = 'name_taken'): LanguageError =>
+  new LanguageError({ code, message, field: `${place}.${name}`, source: name, span: { start: 0, end: name.length }, nextStep: code === 'name_taken' ? 'Choose another name or value.' : undefined });

@@ -1,0 +1,51 @@
+import { intervalClose, type ConditionReading, type Interval, type Side, type Signal } from '@trademind/core';
+import { v5 as uuidV5 } from 'uuid';
+import type { CompiledCondition } from '../language/compile-trader.ts';
+import type { LinkedTrader } from './screening-graph.ts';
+
+/** A trader's verdict on a closed candle: it holds there and did not on the candle before. Times in ms of market time. */
+export interface Match {
+  traderId: string;
+  traderVersion: number;
+  traderName: string;
+  side: Side;
+  symbol: string;
+  interval: Interval;
+  openTime: number;
+  /** The next candle's open time. */
+  closeTime: number;
+  /** The candle's close. */
+  price: number;
+  conditions: ConditionReading[];
+}
+
+/** Namespace of all signal ids. Never change it: an id says that two signals are the same fact. */
+const SIGNAL_NAMESPACE = '6f0e7f5e-54c1-4d0c-9a55-7d1f6c2f6b8e';
+
+/** The signal of a match. Its id follows from {trader, version, symbol, interval, close time, phase} alone: a repeat is the same fact. */
+export function signalOf(match: Match, origin: 'live' | 'history'): Signal {
+  const { traderId, traderVersion, symbol, interval, closeTime } = match;
+  return { id: uuidV5(`${traderId}:${traderVersion}:${symbol}:${interval}:${closeTime}:closed`, SIGNAL_NAMESPACE), ...match, phase: 'closed', origin };
+}
+
+/** Reads the match of a linked trader off a block of values (slot k of candle i at k × stride + i). */
+export function readMatch(linked: LinkedTrader, symbol: string, interval: Interval, openTime: number, price: number, v: Float64Array, stride: number, i: number): Match {
+  const { id, version, compiled } = linked.trader;
+  return {
+    traderId: id, traderVersion: version, traderName: compiled.document.name, side: compiled.document.side,
+    symbol, interval, openTime, closeTime: intervalClose(interval, openTime), price,
+    conditions: compiled.conditions.map((condition) => readCondition(condition, linked.slots, v, stride, i)),
+  };
+}
+
+/** A condition with the numbers on both its sides; null = not ready. */
+export function readCondition(condition: CompiledCondition, slots: Int32Array, v: Float64Array, stride: number, i: number): ConditionReading {
+  const at = (ref: number): number => v[slots[ref]! * stride + i]!;
+  const holds = at(condition.ref);
+  return {
+    name: condition.name,
+    expression: condition.expression,
+    holds: Number.isNaN(holds) ? null : holds === 1,
+    values: condition.readings.map(({ expression, ref }) => ({ expression, value: Number.isFinite(at(ref)) ? at(ref) : null })),
+  };
+}
