@@ -2,6 +2,8 @@
 export interface Environment {
   /** A Gemini key of the user's own: the local cloud then starts no Gemini stand-in. */
   geminiApiKey: string | undefined;
+  /** Colours wanted (FORCE_COLOR) or unwanted (NO_COLOR, a dumb terminal); undefined: as the stream is. */
+  color: boolean | undefined;
   /** Variables every child process needs to run at all; none of them is a secret of ours. */
   inherited: Readonly<Record<string, string>>;
 }
@@ -18,5 +20,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     const value = env[name];
     if (value !== undefined) inherited[name] = value;
   }
-  return { geminiApiKey: env.GEMINI_API_KEY || undefined, inherited };
+  const unwanted = Boolean(env.NO_COLOR) || env.TERM === 'dumb';
+  const wanted = Boolean(env.FORCE_COLOR) && env.FORCE_COLOR !== '0';
+  return { geminiApiKey: env.GEMINI_API_KEY || undefined, color: unwanted ? false : wanted ? true : undefined, inherited };
 }

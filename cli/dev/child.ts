@@ -75,15 +75,18 @@ function readyLine(
   return new Promise((resolve, reject) => {
     const fail = (code: string, message: string) => reject(new TradeMindError({ code, message: `${program.name}: ${message}`, nextStep: `Its log is ${program.logFile}.` }));
     const timer = setTimeout(() => fail('child_slow', `not ready after ${program.readyTimeoutMs / 1_000} s.`), program.readyTimeoutMs);
+    if (signal?.aborted) fail('cancelled', 'stopped before it was ready.');
     signal?.addEventListener('abort', () => fail('cancelled', 'stopped before it was ready.'), { once: true });
     // What it said last may still be in the pipe when the exit is seen.
     const emptied = new Promise((done) => child.once('close', done));
-    void exited.then(async ({ code, signal: by }) => {
+    const sayHowItEnded = async (): Promise<void> => {
+      const { code, signal: by } = await exited;
       clearTimeout(timer);
       await Promise.race([emptied, new Promise((done) => setTimeout(done, 200))]);
       const last = lastLine(program.logFile, logStart);
       fail('child_failed', `ended at its start (${by ?? `status ${code}`})${last ? `: ${last}` : '.'}`);
-    });
+    };
+    void sayHowItEnded();
     child.once('error', (error) => fail('child_failed', error.message));
     if (!child.stdout) return;
     createInterface({ input: child.stdout }).on('line', (line) => {

@@ -1,4 +1,4 @@
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readdirSync, rmSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TradeMindError } from '@trademind/core';
 
@@ -79,23 +79,4 @@ function unusable(path: string, error: NodeJS.ErrnoException): TradeMindError {
     nextStep: code === 'disk_full' ? 'Free some space, or use a folder on another disk with --data DIR.' : 'Choose a folder you own with --data DIR.',
     cause: error,
   });
-}
-
-/** True when the folder holds what only a local cloud writes. --reset deletes such a folder, nothing else. */
-export function looksLikeOurs(path: string): boolean {
-  if (!existsSync(path)) return true;
-  const known = new Set(['secrets.json', 'settings.json', 'running.json', 'images.json', 'session.json', 'logs', 'postgres', 'exchange', 'fly', 'local.sqlite']);
-  return readdirSync(path).every((name) => known.has(name) || name.startsWith('.write-') || /\.(tmp|stale)$/.test(name) || name.startsWith('local'));
-}
-
-/** Deletes everything a local cloud keeps. Refuses a folder that holds anything else. */
-export function resetDataFolder(path: string): void {
-  if (!looksLikeOurs(path)) {
-    throw new TradeMindError({
-      code: 'not_a_data_folder',
-      message: `${path} holds files that are not TradeMind's; --reset deletes nothing there.`,
-      nextStep: 'Name the right folder with --data DIR, or delete it yourself.',
-    });
-  }
-  rmSync(path, { recursive: true, force: true });
 }

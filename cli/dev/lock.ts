@@ -16,8 +16,8 @@ export type Urls = z.infer<typeof Urls>;
 const Running = z.object({
   supervisor: Identity,
   since: z.string(),
-  market: z.string(),
-  speed: z.number(),
+  market: z.optional(z.string()),
+  speed: z.optional(z.number()),
   urls: z.optional(Urls),
   machineId: z.optional(z.string()),
   children: z.record(z.string(), Identity),
@@ -50,10 +50,10 @@ export interface Lock {
  * Takes the data folder for this process. The record is linked into place whole, so that of two starts exactly one wins.
  * Throws `already_running` (with the running one as `running`) when somebody is there.
  */
-export function takeLock(path: string, market: string, speed: number, now: Date): Lock {
+export function takeLock(path: string, now: Date): Lock {
   const self = identify(process.pid);
   if (!self) throw new TradeMindError({ code: 'internal', message: 'This process cannot be identified.' });
-  let running: Running = { supervisor: self, since: now.toISOString(), market, speed, children: {} };
+  let running: Running = { supervisor: self, since: now.toISOString(), children: {} };
   let leftBehind: Running | null = null;
   const own = `${path}.${process.pid}.tmp`;
   writeFileSync(own, JSON.stringify(running), { mode: 0o600 });

@@ -51,10 +51,11 @@ export async function freePorts(keep?: Ports): Promise<Ports> {
   return chosen as Ports;
 }
 
-/** Throws `port_taken` for the first port that is not free, naming what it is for and, where the system tells, who holds it. */
-export async function requireFree(ports: Ports): Promise<void> {
-  const free = await Promise.all(PORT_PLAN.map(({ name }) => isFree(ports[name])));
-  const first = PORT_PLAN.find((_, index) => !free[index]);
+/** Throws `port_taken` for the first of the named ports that is not free, saying what it is for and, where the system tells, who holds it. */
+export async function requireFree(ports: Ports, needed: readonly PortName[] = PORT_PLAN.map(({ name }) => name)): Promise<void> {
+  const wanted = PORT_PLAN.filter(({ name }) => needed.includes(name));
+  const free = await Promise.all(wanted.map(({ name }) => isFree(ports[name])));
+  const first = wanted.find((_, index) => !free[index]);
   if (!first) return;
   const port = ports[first.name];
   const owner = await portOwner(port);

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A process that can be recognised later: its id, and when it started (ids are used again, also after a reboot). */
 export interface ProcessIdentity { pid: number; startedAt: string }
@@ -50,7 +51,7 @@ export function isAlive(identity: ProcessIdentity): boolean {
 }
 
 /** Ends processes that were recorded: asks first, insists after `graceMs`. Resolves with those that were still there. */
-export async function endProcesses(identities: readonly ProcessIdentity[], graceMs: number, sleep: (ms: number) => Promise<void>): Promise<ProcessIdentity[]> {
+export async function endProcesses(identities: readonly ProcessIdentity[], graceMs: number): Promise<ProcessIdentity[]> {
   const alive = identities.filter(isAlive);
   for (const { pid } of alive) send(pid, 'SIGTERM');
   for (let waited = 0; waited < graceMs && alive.some(isAlive); waited += 50) await sleep(50);

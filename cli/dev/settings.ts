@@ -22,6 +22,8 @@ const Settings = z.object({
   /** The base the ports were counted from; 0 = free ports were taken. */
   portBase: z.optional(z.int()),
   ports: z.optional(Ports),
+  /** The template traders were stored once; what the user then does with them is left alone. */
+  templatesStored: z.optional(z.boolean()),
 });
 export type Settings = z.infer<typeof Settings>;
 

@@ -24,13 +24,15 @@ export interface SuperviseOptions {
   cwd: string;
   now(): number;
   onEvent(event: SupervisedEvent): void;
+  /** Ends the first start when it is aborted; afterwards `stop` does. */
+  signal: AbortSignal;
 }
 
 /** Starts a program and keeps it running: one that dies is started again with back-off, on the same port, until `stop`. */
 export async function supervise(program: Program, options: SuperviseOptions): Promise<Supervised> {
   const ending = new AbortController();
   const onSpawn = (pid: number) => options.onEvent({ type: 'spawned', name: program.name, pid });
-  let child: Child | null = await startProgram(program, options.cwd, onSpawn);
+  let child: Child | null = await startProgram(program, options.cwd, onSpawn, options.signal);
   const ready = child.ready;
   let startedAt = options.now();
   let wait = BACKOFF_MS.first;

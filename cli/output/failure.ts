@@ -1,7 +1,7 @@
 import { exitCodeFor } from '../exit-codes.ts';
 
-/** An error as the terminal tells it. Read by shape, so that `--help` need not load the classes. */
-export interface Failure { code: string; message: string; field?: string; nextStep?: string }
+/** An error as the terminal tells it, read by shape, so that `--help` need not load the classes. `frame`: source text with a caret. */
+export interface Failure { code: string; message: string; field?: string; nextStep?: string; frame?: string }
 
 const SYSTEM: Readonly<Record<string, { message: string; nextStep: string }>> = {
   ECONNREFUSED: { message: 'Nothing answers there.', nextStep: 'Is the local cloud running? Start it with `npm start`.' },
@@ -10,7 +10,7 @@ const SYSTEM: Readonly<Record<string, { message: string; nextStep: string }>> = 
 
 /** Anything thrown, as code, sentence and next step. */
 export function failureOf(error: unknown): Failure {
-  const { code, message, field, nextStep, cause } = (error ?? {}) as { code?: unknown; message?: unknown; field?: unknown; nextStep?: unknown; cause?: unknown };
+  const { code, message, field, nextStep, frame, cause } = (error ?? {}) as Record<string, unknown>;
   // fetch hides the system's error one level down.
   if (typeof code !== 'string' && cause && typeof (cause as { code?: unknown }).code === 'string') return failureOf(cause);
   const known = typeof code === 'string' ? code : 'internal';
@@ -19,6 +19,7 @@ export function failureOf(error: unknown): Failure {
     code: known,
     message: system?.message ?? (typeof message === 'string' && message ? message : String(error)),
     ...(typeof field === 'string' ? { field } : {}),
+    ...(typeof frame === 'string' ? { frame } : {}),
     ...(typeof nextStep === 'string' ? { nextStep } : system ? { nextStep: system.nextStep } : {}),
   };
 }
@@ -29,6 +30,8 @@ export function failureOf(error: unknown): Failure {
 export function tellFailure(error: unknown, json: boolean, io: { stdout(text: string): void; stderr(text: string): void }): number {
   const failure = failureOf(error);
   if (json) io.stdout(`${JSON.stringify({ error: failure })}\n`);
-  else io.stderr(`trademind: ${failure.message}${failure.nextStep ? `\n  → ${failure.nextStep}` : ''}\n`);
+  else io.stderr(`trademind: ${failure.message}${failure.frame ? `\n${indent(failure.frame)}` : ''}${failure.nextStep ? `\n  → ${failure.nextStep}` : ''}\n`);
   return exitCodeFor(failure.code);
 }
+
+const indent = (text: string) => text.split('\n').map((line) => `    ${line}`).join('\n');
