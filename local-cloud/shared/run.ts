@@ -3,30 +3,31 @@ export interface StandIn { name: string; url: string; close(): Promise<void>; [d
 
 /**
  * Runs a stand-in as a process of its own: says on stdout, in one JSON line, when it is ready and where; ends it on SIGTERM,
- * SIGINT, or when the process that started it goes away (its IPC channel closes).
+ * SIGINT, or when the process that started it goes away (its IPC channel closes). Asked to end while it starts, it ends once it has.
  */
 export async function runStandIn(start: () => Promise<StandIn>): Promise<void> {
+  // Before anything is started: a signal must never leave behind what the stand-in itself had begun.
+  const asked = new Promise<void>((resolve) => {
+    process.on('SIGTERM', resolve);
+    process.on('SIGINT', resolve);
+    if (process.channel) process.on('disconnect', resolve);
+  });
   let standIn: StandIn;
   try {
     standIn = await start();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    process.stdout.write(`${JSON.stringify({ ready: false, code: code ?? 'start_failed', message })}\n`);
-    process.exitCode = 1;
+    process.stdout.write(`${JSON.stringify({ ready: false, code: code ?? 'start_failed', message })}\n`, () => process.exit(1));
     return;
   }
   const { close, ...said } = standIn;
   process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, ...said })}\n`);
-  let ending = false;
-  const end = () => {
-    if (ending) return;
-    ending = true;
-    close().then(() => process.exit(0), (error: unknown) => {
-      process.stderr.write(`${String(error)}\n`);
-      process.exit(1);
-    });
-  };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
-  if (process.channel) process.on('disconnect', end);
+  await asked;
+  try {
+    await close();
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${String(error)}\n`);
+    process.exit(1);
+  }
 }

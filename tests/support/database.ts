@@ -50,3 +50,20 @@ async function onCluster(url: string, sql: string): Promise<void> {
     await client.end();
   }
 }
+
+/** Runs one statement the way PostgREST would: in a transaction, as `role`, with these claims. Resolves to its rows; rejects with PostgreSQL's error. */
+export async function asRole<T extends object = Record<string, unknown>>(pool: Pool, role: string, claims: Record<string, unknown>, sql: string, values: unknown[] = []): Promise<T[]> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    await client.query(`select set_config('role', $1, true), set_config('request.jwt.claims', $2, true)`, [role, JSON.stringify({ role, ...claims })]);
+    const { rows } = await client.query<T>(sql, values);
+    await client.query('commit');
+    return rows;
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  } finally {
+    client.release();
+  }
+}
