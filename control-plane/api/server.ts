@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import fastify, { type FastifyBaseLogger } from 'fastify';
+import fastify, { LogController, type FastifyBaseLogger } from 'fastify';
 import { z } from 'zod';
 import type { Metrics } from '../metrics.ts';
 import type { ApiContext } from './context.ts';
@@ -35,7 +35,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     loggerInstance: options.log,
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
     // a caller's own id makes a request findable on both sides

@@ -1,4 +1,4 @@
-import { MachineStatus, TraderDocument, monthlyPrice, type MachineEvent, type MachineView, type Trader } from '@trademind/core';
+import { MachineStatus, TraderDocument, isReachable, monthlyPrice, type MachineEvent, type MachineView, type Trader } from '@trademind/core';
 import { CPU_KINDS } from '@trademind/core';
 import type { EventRow, MachineRow, TraderRow } from '../database/rows.ts';
 
@@ -20,7 +20,8 @@ export function machineView(row: MachineRow): MachineView {
     desired: { state: row.desired_state, region: row.desired_region, size: desired, image: row.desired_image },
     phase: row.phase,
     phaseSince: iso(row.phase_since),
-    detail: row.phase_detail,
+    // what the machine itself says is newer than what was last seen from outside
+    detail: status.success && isReachable(row.phase) ? status.data.detail : row.phase_detail,
     app: row.fly_app,
     flyMachineId: row.fly_machine_id,
     region: row.region,

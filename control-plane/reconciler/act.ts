@@ -4,6 +4,7 @@ import { TradeMindError, sizeName } from '@trademind/core';
 import type { ControlDatabase } from '../database/control.ts';
 import type { MachinePatch, MachineRow } from '../database/rows.ts';
 import type { Action } from './actions.ts';
+import { impossible } from './impossible.ts';
 import { SECRET_NAME, VOLUME_NAME, VOLUME_SIZE_GB, machineUrl } from './names.ts';
 import { seenMachine, type SeenMachine } from './seen.ts';
 import { configFor, type MachineContract, type Wish } from './wish.ts';
@@ -79,6 +80,7 @@ export async function act(action: Deed, context: ActContext): Promise<Done> {
     case 'delete-app':
       await goneIsFine(fly.apps.delete(wish.app, { ...call, force: true }));
       return { patch: {}, kind: 'app.deleted', message: `The app ${wish.app} was deleted.` };
+    default: return impossible(action);
   }
 }
 

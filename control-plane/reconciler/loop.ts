@@ -37,7 +37,7 @@ export interface ReconcilerLoop {
 export function startLoop(options: LoopOptions): ReconcilerLoop {
   const { database, context, log, now } = options;
   const parallel = options.parallel ?? 24;
-  const leaseSeconds = options.leaseSeconds ?? 15;
+  const leaseSeconds = options.leaseSeconds ?? 10;
   const idleMs = options.idleMs ?? 500;
   const working = new Map<string, { done: Promise<void>; abort: AbortController }>();
   const stopped = new AbortController();

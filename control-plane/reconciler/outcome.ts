@@ -3,6 +3,7 @@ import { FlyError, type FlyErrorCode } from '@trademind/fly';
 import { DatabaseError } from '../database/errors.ts';
 import type { LastError, MachinePatch, NewEvent } from '../database/rows.ts';
 import type { Trouble } from './actions.ts';
+import { impossible } from './impossible.ts';
 
 /** How one look at one machine ends. There is no fifth way. */
 export type Outcome =
@@ -37,6 +38,7 @@ export function settle(outcome: Outcome, row: { attempts: number; last_error: La
     }
     case 'terminal':
       return { nextLookMs: TERMINAL_LOOK_MS, patch: { attempts: row.attempts + 1, last_error: errorOf(outcome.trouble, now) }, events: told(outcome.trouble, row, 'failed', TERMINAL_LOOK_MS) };
+    default: return impossible(outcome);
   }
 }
 

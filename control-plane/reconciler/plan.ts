@@ -1,6 +1,7 @@
 import type { MachinePhase, MachineSighting } from '@trademind/core';
 import { lookDelay, type Action, type Memory, type Plan, type Trouble } from './actions.ts';
 import { MINUTE, cellFor, isWedged } from './cells.ts';
+import { impossible } from './impossible.ts';
 import { planDestroy } from './plan-destroy.ts';
 import { planMake } from './plan-make.ts';
 import type { Seen, SeenMachine } from './seen.ts';
@@ -45,7 +46,8 @@ export function choose(wish: Wish, seen: Seen, memory: Memory): { current: SeenM
 
 function planFor(wish: Wish, seen: Seen, memory: Memory, now: number, machine: SeenMachine, others: SeenMachine[]): Plan {
   const stopping = wish.state === 'stopped';
-  switch (cellFor(machine.state, wish.state)) {
+  const cell = cellFor(machine.state, wish.state);
+  switch (cell) {
     case 'launch':
       if (now - machine.since <= CREATED_GRACE) return { sighting: 'booting', detail: 'Fly has made the machine and is about to start it.', actions: [{ kind: 'wait', ms: lookDelay(now - machine.since) }] };
       return { sighting: 'booting', detail: 'Fly made the machine and did not start it: it is told to.', actions: [{ kind: 'start', machineId: machine.id }, { kind: 'wait', ms: 400 }] };
@@ -66,6 +68,7 @@ function planFor(wish: Wish, seen: Seen, memory: Memory, now: number, machine: S
       return { sighting: 'halting', detail: 'The machine finishes its work and stops.', actions: [{ kind: 'stop', machineId: machine.id, why: 'It is wished to be stopped' }, { kind: 'wait', ms: 400 }] };
     case 'rest': return { sighting: 'halted', detail: 'The machine is stopped.', actions: [...endOthers(others), { kind: 'none' }] };
     case 'destroy': return { sighting: 'ending', actions: [{ kind: 'destroy-machine', machineId: machine.id }, { kind: 'wait', ms: 300 }] };
+    default: return impossible(cell);
   }
 }
 

@@ -1,9 +1,10 @@
-import { nextPhase } from '@trademind/core';
+import { nextPhase, type MachineSighting } from '@trademind/core';
 import type { MachinePatch, MachineRow, NewEvent } from '../database/rows.ts';
 import { LeaseLost, act, patchOf, type ActContext, type Deed } from './act.ts';
 import type { Action, Plan } from './actions.ts';
 import { observe, type ObserveOptions } from './observe.ts';
 import { outcomeOfError, type Outcome } from './outcome.ts';
+import { machineUrl } from './names.ts';
 import { choose, plan } from './plan.ts';
 import type { Seen } from './seen.ts';
 import { wishOf, type Wish } from './wish.ts';
@@ -26,13 +27,13 @@ export async function reconcile(claimed: MachineRow, context: ReconcileContext, 
   let row = claimed;
   const write = async (patch: MachinePatch, events: NewEvent[]) => {
     if (!(await context.database.record(row.id, row.fence, patch, events))) throw new LeaseLost();
-    row = { ...row, ...patch };
+    row = { ...row, ...patch, ...(patch.phase === undefined ? {} : { phase_since: new Date(context.now()).toISOString() }) };
   };
   try {
     const wish = wishOf(row, context.contract);
     const seen = await observe(row, wish, { fly: context.fly, probe: context.probe, signal });
     const made = plan(wish, seen, memoryOf(row), context.now());
-    const { patch, events } = sighted(row, wish, seen, made, context.now());
+    const { patch, events } = sighted(row, wish, seen, made, context);
     const deeds = made.actions.filter(isDeed);
     // nothing to do: what was seen is written together with the end of the look
     if (deeds.length === 0) return { outcome: outcomeOf(made.actions), patch, events, row };
@@ -41,7 +42,10 @@ export async function reconcile(claimed: MachineRow, context: ReconcileContext, 
     for (const deed of deeds) {
       const began = context.now();
       const done = await act(deed, { ...context, wish, row, signal, learned });
-      await write(done.patch, [{ kind: done.kind, message: done.message, data: { ...done.data, ms: context.now() - began } }]);
+      const step: NewEvent = { kind: done.kind, message: done.message, data: { ...done.data, ms: context.now() - began } };
+      // from here on it is Fly's and the machine's turn
+      const starting = deed.kind === 'create-machine' ? phaseChange(row, 'booting', context.now()) : null;
+      await write({ ...done.patch, ...starting?.patch }, [step, ...(starting?.events ?? [])]);
     }
     return { outcome: outcomeOf(made.actions), patch: {}, events: [], row };
   } catch (error) {
@@ -58,19 +62,33 @@ const memoryOf = (row: MachineRow) => ({
 });
 
 /** What was seen, as changes of the row; a new phase is told as an event with the time the old one took. */
-function sighted(row: MachineRow, wish: Wish, seen: Seen, made: Plan, now: number): { patch: MachinePatch; events: NewEvent[] } {
+function sighted(row: MachineRow, wish: Wish, seen: Seen, made: Plan, { contract, now }: Pick<ReconcileContext, 'contract' | 'now'>): { patch: MachinePatch; events: NewEvent[] } {
   const { current } = choose(wish, seen, { ...memoryOf(row) });
-  const said: MachinePatch = current !== null ? patchOf(current) : made.sighting === 'gone' ? GONE : {};
+  const said: MachinePatch = made.sighting === 'gone' ? GONE : {
+    // what an answer that was lost would have told is learned here
+    ...(seen.app === 'ours' ? { fly_app: wish.app, url: machineUrl(contract.urlTemplate, wish.app) } : {}),
+    ...(current === null ? {} : patchOf(current)),
+  };
   const phase = nextPhase(row.phase, made.sighting);
+  const change = phaseChange(row, made.sighting, now());
   const patch: MachinePatch = {
     ...said,
-    ...(phase === row.phase ? {} : { phase }),
-    ...(made.detail === undefined ? {} : { phase_detail: made.detail }),
+    ...change.patch,
+    // words about the phase before say nothing about this one
+    ...(made.detail === undefined && phase === row.phase ? {} : { phase_detail: made.detail ?? null }),
   };
-  const events: NewEvent[] = phase === row.phase ? [] : [{
-    kind: 'phase', message: PHASE_SENTENCE[phase], data: { from: row.phase, to: phase, ms: Math.max(0, now - Date.parse(row.phase_since)) },
-  }];
-  return { patch: changed(row, patch), events };
+  const found: NewEvent[] = current !== null && row.fly_machine_id === null && wish.state !== 'destroyed'
+    ? [{ kind: 'machine.adopted', message: `The machine ${current.id} was found in ${current.region}: an earlier request had made it, and its answer was lost.`, data: { machine: current.id } }] : [];
+  return { patch: changed(row, patch), events: [...found, ...change.events] };
+}
+
+function phaseChange(row: MachineRow, sighting: MachineSighting, now: number): { patch: MachinePatch; events: NewEvent[] } {
+  const phase = nextPhase(row.phase, sighting);
+  if (phase === row.phase) return { patch: {}, events: [] };
+  return {
+    patch: { phase },
+    events: [{ kind: 'phase', message: PHASE_SENTENCE[phase], data: { from: row.phase, to: phase, ms: Math.max(0, now - Date.parse(row.phase_since)) } }],
+  };
 }
 
 const GONE: MachinePatch = { fly_machine_id: null, fly_volume_id: null, fly_instance_id: null, fly_state: null, fly_app: null, url: null };
