@@ -59,11 +59,6 @@ export class MarketClock {
     return this.#shown;
   }
 
-  /** The wall time at which the market will show `market`. */
-  wallAt(market: number): number {
-    return this.#wallOrigin + (market - this.#marketOrigin) / this.speed;
-  }
-
   /** Stops cleanly: the next start resumes exactly here. */
   pause(): void {
     this.time();

@@ -25,11 +25,3 @@ export function normalAt(key: number, index: number): number {
   const u = 1 - uniformAt(key, 2 * index);
   return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * uniformAt(key, 2 * index + 1));
 }
-
-/** Smooth noise over a line of knots, each knot a normal number: continuous, and known anywhere without a walk. */
-export function smoothAt(key: number, position: number): number {
-  const knot = Math.floor(position);
-  const x = position - knot;
-  const blend = x * x * (3 - 2 * x);
-  return normalAt(key, knot) * (1 - blend) + normalAt(key, knot + 1) * blend;
-}

@@ -72,7 +72,7 @@ function originHeaders(request: IncomingMessage, allowed: readonly string[]): Re
 }
 
 /** GET /_stand-in/market: what is played, and what of it was derived or has ended. */
-export function marketReport(market: Market): unknown {
+function marketReport(market: Market): unknown {
   const now = market.clock.time();
   return {
     market: market.name, speed: market.clock.speed, origin: market.origin, marketTime: now,

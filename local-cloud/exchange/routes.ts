@@ -7,7 +7,7 @@ import type { Market } from './market.ts';
 import type { SymbolInfo } from './source.ts';
 
 /** What a route works with: the market, the tickers, and the market time of this request. */
-export interface Context { market: Market; tickers: Tickers; now: number }
+interface Context { market: Market; tickers: Tickers; now: number }
 
 export interface Route {
   params: readonly string[];

@@ -22,7 +22,7 @@ export interface StreamsOptions {
   log: (line: Record<string, unknown>) => void;
 }
 
-export interface Streams { connections(): number; keepAlive(): void; close(): void }
+export interface Streams { keepAlive(): void; close(): void }
 
 /** The WebSocket side: /ws/<stream>, /ws, /stream?streams=a/b/c, with Binance's control frames and limits. */
 export function serveStreams(options: StreamsOptions): Streams {
@@ -49,7 +49,6 @@ export function serveStreams(options: StreamsOptions): Streams {
   });
 
   return {
-    connections: () => connections.size,
     keepAlive: () => connections.forEach((connection) => connection.keepAlive()),
     close: () => {
       for (const connection of connections) connection.leave();

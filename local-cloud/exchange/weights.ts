@@ -6,7 +6,7 @@ const FIRST_BAN = 2 * 60_000;
 const LONGEST_BAN = 3 * 24 * 60 * 60_000;
 const MINUTE = 60_000;
 
-export type Charged =
+type Charged =
   | { ok: true; used: number }
   | { ok: false; status: 429 | 418; used: number; retryAfterSeconds: number; message: string };
 
