@@ -32,14 +32,15 @@ export class Checks {
       }
       watched.states.set(name, this.#state(name, 'warning', 'waiting for the first answer'));
       const interval = Math.max(durationMs(check.interval) ?? 15_000, 1000);
+      const lookIn = (ms: number) => { watched.timers.set(name, setTimeout(() => { void look(); }, ms)); };
       const look = async () => {
         const passed = await ask(port, check, watched.stop.signal);
         if (watched.stop.signal.aborted) return;
         watched.states.set(name, this.#state(name, passed.ok ? 'passing' : 'critical', passed.output));
         // until it passes for the first time it is asked more often: a boot is what people wait for
-        watched.timers.set(name, setTimeout(look, passed.ok ? interval : Math.min(interval, 1000)));
+        lookIn(passed.ok ? interval : Math.min(interval, 1000));
       };
-      watched.timers.set(name, setTimeout(look, FIRST_LOOK_MS));
+      lookIn(FIRST_LOOK_MS);
     }
   }
 

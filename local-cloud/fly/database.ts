@@ -1,7 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
 /** A data folder that another stand-in has open. */
-export class DataInUse extends Error {
+class DataInUse extends Error {
   readonly code = 'data_in_use';
 }
 
@@ -34,11 +34,11 @@ export class Database {
     return Number(this.#prepare(sql).run(...values).changes);
   }
 
-  get<T>(sql: string, ...values: SQLInputValue[]): T | undefined {
-    return this.#prepare(sql).get(...values) as T | undefined;
+  get(sql: string, ...values: SQLInputValue[]): unknown {
+    return this.#prepare(sql).get(...values);
   }
 
-  all<T>(sql: string, ...values: SQLInputValue[]): T[] {
+  all<T = unknown>(sql: string, ...values: SQLInputValue[]): T[] {
     return this.#prepare(sql).all(...values) as T[];
   }
 

@@ -15,13 +15,13 @@ export function ipRoutes(platform: Platform): Route[] {
   const list = (appId: string) => store.db.all<IpRow>('select ip, type, region, created_at as createdAt from ips where app_id = ? order by created_at, ip', appId);
   const assign = (request: ApiRequest): ApiAnswer => {
     const app = findApp(platform, request);
-    const type = String(request.body['type'] ?? '');
-    const make = MAKE[type];
-    if (!make) throw new ApiError(400, `invalid_argument: unknown address type ${JSON.stringify(type)}`);
+    const { type, region = 'global' } = request.body;
+    const make = typeof type === 'string' ? MAKE[type] : undefined;
+    if (typeof type !== 'string' || !make || typeof region !== 'string') throw new ApiError(400, `invalid_argument: type must be one of ${Object.keys(MAKE).join(', ')}, region a string`);
     // an app has one shared address however often it is asked for
     const shared = type === 'shared_v4' ? list(app.id).find((row) => row.type === type) : undefined;
     if (shared) return ok(view(shared));
-    const row: IpRow = { ip: make(), type, region: String(request.body['region'] ?? 'global'), createdAt: platform.now() };
+    const row: IpRow = { ip: make(), type, region, createdAt: platform.now() };
     store.db.run('insert into ips (app_id, ip, type, region, created_at) values (?, ?, ?, ?, ?)', app.id, row.ip, row.type, row.region, row.createdAt);
     return ok(view(row));
   };

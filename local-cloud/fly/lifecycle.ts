@@ -82,7 +82,7 @@ export class Lifecycle {
       case 'launch': return this.#launch(machine);
       case 'halt': await this.#halt(machine); return true;
       case 'settle': store.changeMachine(id, (row) => { row.state = 'stopped'; row.stopWith = null; }); return true;
-      case 'bury': await this.#bury(machine); return false;
+      default: await this.#bury(machine); return false; // bury
     }
   }
 

@@ -88,7 +88,7 @@ function how(signal: unknown, timeout: unknown): MachineRow['stopWith'] {
 function signal(platform: Platform, request: ApiRequest): ApiAnswer {
   const machine = findForChange(platform, request);
   if (!machine.run) throw cannot('signal', machine);
-  platform.runtime.signal(machine.run, String(request.body['signal'] ?? 'SIGINT'));
+  platform.runtime.signal(machine.run, how(request.body['signal'], undefined)?.signal ?? 'SIGINT');
   return ok({ ok: true });
 }
 

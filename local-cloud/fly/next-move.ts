@@ -11,7 +11,7 @@ export function nextMove(machine: Pick<MachineRow, 'goal' | 'run' | 'boot' | 'st
     case 'stopped':
       if (machine.run) return 'halt';
       return machine.state === 'stopped' || machine.state === 'failed' ? 'rest' : 'settle';
-    case 'started':
+    default: // started
       if (machine.run) return machine.run.boot === machine.boot ? 'rest' : 'halt';
       return retryAt > now ? 'wait' : 'launch';
   }

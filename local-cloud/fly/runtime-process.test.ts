@@ -108,6 +108,8 @@ test('an update replaces the process and the secrets it boots with; a destroyed 
   await eventually(async () => (statSync(second.cwd, { throwIfNoEntry: false }) ?? statSync(second.env['DATA_DIR'] ?? '', { throwIfNoEntry: false }) ? undefined : true));
 });
 
+const runOf = (identity: string): Run => ({ id: 'r', boot: 1, startedAt: 0, process: { pid: process.pid, identity, ports: {} } });
+
 test('nothing runs before its pid is stored, and a process of another start time is not taken for ours', async () => {
   const dataDir = await tempFolder();
   const exits: string[] = [];
@@ -126,9 +128,8 @@ test('nothing runs before its pid is stored, and a process of another start time
   expect(statSync(join(dataDir, 'ran')).size).toBe(0);
 
   const mine = processIdentity(process.pid) ?? '';
-  const run = (identity: string): Run => ({ id: 'r', boot: 1, startedAt: 0, process: { pid: process.pid, identity, ports: {} } });
-  expect([runtime.adopt('m', run(`${mine}1`)), runtime.adopt('m', run(mine))]).toEqual([false, true]);
-  runtime.signal(run(`${mine}1`), 'SIGKILL'); // would end this test
+  expect([runtime.adopt('m', runOf(`${mine}1`)), runtime.adopt('m', runOf(mine))]).toEqual([false, true]);
+  runtime.signal(runOf(`${mine}1`), 'SIGKILL'); // would end this test
   runtime.close();
   await rm(dataDir, { recursive: true, force: true });
 });

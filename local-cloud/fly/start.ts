@@ -16,8 +16,6 @@ import { ProcessRuntime } from './runtime-process.ts';
 import { seededRandom, SimulatedRuntime } from './runtime-simulated.ts';
 import { Store } from './store.ts';
 
-export type { Images } from './images.ts';
-
 export interface FlyStandInOptions {
   /** 0 takes a free one. */
   port: number;

@@ -5,8 +5,8 @@ import { SCHEMA } from './schema.ts';
 import type { AppRow, LeaseRow, MachineEventRow, MachineRow, VolumeRow } from './types.ts';
 
 interface Body { body: string }
-const parse = <T>(row: Body | undefined): T | undefined => (row ? (JSON.parse(row.body) as T) : undefined);
-const parseAll = <T>(rows: Body[]): T[] => rows.map((row) => JSON.parse(row.body) as T);
+const parse = (row: unknown): unknown => (row === undefined ? undefined : JSON.parse((row as Body).body));
+const parseAll = <T extends object>(rows: unknown[]): T[] => rows.map((row) => parse(row) as T);
 
 /** All that the stand-in must remember. Every method is synchronous: between two of them nothing else of this process can happen unless someone awaits. */
 export class Store {
@@ -21,16 +21,16 @@ export class Store {
 
   // apps
   app(name: string): AppRow | undefined {
-    return parse(this.db.get<Body>('select body from apps where name = ? and deleted_at is null', name));
+    return parse(this.db.get('select body from apps where name = ? and deleted_at is null', name)) as AppRow | undefined;
   }
   appById(id: string): AppRow | undefined {
-    return parse(this.db.get<Body>('select body from apps where id = ?', id));
+    return parse(this.db.get('select body from apps where id = ?', id)) as AppRow | undefined;
   }
   appByKey(key: string): AppRow | undefined {
-    return parse(this.db.get<Body>('select body from apps where idempotency_key = ? and deleted_at is null', key));
+    return parse(this.db.get('select body from apps where idempotency_key = ? and deleted_at is null', key)) as AppRow | undefined;
   }
   apps(orgSlug: string | null): AppRow[] {
-    return parseAll(this.db.all<Body>('select body from apps where deleted_at is null and (?1 is null or org_slug = ?1) order by name', orgSlug));
+    return parseAll(this.db.all('select body from apps where deleted_at is null and (?1 is null or org_slug = ?1) order by name', orgSlug));
   }
   saveApp(app: AppRow): void {
     this.db.run(
@@ -40,7 +40,7 @@ export class Store {
     );
   }
   deletedApps(): AppRow[] {
-    return parseAll(this.db.all<Body>('select body from apps where deleted_at is not null'));
+    return parseAll(this.db.all('select body from apps where deleted_at is not null'));
   }
   forgetApp(id: string): void {
     for (const table of ['secrets', 'ips']) this.db.run(`delete from ${table} where app_id = ?`, id);
@@ -49,16 +49,16 @@ export class Store {
 
   // machines
   machine(id: string): MachineRow | undefined {
-    return parse(this.db.get<Body>('select body from machines where id = ?', id));
+    return parse(this.db.get('select body from machines where id = ?', id)) as MachineRow | undefined;
   }
   machineByName(appId: string, name: string): MachineRow | undefined {
-    return parse(this.db.get<Body>('select body from machines where app_id = ? and name = ? and destroyed_at is null', appId, name));
+    return parse(this.db.get('select body from machines where app_id = ? and name = ? and destroyed_at is null', appId, name)) as MachineRow | undefined;
   }
   machines(appId: string, includeDestroyed = false): MachineRow[] {
-    return parseAll(this.db.all<Body>('select body from machines where app_id = ? and (? or destroyed_at is null) order by seq', appId, includeDestroyed ? 1 : 0));
+    return parseAll(this.db.all('select body from machines where app_id = ? and (? or destroyed_at is null) order by seq', appId, includeDestroyed ? 1 : 0));
   }
   livingMachines(): MachineRow[] {
-    return parseAll(this.db.all<Body>('select body from machines where destroyed_at is null order by seq'));
+    return parseAll(this.db.all('select body from machines where destroyed_at is null order by seq'));
   }
   saveMachine(machine: MachineRow): void {
     machine.updatedAt = this.now();
@@ -96,13 +96,13 @@ export class Store {
   }
   /** Newest first. */
   events(machineId: string, limit: number): MachineEventRow[] {
-    return parseAll(this.db.all<Body>('select body from events where machine_id = ? order by seq desc limit ?', machineId, limit));
+    return parseAll(this.db.all('select body from events where machine_id = ? order by seq desc limit ?', machineId, limit));
   }
 
   // leases
   /** The lease that holds now; one that has run out is none. */
   lease(machineId: string): LeaseRow | undefined {
-    const lease = parse<LeaseRow>(this.db.get<Body>('select body from leases where machine_id = ?', machineId));
+    const lease = parse(this.db.get('select body from leases where machine_id = ?', machineId)) as LeaseRow | undefined;
     return lease && lease.expiresAt > this.now() ? lease : undefined;
   }
   saveLease(lease: LeaseRow): void {
@@ -114,13 +114,13 @@ export class Store {
 
   // volumes
   volume(id: string): VolumeRow | undefined {
-    return parse(this.db.get<Body>('select body from volumes where id = ?', id));
+    return parse(this.db.get('select body from volumes where id = ?', id)) as VolumeRow | undefined;
   }
   volumes(appId: string): VolumeRow[] {
-    return parseAll(this.db.all<Body>('select body from volumes where app_id = ? order by rowid', appId));
+    return parseAll(this.db.all('select body from volumes where app_id = ? order by rowid', appId));
   }
   volumesOf(machineId: string): VolumeRow[] {
-    return parseAll(this.db.all<Body>('select body from volumes where machine_id = ?', machineId));
+    return parseAll(this.db.all('select body from volumes where machine_id = ?', machineId));
   }
   saveVolume(volume: VolumeRow): void {
     this.db.run(

@@ -87,7 +87,7 @@ test('killed again and again at any moment of a boot, it never has two processes
   let cloud = await spawn(dataDir);
   const { id, volume } = await deploy(cloud, 'unlucky');
   await look(cloud, 'unlucky');
-  for (const delay of [0, 2, 5, 9, 15, 30]) {
+  for (const delay of [0, 3, 8, 20]) {
     await cloud.fly.machines.restart('unlucky', id, { forceStop: true }).catch(() => undefined);
     await new Promise((resolve) => { setTimeout(resolve, delay); });
     await cloud.kill('SIGKILL');

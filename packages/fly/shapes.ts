@@ -60,7 +60,7 @@ export const MachineEvent = z.looseObject({
 });
 export type MachineEvent = z.infer<typeof MachineEvent>;
 
-export const ImageRef = z.looseObject({
+const ImageRef = z.looseObject({
   registry: z.string().optional(), repository: z.string().optional(), tag: z.string().nullish(), digest: z.string().nullish(),
 });
 

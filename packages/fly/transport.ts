@@ -21,7 +21,7 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
 }
 
-export interface Call<T> {
+interface Call<T> {
   kind: CallKind;
   /** What is being done, for people: `create machine tm-1`. */
   doing: string;
@@ -35,7 +35,7 @@ export interface Call<T> {
   options?: CallOptions | undefined;
 }
 
-export interface Answer<T> { value: T; nextCursor: string | undefined }
+interface Answer<T> { value: T; nextCursor: string | undefined }
 export type Send = <T>(call: Call<T>) => Promise<Answer<T>>;
 
 function authorization(token: string): string {

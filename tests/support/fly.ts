@@ -49,11 +49,11 @@ export interface SpawnedFly extends Omit<TestFly, 'close'> {
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
-/** The Fly stand-in as a process of its own, with the process runtime, as `npm run local-cloud -- fly` starts it. */
+/** The Fly stand-in as a process of its own, with the process runtime, as `local-cloud fly` starts it. */
 export async function spawnTestFly(dataDir: string): Promise<SpawnedFly> {
   const images = join(dataDir, 'images.json');
   await writeFile(images, JSON.stringify(IMAGES));
-  const child = spawn(process.execPath, [join(root, 'local-cloud/main.ts'), 'fly', '--port', '0', '--edge-port', '0', '--data', dataDir, '--images', images, '--no-rate-limits'], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'fly-main.ts'), '--port', '0', '--edge-port', '0', '--data', dataDir, '--images', images, '--no-rate-limits'], {
     env: { FLY_STAND_IN_TOKEN: TEST_TOKEN, SECRET_OF_THE_PARENT: 'must not be seen' }, stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout });
