@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { createFlyClient, machineConfig, type FlyClient, type MachineConfig } from '../../packages/fly/index.ts';
 import { startFly, type FlyStandInOptions } from '../../local-cloud/fly/start.ts';
 
@@ -53,7 +54,7 @@ export interface SpawnedFly extends Omit<TestFly, 'close'> {
 export async function spawnTestFly(dataDir: string): Promise<SpawnedFly> {
   const images = join(dataDir, 'images.json');
   await writeFile(images, JSON.stringify(IMAGES));
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'fly-main.ts'), '--port', '0', '--edge-port', '0', '--data', dataDir, '--images', images, '--no-rate-limits'], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./fly-main.ts', import.meta.url)), '--port', '0', '--edge-port', '0', '--data', dataDir, '--images', images, '--no-rate-limits'], {
     env: { FLY_STAND_IN_TOKEN: TEST_TOKEN, SECRET_OF_THE_PARENT: 'must not be seen' }, stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout });
