@@ -26,6 +26,8 @@ interface SymbolFeed {
   /** Its history was fetched once (or is not to be had). */
   filled: boolean;
   running: boolean;
+  /** Where each series began: the open time that was asked for. */
+  begun: Map<Interval, number>;
   /** Grows when the series are begun anew: what was fetched for an older one is dropped. */
   generation: number;
   emptyAnswers: number;
@@ -121,11 +123,24 @@ export class CandleFeed {
     if (!feed) return;
     feed.generation += 1;
     feed.filled = false;
+    feed.begun.clear();
     for (const interval of feed.merge.intervals()) {
       feed.merge.unstart(interval);
       this.#options.restart(symbol, interval);
     }
     this.#schedule(feed, 0);
+  }
+
+  /**
+   * Whether what is held of a series (or is being fetched) reaches back to `from`. A series shorter than its ring has never dropped a
+   * candle: then it reaches as far as was asked.
+   */
+  covers(symbol: string, interval: Interval, from: number, held: { size: number; capacity: number; openTime(index: number): number | undefined } | undefined): boolean {
+    const feed = this.#feeds.get(symbol);
+    if (!feed || !feed.merge.intervals().includes(interval)) return false;
+    const begun = feed.begun.get(interval);
+    if (begun === undefined) return !feed.filled;
+    return begun <= from && (held === undefined || held.size < held.capacity || (held.openTime(0) ?? Infinity) <= from);
   }
 
   /** A symbol may trade again: it is asked for once more. */
@@ -184,7 +199,7 @@ export class CandleFeed {
   #add(symbol: string): SymbolFeed {
     const { wall } = this.#options;
     const feed: SymbolFeed = {
-      symbol, merge: new CandleMerge(), addedAt: wall.now(), filled: false, running: false, generation: 0, emptyAnswers: 0, notBefore: 0,
+      symbol, merge: new CandleMerge(), addedAt: wall.now(), filled: false, running: false, begun: new Map(), generation: 0, emptyAnswers: 0, notBefore: 0,
       retry: new Backoff({ ...RETRY, random: wall.random }),
     };
     this.#feeds.set(symbol, feed);
@@ -260,6 +275,7 @@ export class CandleFeed {
       const from = feed.merge.nextOpen(interval) ?? this.#options.startOf(feed.symbol, interval);
       if (feed.filled && intervalClose(interval, from) > clock.now()) continue;
       let expected = feed.merge.nextOpen(interval);
+      if (expected === undefined) feed.begun.set(interval, from);
       for await (const page of closedCandles(rest, clock, feed.symbol, interval, from)) {
         if (feed.generation !== generation || !feed.merge.intervals().includes(interval)) return brought;
         for (const candle of page) {

@@ -96,10 +96,14 @@ export class StateStore {
       history_signals as historySignals from trader_state where trader_id = ? and version = ?`, traderId, version)[0];
   }
 
-  /** Keeps when a trader's version was first seen here; what is there already stays. Answers what holds. */
-  beginTrader(traderId: string, version: number, times: { historyFrom: number; liveFrom: number }): TraderState {
-    this.#run('insert into trader_state (trader_id, version, history_from, live_from) values (?, ?, ?, ?) on conflict do nothing', traderId, version, times.historyFrom, times.liveFrom);
-    return this.traderState(traderId, version) as TraderState;
+  /** Keeps when a trader's version was first seen here and from where each of its symbols is screened, together. */
+  beginTrader(begin: { traderId: string; version: number; historyFrom: number; liveFrom: number }, marks: readonly Watermark[]): TraderState {
+    return this.#transaction(() => {
+      const { traderId, version, historyFrom, liveFrom } = begin;
+      this.#run('insert into trader_state (trader_id, version, history_from, live_from) values (?, ?, ?, ?) on conflict do nothing', traderId, version, historyFrom, liveFrom);
+      for (const mark of marks) this.#setWatermark(mark);
+      return this.traderState(traderId, version) as TraderState;
+    });
   }
 
   watermarks(traderId: string, version: number): Watermark[] {

@@ -1,0 +1,68 @@
+// A user's machine: reads its contract, runs, drains when it is told to end.
+// Exit codes: 0 drained · 78 the environment is not what the contract asks · 1 crashed, with last words in DATA_DIR.
+import { codeOf, sentenceOf } from '@trademind/core';
+import { startMachine, type RunningMachine } from '@trademind/runtime';
+import { readSettings, type Settings } from './env.ts';
+import { keepLastWords, takeLastWords } from './last-words.ts';
+import { createLogger } from './log.ts';
+import manifest from './package.json' with { type: 'json' };
+
+const EXIT = { drained: 0, crashed: 1, environment: 78 } as const;
+/** Fly sends SIGKILL 30 s after SIGTERM. */
+const DRAIN_MS = 25_000;
+
+function settingsOrExit(): Settings {
+  try {
+    return readSettings();
+  } catch (error) {
+    createLogger('info', {}).fatal({ code: codeOf(error) }, sentenceOf(error));
+    process.exit(EXIT.environment);
+  }
+}
+
+const settings = settingsOrExit();
+const logger = createLogger(settings.LOG_LEVEL, { machine: settings.MACHINE_ID, region: settings.MACHINE_REGION });
+const secrets = [settings.MACHINE_SECRET, settings.SUPABASE_PUBLISHABLE_KEY, settings.GEMINI_API_KEY, settings.BINANCE_API_KEY, settings.BINANCE_SECRET_KEY].filter((value) => value !== undefined && value !== '') as string[];
+
+function crash(error: unknown): never {
+  keepLastWords(settings.DATA_DIR, error, secrets);
+  logger.fatal({ code: codeOf(error) }, sentenceOf(error));
+  process.exit(EXIT.crashed);
+}
+process.on('uncaughtException', crash);
+process.on('unhandledRejection', crash);
+
+let ending = false;
+let machine: Promise<RunningMachine> | undefined;
+
+async function drain(reason: string): Promise<void> {
+  if (ending) return;
+  ending = true;
+  logger.info({ code: 'ending' }, `${reason}: draining.`);
+  setTimeout(() => {
+    logger.error({ code: 'drain_timeout' }, 'The drain took too long; what was not sent waits on disk.');
+    process.exit(EXIT.drained);
+  }, DRAIN_MS).unref();
+  await (await machine)?.drain();
+  logger.info({ code: 'ended' }, 'Drained.');
+  process.exit(EXIT.drained);
+}
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => { drain(signal).catch(crash); });
+// Started by a supervisor over IPC, the machine ends with it.
+if (process.channel) process.on('disconnect', () => { drain('The supervisor went away').catch(crash); });
+
+const before = takeLastWords(settings.DATA_DIR);
+if (before) logger.error({ code: 'crashed_before', at: before.at, cause: before.code, uptimeS: before.uptimeS }, `The process before this one crashed: ${before.message}`);
+
+machine = startMachine({
+  userId: settings.USER_ID, machineId: settings.MACHINE_ID, version: manifest.version, dataDir: settings.DATA_DIR, interval: settings.KLINE_INTERVAL,
+  exchange: { restUrl: settings.BINANCE_REST_URL, streamUrl: settings.BINANCE_STREAM_URL },
+  cloud: {
+    controlPlaneUrl: settings.CONTROL_PLANE_URL, machineSecret: settings.MACHINE_SECRET,
+    supabaseUrl: settings.SUPABASE_URL, publishableKey: settings.SUPABASE_PUBLISHABLE_KEY,
+  },
+  ticketJwks: settings.TICKET_JWKS, allowedOrigins: settings.ALLOWED_ORIGINS, host: settings.HOST, port: settings.PORT, metricsPort: settings.METRICS_PORT,
+  log: (level, code, message, fields) => logger[level]({ code, ...fields }, message),
+});
+const running = await machine.catch(crash);
+logger.info({ code: 'serving', port: running.port, metricsPort: running.metricsPort }, `Serving on port ${running.port}.`);

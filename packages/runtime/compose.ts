@@ -1,0 +1,134 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { JSONWebKeySet } from 'jose';
+import { parseWith, TraderDocument, type Interval, type TraderInput } from '@trademind/core';
+import { v5 as uuidV5 } from 'uuid';
+import { CloudLink, type CloudOptions } from './control/cloud-link.ts';
+import { startWebSocketServer, type FeedSource } from './feed/index.ts';
+import type { Log } from './log.ts';
+import { Orchestrator } from './orchestrator.ts';
+import type { StateStore, StoredTrader } from './state/state-store.ts';
+import { systemWall, type Wall } from './time.ts';
+
+/** Namespace of the ids of traders that no database has named. Never change it: signals' ids follow from them. */
+const LOCAL_NAMESPACE = 'b2f6f0f6-5c1d-4f0c-8d39-0c7b8f1f2a11';
+const SESSION_KEY_FILE = 'session.key';
+
+interface Common {
+  /** Where all lives that must survive. */
+  dataDir: string;
+  /** Interval of traders that name none. */
+  interval: Interval;
+  exchange: { restUrl: string; streamUrl: string };
+  wall?: Wall;
+}
+
+export interface MachineOptions extends Common {
+  userId: string;
+  machineId: string;
+  version: string;
+  cloud: CloudOptions;
+  ticketJwks: JSONWebKeySet;
+  allowedOrigins: readonly string[];
+  host: string;
+  port: number;
+  metricsPort: number;
+  log: Log;
+}
+
+export interface RunningMachine {
+  url: string;
+  port: number;
+  metricsPort: number;
+  source: FeedSource;
+  /** No new work, what was found written and sent, clients told 1012; everything has ended when it resolves (within 25 s). */
+  drain(): Promise<void>;
+}
+
+/** A user's machine in the cloud: the orchestrator with its token, beat and outbox, and its feed served. */
+export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
+  const { userId, machineId, version, dataDir, exchange, log, wall = systemWall } = options;
+  const machine = new Orchestrator({
+    machineId, userId, version, dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval,
+    cloud: (hooks) => new CloudLink(options.cloud, hooks),
+  });
+  const server = await startWebSocketServer({
+    source: machine, host: options.host, port: options.port, metricsPort: options.metricsPort, allowedOrigins: options.allowedOrigins,
+    ticketJwks: options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
+    metrics: () => machine.metrics(), ready: () => ({ ready: machine.missing().length === 0, missing: machine.missing() }), now: wall.epoch,
+    log: ({ level, code, message }) => log(level, code, message),
+  }).catch(async (error: unknown) => {
+    await machine.stop();
+    throw error;
+  });
+  machine.start();
+  return {
+    url: server.url, port: server.port, metricsPort: server.metricsPort, source: machine,
+    drain: async () => {
+      await machine.settle();
+      await server.close();
+      await machine.stop();
+    },
+  };
+}
+
+export interface LocalOptions extends Common {
+  /** Documents as a user writes them. A trader is known by its name: another document under the same name is its next version. */
+  traders: readonly TraderInput[];
+  log?: Log;
+  /** Aborting it stops everything, as `stop()` does. */
+  signal?: AbortSignal;
+}
+
+/**
+ * The same orchestrator without any cloud: state in SQLite, traders as documents, no feed server. Boot goes on after it resolves; `source` tells
+ * how far it is. Throws `trader_invalid` for a document that is none, `data_dir_unusable`, `state_unreadable`.
+ */
+export async function startLocal(options: LocalOptions): Promise<{ source: FeedSource; stop(): Promise<void> }> {
+  const { dataDir, exchange, log = () => undefined, wall = systemWall, signal } = options;
+  const documents = options.traders.map((input) => parseWith(TraderDocument, input, 'trader_invalid', 'A trader'));
+  signal?.throwIfAborted();
+  const machine = new Orchestrator({
+    machineId: 'local', userId: 'local', version: 'local', dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval,
+    traders: (store) => versioned(documents, store),
+  });
+  const stop = () => machine.stop();
+  signal?.addEventListener('abort', () => void stop(), { once: true });
+  machine.start();
+  return Promise.resolve({ source: machine, stop });
+}
+
+/** Names every document with an id and a version: a changed document is the next version of its name. */
+function versioned(documents: readonly TraderDocument[], store: StateStore): StoredTrader[] {
+  const known = new Map((store.cachedTraders() ?? []).map((trader) => [trader.id, trader]));
+  const traders = documents.map((document): StoredTrader => {
+    const id = uuidV5(document.name, LOCAL_NAMESPACE);
+    const before = known.get(id);
+    const same = before !== undefined && JSON.stringify(before.document) === JSON.stringify(document);
+    return { id, document, version: before === undefined ? 1 : before.version + (same ? 0 : 1) };
+  });
+  // Those not given this time are kept, so that their versions go on if they come back.
+  const given = new Set(traders.map((trader) => trader.id));
+  store.cacheTraders([...traders, ...[...known.values()].filter((trader) => !given.has(trader.id))]);
+  return traders;
+}
+
+/** The key that signs feed sessions, made once and kept, so that sessions survive a restart. */
+function sessionKey(dataDir: string): Uint8Array {
+  const path = join(dataDir, SESSION_KEY_FILE);
+  try {
+    const key = readFileSync(path);
+    if (key.length === 32) return key;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const key = randomBytes(32);
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  writeFileSync(path, key, { mode: 0o600 });
+  return key;
+}
+
+function usedTickets(store: StateStore) {
+  return { has: (jti: string) => store.hasUsedTicket(jti), add: (jti: string, expiresAt: number) => store.addUsedTicket(jti, expiresAt) };
+}

@@ -1,0 +1,93 @@
+import { parseWith, sentenceOf, TraderDocument, type MachineStatus } from '@trademind/core';
+import type { Log } from '../log.ts';
+import type { InvalidTrader } from '../screening/trader-set.ts';
+import type { StateStore, StoredTrader } from '../state/state-store.ts';
+import { StateSynchronizer } from '../state/state-synchronizer.ts';
+import type { Wall } from '../time.ts';
+import { Beat } from './beat.ts';
+import { SupabaseDatabase, type TraderRow } from './database.ts';
+import { MachineToken } from './machine-token.ts';
+
+export interface CloudOptions {
+  controlPlaneUrl: string;
+  machineSecret: string;
+  supabaseUrl: string;
+  publishableKey: string;
+}
+
+export interface CloudHooks {
+  store: StateStore;
+  wall: Wall;
+  log: Log;
+  signal: AbortSignal;
+  status: () => MachineStatus;
+  /** The stored traders: those that can be read, and those that cannot. */
+  onTraders: (traders: StoredTrader[], unreadable: InvalidTrader[]) => void;
+  onDrain: (drain: boolean) => void;
+  /** Something worth a status frame changed. */
+  onChange: () => void;
+}
+
+/** The machine's ties to the cloud: its token, its beat, its outbox. Each keeps trying by itself; none stops the screening. */
+export class CloudLink {
+  readonly #token: MachineToken;
+  readonly #beat: Beat;
+  readonly #synchronizer: StateSynchronizer;
+
+  constructor(options: CloudOptions, hooks: CloudHooks) {
+    const { wall, log, signal, store } = hooks;
+    this.#token = new MachineToken({ controlPlaneUrl: options.controlPlaneUrl, secret: options.machineSecret, wall, log, signal });
+    const database = new SupabaseDatabase({ url: options.supabaseUrl, publishableKey: options.publishableKey, token: this.#token, signal });
+    this.#synchronizer = new StateSynchronizer({ store, database, wall, log, signal, onSent: hooks.onChange });
+    this.#beat = new Beat({
+      database, wall, log, signal, status: hooks.status, onDrain: hooks.onDrain,
+      onTraders: (rows) => {
+        const { traders, unreadable } = readTraders(rows);
+        for (const trader of unreadable) log('error', 'trader_unreadable', `"${trader.name}" cannot run: ${trader.error}`);
+        store.cacheTraders(traders);
+        hooks.onTraders(traders, unreadable);
+      },
+    });
+  }
+
+  /** Works until the signal ends it. */
+  async run(): Promise<void> {
+    await Promise.all([this.#token.run(), this.#beat.run(), this.#synchronizer.run()]);
+  }
+
+  /** The phase changed: the database hears of it now. */
+  beatNow(): void {
+    this.#beat.nudge();
+  }
+
+  /** Signals were queued. */
+  sendNow(): void {
+    this.#synchronizer.nudge();
+  }
+
+  /** Sends what waits, for at most `ms`; answers whether nothing waits any more. */
+  flush(ms: number): Promise<boolean> {
+    return this.#synchronizer.flush(ms);
+  }
+
+  problems(): { code: string; message: string }[] {
+    const { problem } = this.#token;
+    const seen = new Set<string>();
+    return [problem && { code: problem.code, message: sentenceOf(problem) }, this.#beat.problem, this.#synchronizer.problem]
+      .filter((one) => one !== null).filter(({ code }) => !seen.has(code) && seen.add(code));
+  }
+}
+
+/** Documents were written by others, maybe by a newer version: each is parsed, and one that cannot be read harms no other. */
+function readTraders(rows: readonly TraderRow[]): { traders: StoredTrader[]; unreadable: InvalidTrader[] } {
+  const traders: StoredTrader[] = [];
+  const unreadable: InvalidTrader[] = [];
+  for (const { id, version, name, document } of rows) {
+    try {
+      traders.push({ id, version, document: parseWith(TraderDocument, document, 'trader_unreadable', 'The stored document') });
+    } catch (error) {
+      unreadable.push({ id, version, name, error: sentenceOf(error) });
+    }
+  }
+  return { traders, unreadable };
+}

@@ -1,0 +1,370 @@
+import { codeOf, intervalMs, sentenceOf, type Candle, type Interval, type LogEntry, type MachineStatus, type MarketRow, type Signal } from '@trademind/core';
+import type { CloudHooks, CloudLink } from './control/cloud-link.ts';
+import type { FeedEvent, FeedSource } from './feed/source.ts';
+import { HealthMonitor } from './health/health-monitor.ts';
+import { LogRing, type Log } from './log.ts';
+import { MarketLink } from './market/market-link.ts';
+import { MarketTable } from './market/market-table.ts';
+import { Publisher } from './publisher.ts';
+import { RecentSignals } from './recent-signals.ts';
+import { ParallelScreener } from './screening/parallel-screener.ts';
+import { SignalLedger } from './screening/signal-ledger.ts';
+import { HISTORY_MS, TraderSet, type InvalidTrader } from './screening/trader-set.ts';
+import { StateStore, type StoredTrader } from './state/state-store.ts';
+import type { Wall } from './time.ts';
+
+/** How long a boot waits for the database before it goes on with the traders that it knows. */
+const TRADERS_WAIT_MS = 2_000;
+const FLUSH_MS = 15_000;
+const DISK_RETRY_MS = 1_000;
+const SPARE_CANDLES = 100;
+
+export interface OrchestratorOptions {
+  machineId: string;
+  userId: string;
+  bootId: string;
+  version: string;
+  dataDir: string;
+  /** Interval of traders that name none. */
+  defaultInterval: Interval;
+  exchange: { restUrl: string; streamUrl: string };
+  wall: Wall;
+  log: Log;
+  /** Given traders, without a cloud; or the ties to the cloud, which bring them. */
+  traders?: (store: StateStore) => readonly StoredTrader[];
+  cloud?: (hooks: CloudHooks) => CloudLink;
+}
+
+/**
+ * The machine: opens its state, hears of its traders, follows the exchange, screens each closed candle, keeps what it finds and tells it.
+ * Below, in this order: how it is put together, how it boots, how a candle goes through, what it says of itself, how it ends.
+ */
+export class Orchestrator implements FeedSource {
+  readonly machineId: string;
+  readonly userId: string;
+  readonly bootId: string;
+  readonly store: StateStore;
+  readonly #options: OrchestratorOptions;
+  readonly #ending = new AbortController();
+  readonly #startedAt: number;
+  readonly #log: Log;
+  readonly #ring = new LogRing();
+  readonly #market: MarketLink;
+  readonly #screener: ParallelScreener;
+  readonly #ledger = new SignalLedger();
+  readonly #traders: TraderSet;
+  readonly #table: MarketTable;
+  readonly #recent: RecentSignals;
+  readonly #health: HealthMonitor;
+  readonly #publisher: Publisher;
+  readonly #cloud: CloudLink | undefined;
+  #phase: MachineStatus['phase'] = 'booting';
+  #waitingFor = 'the exchange';
+  #known: { traders: readonly StoredTrader[]; unreadable: readonly InvalidTrader[] } | undefined;
+  #open = false;
+  #tradersKnown = Promise.withResolvers<void>();
+  #lastCloseAt: number | null = null;
+  #committing: NodeJS.Immediate | undefined;
+  #diskProblem: { code: string; message: string } | null = null;
+  #settled: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(options: OrchestratorOptions) {
+    this.#options = options;
+    this.machineId = options.machineId;
+    this.userId = options.userId;
+    this.bootId = options.bootId;
+    const { wall, defaultInterval } = options;
+    this.#startedAt = wall.epoch();
+    // The one step that can fail comes before anything that would have to be ended.
+    this.store = new StateStore({ dataDir: options.dataDir, epoch: wall.epoch, outbox: options.cloud !== undefined });
+    this.#log = (level, code, message, fields) => {
+      const entry: LogEntry = { at: wall.epoch(), level, code, message };
+      options.log(level, code, message, fields);
+      this.#ring.add(entry);
+      this.#publisher.log(entry);
+    };
+    this.#publisher = new Publisher({ status: () => this.status(), changedRows: () => this.#table.changed(), marketTime: () => this.#market.clock.now() });
+    this.#recent = new RecentSignals(this.store.signals(RecentSignals.kept));
+    this.#screener = new ParallelScreener({
+      defaultInterval, capacity: (interval) => this.#capacity(interval),
+      onScreened: ({ symbol, interval, closeTime, matches }) => {
+        this.#ledger.matched(matches);
+        this.#ledger.screened(symbol, interval, closeTime);
+        this.#commitSoon();
+      },
+    });
+    this.#market = new MarketLink({
+      exchange: options.exchange, wall, log: this.#log, signal: this.#ending.signal,
+      startOf: (symbol, interval) => this.#traders.startOf(symbol, interval),
+      take: (symbol, interval, candle) => this.#take(symbol, interval, candle),
+      restart: (symbol, interval) => this.#screener.forget(symbol, interval),
+      onPrice: (symbol, price) => this.#table.priced(symbol, price),
+      onChange: () => this.#changed(),
+      onUniverse: () => this.#guard(() => { this.#traders.reselect(); this.#tradersChanged(); }),
+    });
+    this.#table = new MarketTable({
+      candles: this.#screener.candles, matches: (symbol) => this.#screener.matching(symbol), halted: (symbol) => this.#market.candles.isHalted(symbol),
+    });
+    this.#traders = new TraderSet({ store: this.store, market: this.#market, screener: this.#screener, ledger: this.#ledger, defaultInterval, log: this.#log });
+    this.#health = new HealthMonitor({ wall, readings: () => this.#readings() });
+    this.#cloud = options.cloud?.({
+      store: this.store, wall, log: this.#log, signal: this.#ending.signal, status: () => this.status(),
+      onTraders: (traders, unreadable) => this.#setTraders(traders, unreadable),
+      onDrain: (drain) => this.#drainWished(drain),
+      onChange: () => this.#changed(),
+    });
+  }
+
+  // How it boots.
+
+  /** Begins; all else happens by itself. What it waits for, `status()` says. */
+  start(): void {
+    this.#running = Promise.all([this.#boot(), this.#cloud?.run()]);
+  }
+
+  async #boot(): Promise<void> {
+    const { wall } = this.#options;
+    const began = wall.now();
+    const step = (code: string, message: string) => this.#log('info', code, `${message} (${Math.round(wall.now() - began)} ms after the start).`);
+    step('state_open', `The state of ${this.#options.dataDir} is open; ${this.store.outboxState().rows} signals wait to be sent`);
+    const following = this.#market.open().then((open) => { if (open) step('exchange_open', `The exchange at ${new URL(this.#options.exchange.restUrl).host} has told its time and symbols`); return open; });
+    if (this.#options.traders) this.#setTraders(this.#options.traders(this.store), []);
+    if (!(await following)) return;
+    const running = this.#market.run();
+    this.#waitingFor = 'the traders';
+    this.#changed();
+    const patience = setTimeout(() => this.#useCachedTraders(), TRADERS_WAIT_MS);
+    await this.#tradersKnown.promise;
+    clearTimeout(patience);
+    if (!this.#ending.signal.aborted) {
+      step('traders_known', `${this.#known?.traders.length ?? 0} traders are to run`);
+      this.#open = true;
+      this.#applyTraders();
+    }
+    await running;
+  }
+
+  /** The database is away: the traders that it named last are as good as any. Without any, the machine waits. */
+  #useCachedTraders(): void {
+    const cached = this.#known ? undefined : this.store.cachedTraders();
+    if (!cached) return;
+    this.#log('warn', 'traders_cached', `The database has not named its traders yet; the machine goes on with the ${cached.length} that it knows.`);
+    this.#setTraders(cached, []);
+  }
+
+  #setTraders(traders: readonly StoredTrader[], unreadable: readonly InvalidTrader[]): void {
+    this.#known = { traders, unreadable };
+    this.#tradersKnown.resolve();
+    this.#applyTraders();
+  }
+
+  #applyTraders(): void {
+    if (!this.#open || !this.#known) return;
+    const { traders, unreadable } = this.#known;
+    this.#guard(() => { this.#traders.set(traders, unreadable); this.#tradersChanged(); });
+  }
+
+  #tradersChanged(): void {
+    const symbols = new Map<string, Interval[]>();
+    for (const trader of this.#traders.running()) {
+      for (const symbol of this.#ledger.symbolsOf(trader.id)) symbols.set(symbol, [...(symbols.get(symbol) ?? []), trader.document.interval ?? this.#options.defaultInterval]);
+    }
+    this.#table.setSymbols(symbols);
+    this.#table.touch();
+    this.#commitSoon();
+    this.#changed();
+  }
+
+  // How a candle goes through.
+
+  #take(symbol: string, interval: Interval, candle: Candle): void {
+    this.#screener.push(symbol, interval, candle);
+    this.#lastCloseAt = Math.max(this.#lastCloseAt ?? 0, this.#screener.candles.lastCloseTime(symbol, interval) ?? 0);
+    this.#table.closed(symbol, interval, candle.close);
+  }
+
+  /** What one turn of the event loop found is written together. */
+  #commitSoon(): void {
+    this.#committing ??= setImmediate(() => {
+      this.#committing = undefined;
+      this.#commit();
+    });
+  }
+
+  /** First to disk: signals, outbox and watermarks in one transaction. Only then it is told, so that nothing told is ever lost or told again. */
+  #commit(): void {
+    if (this.#ledger.isEmpty) return;
+    let fresh: Signal[];
+    try {
+      fresh = this.store.commit(this.#ledger.step());
+    } catch (error) {
+      if (!this.#diskProblem) this.#log('error', 'disk_failing', `What was found cannot be written to disk (${codeOf(error)}); it waits in memory and is tried again. Free some space in the data folder.`);
+      this.#diskProblem = { code: 'disk_failing', message: `The data folder cannot be written: ${sentenceOf(error)}` };
+      setTimeout(() => { if (!this.#ending.signal.aborted) this.#commitSoon(); }, DISK_RETRY_MS);
+      return;
+    }
+    this.#diskProblem = null;
+    this.#ledger.written(fresh);
+    this.#recent.add(fresh);
+    for (const signal of fresh) this.#publisher.signal(signal);
+    if (fresh.length > 0) this.#cloud?.sendNow();
+    this.#changed();
+  }
+
+  /** 24 h to search, what settling needs before them, and some to spare. */
+  #capacity(interval: Interval): number {
+    return Math.ceil(HISTORY_MS / intervalMs(interval)) + this.#screener.settleCandles(interval) + SPARE_CANDLES;
+  }
+
+  // What it says of itself.
+
+  status(): MachineStatus {
+    const { rows, oldestAt } = this.store.outboxState();
+    const progress = this.#market.candles.progress();
+    return {
+      phase: this.#phase, detail: this.#detail(rows), bootId: this.bootId, version: this.#options.version, startedAt: this.#startedAt,
+      market: {
+        time: this.#market.clock.now(), rate: this.#market.clock.rate, connected: this.#market.streams.connected, symbols: progress.symbols,
+        backfilled: { done: progress.done, total: progress.total }, lastCloseAt: this.#lastCloseAt, candles: this.#screener.work.candles,
+        halted: this.#market.candles.halted(),
+      },
+      traders: this.#traders.statuses(),
+      outbox: { rows, oldestMs: oldestAt === null ? 0 : Math.max(0, this.#options.wall.epoch() - oldestAt) },
+      process: this.#health.process(),
+      problems: [...this.#market.problems(), ...(this.#cloud?.problems() ?? []), ...(this.#diskProblem ? [this.#diskProblem] : [])],
+    };
+  }
+
+  #detail(outboxRows: number): string {
+    const { symbols, symbolsDone } = this.#market.candles.progress();
+    switch (this.#phase) {
+      case 'booting': return `Waiting for ${this.#waitingFor}.`;
+      case 'backfilling': return `Loading history: ${symbolsDone} of ${symbols} symbols.`;
+      case 'draining': return outboxRows > 0 ? `Draining: ${outboxRows} signals wait to be written.` : 'Drained: nothing waits.';
+      default: return this.#traders.running().length === 0 ? 'No trader is enabled: nothing to screen.' : `Screening ${symbols} symbols for ${this.#traders.running().length} traders.`;
+    }
+  }
+
+  /** What is still missing before the machine screens; empty when it does. */
+  missing(): string[] {
+    if (this.#phase === 'screening') return [];
+    return [this.#detail(0), ...this.#market.problems().map(({ message }) => message)];
+  }
+
+  metrics(): Promise<string> {
+    return this.#health.metrics();
+  }
+
+  markets(): MarketRow[] {
+    return this.#table.rows();
+  }
+
+  signals(limit: number): Signal[] {
+    return this.#recent.newest(limit);
+  }
+
+  log(): LogEntry[] {
+    return this.#ring.entries();
+  }
+
+  traders(): StoredTrader[] {
+    return this.#traders.running();
+  }
+
+  candles(symbol: string, interval: Interval, limit: number): Candle[] {
+    return this.#screener.candles.read(symbol, interval, limit);
+  }
+
+  explain(traderId: string, symbol: string): unknown {
+    return this.#traders.running().some((trader) => trader.id === traderId) ? this.#screener.explain(traderId, symbol) : undefined;
+  }
+
+  subscribe(listener: (event: FeedEvent) => void): () => void {
+    return this.#publisher.subscribe(listener);
+  }
+
+  #readings() {
+    const { candles, busyMs } = this.#screener.work;
+    const { done, total } = this.#market.candles.progress();
+    const status = this.status();
+    return {
+      candles, screeningMs: busyMs, gaps: this.#market.candles.gaps, frames: { ...this.#market.streams.counts }, reconnects: this.#market.streams.reconnects,
+      streamSilenceMs: this.#market.streams.silenceMs(), connected: status.market.connected, seriesDone: done, seriesTotal: total,
+      weightUsed: this.#market.rest.budget.used, outboxRows: status.outbox.rows, outboxOldestMs: status.outbox.oldestMs,
+      signals: status.traders.reduce((sum, trader) => ({ live: sum.live + trader.signals.live, history: sum.history + trader.signals.history }), { live: 0, history: 0 }),
+    };
+  }
+
+  /** Something changed: the phase follows, and who listens hears of it. */
+  #changed(): void {
+    const before = this.#phase;
+    if (this.#open && before !== 'draining') {
+      const { done, total } = this.#market.candles.progress();
+      // History of symbols that join later is fetched while the others are screened.
+      this.#phase = done < total && before !== 'screening' ? 'backfilling' : 'screening';
+    }
+    if (this.#phase !== before) {
+      this.#log('info', 'phase', `${this.#detail(0)}`);
+      this.#cloud?.beatNow();
+    }
+    this.#publisher.statusChanged();
+  }
+
+  // How it ends.
+
+  /** The control plane wishes that the machine rests (before a stop or a resize), or that it goes on. */
+  #drainWished(drain: boolean): void {
+    if (this.#settled || drain === (this.#phase === 'draining')) return;
+    this.#log('info', drain ? 'drain' : 'resume', drain ? 'The control plane asks for a drain: no further candle is screened.' : 'The drain is over: screening goes on.');
+    this.#market.candles.setPaused(drain);
+    this.#phase = drain ? 'draining' : 'booting';
+    this.#cloud?.beatNow();
+    this.#changed();
+  }
+
+  /** No new work from here on; what was found is written, and sent as far as the database answers (≤ 15 s). */
+  settle(): Promise<void> {
+    this.#settled ??= this.#settle();
+    return this.#settled;
+  }
+
+  async #settle(): Promise<void> {
+    this.#phase = 'draining';
+    this.#market.candles.setPaused(true);
+    this.#commit();
+    this.#changed();
+    this.#cloud?.beatNow();
+    const waiting = this.store.outboxState().rows;
+    if (!this.#cloud || waiting === 0) return;
+    const empty = await this.#cloud.flush(FLUSH_MS);
+    this.#log(empty ? 'info' : 'warn', 'outbox', empty ? `The last ${waiting} signals were written.` : `${this.store.outboxState().rows} signals wait on disk for the next start.`);
+  }
+
+  /** Settles, then ends everything and waits for it. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    await this.settle();
+    this.#ending.abort();
+    this.#tradersKnown.resolve();
+    await this.#running;
+    if (this.#committing) clearImmediate(this.#committing);
+    this.#publisher.stop();
+    this.#health.stop();
+    this.store.close();
+  }
+
+  /** A failure in applying what others stored must not end the machine: it is said, and the next change tries again. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#log('error', codeOf(error), `The traders could not be applied: ${sentenceOf(error)}`);
+    }
+  }
+}

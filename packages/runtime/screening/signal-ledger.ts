@@ -1,0 +1,102 @@
+import type { Interval, Signal } from '@trademind/core';
+import { signalOf, type Match } from '@trademind/engine';
+import type { TraderState, Watermark } from '../state/state-store.ts';
+
+interface Entry { mark: Watermark; state: TraderState }
+
+/**
+ * Decides what a match is: nothing new (its candle was screened before), history, or live. Keeps for each trader, version and symbol how far
+ * screening has come, and gathers signals and watermarks so that both are written in one transaction.
+ */
+export class SignalLedger {
+  /** symbol → trader id → entry */
+  readonly #entries = new Map<string, Map<string, Entry>>();
+  readonly #states = new Map<string, TraderState>();
+  #signals: Signal[] = [];
+  readonly #dirty = new Set<Entry>();
+
+  /** A trader's version with the symbols that it screens and how far each has come. Replaces what was known of the trader. */
+  setTrader(state: TraderState, marks: readonly Watermark[]): void {
+    this.#states.set(state.traderId, state);
+    const wanted = new Map(marks.map((mark) => [mark.symbol, mark]));
+    for (const [symbol, traders] of this.#entries) {
+      const entry = traders.get(state.traderId);
+      if (entry && !(wanted.has(symbol) && entry.mark.version === state.version)) this.#drop(symbol, state.traderId);
+    }
+    for (const mark of wanted.values()) {
+      const traders = this.#entries.get(mark.symbol) ?? new Map<string, Entry>();
+      this.#entries.set(mark.symbol, traders);
+      const known = traders.get(state.traderId);
+      if (known) known.state = state;
+      else traders.set(state.traderId, { mark: { ...mark }, state });
+    }
+  }
+
+  removeTrader(traderId: string): void {
+    this.#states.delete(traderId);
+    for (const symbol of [...this.#entries.keys()]) this.#drop(symbol, traderId);
+  }
+
+  state(traderId: string): TraderState | undefined {
+    return this.#states.get(traderId);
+  }
+
+  symbolsOf(traderId: string): Set<string> {
+    return new Set([...this.#entries].filter(([, traders]) => traders.has(traderId)).map(([symbol]) => symbol));
+  }
+
+  /** Traders that screen a symbol, with the interval and how far each has come. */
+  marksOf(symbol: string): Watermark[] {
+    return [...(this.#entries.get(symbol)?.values() ?? [])].map((entry) => entry.mark);
+  }
+
+  /** Takes matches in; those of candles at or before the watermark are old. Must come before `screened` of the same candle. */
+  matched(matches: readonly Match[]): void {
+    for (const match of matches) {
+      const entry = this.#entries.get(match.symbol)?.get(match.traderId);
+      if (!entry || entry.mark.version !== match.traderVersion || match.closeTime <= entry.mark.closeTime || match.closeTime <= entry.state.historyFrom) continue;
+      this.#signals.push(signalOf(match, match.closeTime <= entry.state.liveFrom ? 'history' : 'live'));
+    }
+  }
+
+  /** The candle of this series that closed at `closeTime` was screened by all traders of its interval, or by the one named. */
+  screened(symbol: string, interval: Interval, closeTime: number, traderId?: string): void {
+    const traders = this.#entries.get(symbol);
+    if (!traders) return;
+    for (const [id, entry] of traders) {
+      if (entry.mark.interval !== interval || (traderId !== undefined && traderId !== id) || closeTime <= entry.mark.closeTime) continue;
+      entry.mark.closeTime = closeTime;
+      this.#dirty.add(entry);
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.#signals.length === 0 && this.#dirty.size === 0;
+  }
+
+  /** What is to be written now. `written` must follow when it was; until then it is given again. */
+  step(): { signals: readonly Signal[]; watermarks: readonly Watermark[] } {
+    return { signals: this.#signals, watermarks: [...this.#dirty].map((entry) => entry.mark) };
+  }
+
+  /** The step is on disk: `fresh` of its signals were new, and are counted. */
+  written(fresh: readonly Signal[]): void {
+    for (const signal of fresh) {
+      const state = this.#states.get(signal.traderId);
+      if (state?.version !== signal.traderVersion) continue;
+      if (signal.origin === 'live') state.liveSignals += 1;
+      else state.historySignals += 1;
+    }
+    this.#signals = [];
+    this.#dirty.clear();
+  }
+
+  #drop(symbol: string, traderId: string): void {
+    const traders = this.#entries.get(symbol);
+    const entry = traders?.get(traderId);
+    if (!traders || !entry) return;
+    this.#dirty.delete(entry);
+    traders.delete(traderId);
+    if (traders.size === 0) this.#entries.delete(symbol);
+  }
+}

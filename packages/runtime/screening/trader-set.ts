@@ -1,0 +1,178 @@
+import { intervalMs, intervalOpen, sentenceOf, type Interval, type TraderStatus } from '@trademind/core';
+import type { Match } from '@trademind/engine';
+import type { Log } from '../log.ts';
+import type { MarketLink } from '../market/market-link.ts';
+import type { StateStore, StoredTrader, Watermark } from '../state/state-store.ts';
+import type { ParallelScreener } from './parallel-screener.ts';
+import type { SignalLedger } from './signal-ledger.ts';
+
+export const HISTORY_MS = 86_400_000;
+/** After a long absence at most so much market time is caught up. */
+const CATCH_UP_MS = 7 * 86_400_000;
+/** Candles before the first one screened: the one an edge looks back to, and one more. */
+const EXTRA_CANDLES = 2;
+
+/** A trader that cannot run: its document is not readable, or its expressions do not compile. */
+export interface InvalidTrader { id: string; name: string; version: number; error: string }
+
+export interface TraderSetOptions {
+  store: StateStore;
+  market: Pick<MarketLink, 'clock' | 'universe' | 'candles' | 'want'>;
+  screener: ParallelScreener;
+  ledger: SignalLedger;
+  defaultInterval: Interval;
+  log: Log;
+}
+
+/**
+ * The traders that run on this machine, reconciled level-based, both ways: new, edited, disabled and deleted ones, and the symbols that
+ * each screens. When a version is first seen here, the moment is kept: 24 h before it are history, what closes after it is live.
+ */
+export class TraderSet {
+  readonly #options: TraderSetOptions;
+  #wanted: readonly StoredTrader[] = [];
+  #running = new Map<string, StoredTrader>();
+  #unreadable: readonly InvalidTrader[] = [];
+  #invalid: InvalidTrader[] = [];
+
+  constructor(options: TraderSetOptions) {
+    this.#options = options;
+  }
+
+  running(): StoredTrader[] {
+    return [...this.#running.values()];
+  }
+
+  name(traderId: string): string {
+    return this.#running.get(traderId)?.document.name ?? traderId;
+  }
+
+  /** These traders run from now on, and no others. */
+  set(traders: readonly StoredTrader[], unreadable: readonly InvalidTrader[]): void {
+    this.#wanted = traders;
+    this.#unreadable = unreadable;
+    this.#reconcile(false);
+  }
+
+  /** Every trader's symbols are chosen anew. */
+  reselect(): void {
+    this.#reconcile(true);
+  }
+
+  /** Open time of the first candle that a series needs: what settles the indicators before the first candle that is screened. */
+  startOf(symbol: string, interval: Interval): number {
+    const { market, ledger, screener } = this.#options;
+    let from = intervalOpen(interval, market.clock.now()) - HISTORY_MS;
+    for (const mark of ledger.marksOf(symbol)) if (mark.interval === interval) from = Math.min(from, mark.closeTime);
+    return intervalOpen(interval, from - (screener.settleCandles(interval) + EXTRA_CANDLES) * intervalMs(interval));
+  }
+
+  statuses(): TraderStatus[] {
+    const { ledger, screener, defaultInterval } = this.#options;
+    const running = this.running().map((trader): TraderStatus => {
+      const state = ledger.state(trader.id);
+      return {
+        id: trader.id, name: trader.document.name, version: trader.version, interval: trader.document.interval ?? defaultInterval, state: 'running',
+        ...screener.counts(trader.id), historyFrom: state?.historyFrom ?? 0, liveFrom: state?.liveFrom ?? 0,
+        signals: { live: state?.liveSignals ?? 0, history: state?.historySignals ?? 0 },
+      };
+    });
+    const invalid = [...this.#unreadable, ...this.#invalid].map(({ error, ...trader }): TraderStatus => ({
+      ...trader, interval: defaultInterval, state: 'invalid', error, symbols: 0, ready: 0, matching: 0, historyFrom: 0, liveFrom: 0, signals: { live: 0, history: 0 },
+    }));
+    return [...running, ...invalid];
+  }
+
+  #reconcile(reselect: boolean): void {
+    const { store, ledger, screener, log } = this.#options;
+    const before = this.#running;
+    for (const trader of before.values()) {
+      if (!this.#wanted.some((wanted) => wanted.id === trader.id)) {
+        ledger.removeTrader(trader.id);
+        log('info', 'trader_stopped', `"${trader.document.name}" no longer runs.`);
+      }
+    }
+    store.keepOnly(this.#wanted);
+    for (const trader of this.#wanted) this.#prepare(trader, reselect);
+
+    const { invalid, matches } = screener.setTraders(this.#wanted);
+    const broken = new Map(invalid.map(({ id, error }) => [id, error]));
+    this.#running = new Map(this.#wanted.filter((trader) => !broken.has(trader.id)).map((trader) => [trader.id, trader]));
+    this.#invalid = this.#wanted.filter((trader) => broken.has(trader.id))
+      .map(({ id, version, document }) => ({ id, version, name: document.name, error: sentenceOf(broken.get(id)) }));
+    for (const trader of this.#invalid) {
+      ledger.removeTrader(trader.id);
+      log('error', 'trader_invalid', `"${trader.name}" cannot run: ${trader.error}`);
+    }
+    for (const trader of this.#running.values()) {
+      if (before.get(trader.id)?.version !== trader.version) log('info', 'trader_runs', `"${trader.document.name}" (version ${trader.version}) runs on ${this.#members(trader).size} symbols.`);
+    }
+    this.#catchUp(matches);
+  }
+
+  /** Lays down when a version was first seen, and which symbols it screens from where, before anything of it is screened. */
+  #prepare(trader: StoredTrader, reselect: boolean): void {
+    const { store, market, ledger } = this.#options;
+    const { id, version, document } = trader;
+    const interval = document.interval ?? this.#options.defaultInterval;
+    const closed = intervalOpen(interval, market.clock.now());
+    const mark = (symbol: string, closeTime: number): Watermark => ({ traderId: id, version, symbol, interval, closeTime });
+    const state = store.traderState(id, version);
+    if (!state) {
+      const historyFrom = closed - HISTORY_MS;
+      const marks = market.universe.select(document.universe, new Set()).map((symbol) => mark(symbol, historyFrom));
+      ledger.setTrader(store.beginTrader({ traderId: id, version, historyFrom, liveFrom: closed }, marks), marks);
+      return;
+    }
+    let marks = store.watermarks(id, version);
+    const oldest = closed - CATCH_UP_MS;
+    if (marks.some((known) => known.closeTime < oldest)) {
+      this.#options.log('warn', 'catch_up_limited', `"${document.name}" was last screened more than 7 days ago: it is caught up from ${new Date(oldest).toISOString()} on.`);
+      marks = marks.map((known) => ({ ...known, closeTime: Math.max(known.closeTime, oldest) }));
+    }
+    if (reselect || marks.length === 0) {
+      const members = new Map(marks.map((known) => [known.symbol, known]));
+      const chosen = new Set(market.universe.select(document.universe, new Set(members.keys())));
+      const joined = [...chosen].filter((symbol) => !members.has(symbol)).map((symbol) => mark(symbol, closed));
+      const left = [...members.keys()].filter((symbol) => !chosen.has(symbol));
+      if (joined.length + left.length > 0) store.setMembers(id, version, { left, joined });
+      marks = [...marks.filter((known) => chosen.has(known.symbol)), ...joined];
+    }
+    ledger.setTrader(state, marks);
+  }
+
+  /** Streams what is needed, fetches anew what reaches back too little, and screens the stored candles for whoever joined. */
+  #catchUp(early: readonly Match[]): void {
+    const { market, screener, ledger, defaultInterval } = this.#options;
+    const series = new Map<string, Interval[]>();
+    for (const trader of this.#running.values()) {
+      const interval = trader.document.interval ?? defaultInterval;
+      for (const symbol of this.#members(trader)) {
+        const intervals = series.get(symbol) ?? [];
+        if (!intervals.includes(interval)) series.set(symbol, [...intervals, interval]);
+      }
+    }
+    market.want(series);
+    const begunAnew = new Set<string>();
+    for (const [symbol, intervals] of series) {
+      if (intervals.every((interval) => market.candles.covers(symbol, interval, this.startOf(symbol, interval), screener.candles.series(symbol, interval)))) continue;
+      begunAnew.add(symbol);
+      market.candles.refill(symbol);
+    }
+    // Matches from before the series began anew come again when its history does.
+    ledger.matched(early.filter((match) => !begunAnew.has(match.symbol)));
+    for (const trader of this.#running.values()) {
+      const interval = trader.document.interval ?? defaultInterval;
+      const members = this.#members(trader);
+      ledger.matched(screener.setUniverse(trader.id, members));
+      for (const symbol of members) {
+        const closeTime = screener.candles.lastCloseTime(symbol, interval);
+        if (closeTime !== undefined) ledger.screened(symbol, interval, closeTime, trader.id);
+      }
+    }
+  }
+
+  #members(trader: StoredTrader): Set<string> {
+    return this.#options.ledger.symbolsOf(trader.id);
+  }
+}
