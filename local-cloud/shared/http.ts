@@ -31,9 +31,10 @@ export function guardRequest(request: IncomingMessage, options: GuardOptions = {
   return null;
 }
 
+const digest = (text: string) => createHash('sha256').update(text).digest();
+
 /** Compares two secrets without telling by its duration how much of them agrees. */
 export function sameSecret(a: string, b: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(a), digest(b));
 }
 

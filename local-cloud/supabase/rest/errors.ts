@@ -23,7 +23,7 @@ export class RestError extends Error {
 /** SQLSTATE (or its class) → HTTP status, as PostgREST documents it. The longest prefix wins. */
 const STATUS: Readonly<Record<string, number>> = {
   '08': 503, '09': 500, '0L': 403, '0P': 403, '23503': 409, '23505': 409, '25006': 405, '25': 500, '28': 403, '2D': 500, '38': 500, '39': 500,
-  '3B': 500, '40': 500, '53': 503, '53400': 500, '54': 500, '55': 500, '57': 500, '57P01': 503, '57P02': 503, '57P03': 503, '58': 500, 'F0': 500, 'HV': 500,
+  '3B': 500, '40': 500, '53': 503, '53400': 500, '54': 500, '55': 500, '57': 500, '58': 500, 'F0': 500, 'HV': 500,
   'P0001': 400, 'P0': 500, 'XX': 500, '42883': 404, '42P01': 404, '42P17': 500,
 };
 
@@ -32,6 +32,8 @@ export function toRestError(error: unknown, anonymous: boolean): RestError {
   if (error instanceof RestError) return error;
   if (!(error instanceof DatabaseError)) return away(error);
   const { code = 'XX000', message, detail = null, hint = null } = error;
+  // The database is being shut down, has crashed, or is not up yet.
+  if (/^57P0[123]$/.test(code)) return new RestError(503, 'PGRST001', 'Database client error. Retrying the connection.');
   return new RestError(statusOf(code, anonymous), code, message, detail, hint === '' ? null : hint);
 }
 
