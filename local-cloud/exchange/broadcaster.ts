@@ -27,7 +27,7 @@ export class Broadcaster {
   /** True when the stream name has data. The first frame comes with a coming tick. */
   subscribe(stream: string, subscriber: Subscriber): boolean {
     // What closed until now belongs to those who listened until now.
-    this.tick();
+    this.#sendCloses();
     let found = this.#streams.get(stream);
     if (!found) {
       found = { channel: openChannel(stream, this.#context, this.#processed), subscribers: new Set(), dueAt: 0 };
@@ -45,17 +45,22 @@ export class Broadcaster {
 
   /** Brings every stream up to the market's time. Returns the market time it has reached. */
   tick(): number {
-    const now = this.#clock.time();
-    const from = this.#processed;
-    this.#processed = now;
-    for (const boundary of boundaries(from, now)) {
-      for (const [name, stream] of this.#streams) publish(name, stream, stream.channel?.closeAt(boundary, now));
-    }
+    const now = this.#sendCloses();
     const wall = this.#wall();
     for (const [name, stream] of this.#streams) {
       if (!stream.channel || wall < stream.dueAt) continue;
       stream.dueAt = wall + stream.channel.every;
       publish(name, stream, stream.channel.update(now));
+    }
+    return now;
+  }
+
+  #sendCloses(): number {
+    const now = this.#clock.time();
+    const from = this.#processed;
+    this.#processed = now;
+    for (const boundary of boundaries(from, now)) {
+      for (const [name, stream] of this.#streams) publish(name, stream, stream.channel?.closeAt(boundary, now));
     }
     return now;
   }

@@ -20,6 +20,9 @@ function scratch(): string {
   return folder;
 }
 
+/** Patient enough for a machine under load. */
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000, interval: 10 });
+
 interface World { exchange: StandIn; wall: { now: number }; lines: Record<string, unknown>[]; dataDir: string }
 
 async function start(options: Partial<ExchangeOptions> = {}, wall = { now: Date.UTC(2026, 4, 6, 10, 0, 30) }): Promise<World> {
@@ -168,10 +171,10 @@ describe('streams', () => {
     const open = Date.UTC(2026, 4, 6, 10);
     type Wrapped = { stream: string; data: { e: string; s: string; c: string; k: { t: number; x: boolean; o: string; h: string; l: string; c: string; v: string } } };
     const wrapped = () => frames as unknown as Wrapped[];
-    await expect.poll(() => new Set(wrapped().map((frame) => frame.stream)).size).toBe(3);
+    await eventually(() => new Set(wrapped().map((frame) => frame.stream)).size).toBe(3);
     for (let i = 0; i < 4; i++) {
       wall.now += 1_000;
-      await expect.poll(() => wrapped().filter((frame) => frame.data.k?.x).length).toBe(i + 1);
+      await eventually(() => wrapped().filter((frame) => frame.data.k?.x).length).toBe(i + 1);
     }
     const closes = wrapped().filter((frame) => frame.data.k?.x).map(({ data: { k } }) => [k.t, k.o, k.h, k.l, k.c, k.v]);
     expect(closes).toEqual((await rows(exchange, `symbol=BTCUSDT&interval=1m&startTime=${open}&limit=4`)).map((row) => row.slice(0, 6)));
@@ -183,11 +186,11 @@ describe('streams', () => {
     const { exchange } = await start();
     const { socket, frames } = await connectTo(exchange, '/ws');
     socket.send('{"method":"SUBSCRIBE","params":["ethusdt@kline_1h"],"id":1}');
-    await expect.poll(() => frames.length).toBeGreaterThan(1);
+    await eventually(() => frames.length).toBeGreaterThan(1);
     expect(frames[0]).toEqual({ result: null, id: 1 });
     expect(frames[1]).toMatchObject({ e: 'kline', s: 'ETHUSDT', k: { i: '1h', x: false } });
     socket.send('{"method":"LIST_SUBSCRIPTIONS","id":2}');
-    await expect.poll(() => frames).toContainEqual({ result: ['ethusdt@kline_1h'], id: 2 });
+    await eventually(() => frames).toContainEqual({ result: ['ethusdt@kline_1h'], id: 2 });
   });
 
   test('end a client that sends more than five messages a second, or names too many streams', async () => {
@@ -207,7 +210,7 @@ describe('streams', () => {
     alive.socket.on('ping', (data: Buffer) => pings.push(data.toString()));
     for (let i = 1; i <= 4; i++) {
       wall.now += 20_000;
-      await expect.poll(() => pings.length).toBe(i);
+      await eventually(() => pings.length).toBe(i);
       await new Promise((resolve) => { setTimeout(resolve, 60); });
     }
     expect(await deaf.closed).toBe(1006);
@@ -219,12 +222,12 @@ describe('streams', () => {
     const symbols = ((await get(exchange, '/api/v3/exchangeInfo')).body['symbols'] as { symbol: string }[]).map(({ symbol }) => symbol.toLowerCase());
     const { socket, frames, closed } = await connectTo(exchange, '/ws');
     socket.send(JSON.stringify({ method: 'SUBSCRIBE', params: symbols.flatMap((symbol) => ['1m', '3m', '5m'].map((interval) => `${symbol}@kline_${interval}`)), id: 1 }));
-    await expect.poll(() => frames.length).toBeGreaterThan(0);
+    await eventually(() => frames.length).toBeGreaterThan(0);
     socket.pause();
-    await expect.poll(() => {
+    await eventually(() => {
       wall.now += 400;
       return lines.map((line) => line['event']);
-    }, { timeout: 20_000, interval: 10 }).toContain('slow_client_closed');
+    }).toContain('slow_client_closed');
     socket.resume();
     expect(await closed).toBe(1006);
   });
@@ -280,7 +283,7 @@ describe('recorded candles', () => {
       wall.now += 1_000;
       await marketTime(exchange);
     }
-    await expect.poll(() => lines).toContainEqual(expect.objectContaining({ event: 'symbol_halted', symbol: 'LTCUSDT' }));
+    await eventually(() => lines).toContainEqual(expect.objectContaining({ event: 'symbol_halted', symbol: 'LTCUSDT' }));
     const { body } = await get(exchange, '/_stand-in/market');
     expect(body['symbols']).toMatchObject([
       { symbol: 'BTCUSDT', shiftWeeks: 299, halted: false },

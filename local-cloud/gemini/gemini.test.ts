@@ -7,6 +7,9 @@ import { startGemini, type GeminiOptions } from './start.ts';
 import { viewOf } from './view.ts';
 import type { StandIn } from '../shared/run.ts';
 
+/** Patient enough for a machine under load. */
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000, interval: 10 });
+
 const open: StandIn[] = [];
 afterEach(async () => { await Promise.all(open.splice(0).map((standIn) => standIn.close())); });
 
@@ -125,10 +128,10 @@ describe('the real SDK', () => {
     const abort = new AbortController();
     const asked = model(standIn).generateContent('hello', { signal: abort.signal });
     const usage = async () => (await (await fetch(`${standIn.url}/_stand-in/usage`)).json()) as { requests: number; aborted: number; answered: number };
-    await expect.poll(async () => (await usage()).requests).toBe(1);
+    await eventually(async () => (await usage()).requests).toBe(1);
     abort.abort();
     await expect(asked).rejects.toThrow();
-    await expect.poll(async () => (await usage()).aborted).toBe(1);
+    await eventually(async () => (await usage()).aborted).toBe(1);
     expect((await usage()).answered).toBe(0);
   });
 });
