@@ -1,14 +1,26 @@
 // PostgreSQL as a process of its own. Env: DATA_DIR, PORT (0 = free), POSTGRES_PASSWORD (else kept in the data folder), POSTGRES_DURABLE=false,
-// POSTGRES_MAX_CONNECTIONS, POSTGRES_EPHEMERAL=true (the cluster is removed at the end), MIGRATE=false (leave the database empty).
+// POSTGRES_MAX_CONNECTIONS, POSTGRES_EPHEMERAL=true (the cluster is removed at the end), MIGRATE=false (leave the database empty),
+// POSTGRES_REMOVE=true (starts nothing: ends what still serves DATA_DIR, removes its cluster, says {"removed":true}).
 import { runStandIn } from '../shared/run.ts';
 import { prepareDatabase } from './migrate.ts';
 import { removePostgres, startPostgres } from './start.ts';
 
 const env = process.env;
 
-await runStandIn(async () => {
+function dataFolder(): string {
   const dataDir = env['DATA_DIR'];
   if (dataDir === undefined || dataDir === '') throw Object.assign(new Error('DATA_DIR is not set: name a folder for the database.'), { code: 'env_invalid' });
+  return dataDir;
+}
+
+if (env['POSTGRES_REMOVE'] === 'true') {
+  await removePostgres(dataFolder());
+  process.stdout.write('{"removed":true}\n');
+  process.exit(0);
+}
+
+await runStandIn(async () => {
+  const dataDir = dataFolder();
   const ephemeral = env['POSTGRES_EPHEMERAL'] === 'true';
   const postgres = await startPostgres({
     dataDir,

@@ -154,6 +154,16 @@ describe('after a crash', () => {
     expect(await ask(second.url, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
+  test('of everything but the postmaster, removing ends it first', async () => {
+    const own = join(home, 'left');
+    const { child, said } = await startProcess({ MIGRATE: 'false', DATA_DIR: own });
+    child.kill('SIGKILL');
+    await new Promise((resolve) => { child.once('exit', resolve); });
+    const remover = fork(join(import.meta.dirname, 'main.ts'), [], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], execArgv: [], env: { ...process.env, DATA_DIR: own, POSTGRES_REMOVE: 'true' } });
+    expect(await new Promise((resolve) => { remover.once('exit', resolve); })).toBe(0);
+    expect([isAlive(said.postmaster), readdirSync(own)]).toEqual([false, []]);
+  });
+
   test('of the supervisor the process ends with its database, and SIGTERM does the same', async () => {
     const orphan = await startProcess({ MIGRATE: 'false' });
     orphan.child.disconnect();
