@@ -1,10 +1,11 @@
 import { createServer, type Server } from 'node:http';
-import { connect as connectSocket, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { FEED_CLOSE, type FeedFrame, type Signal } from '@trademind/core';
 import { generateKeyPair } from 'jose';
 import { afterEach, expect, test, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { TestSource, startTestFeed, testSignal, testStatus, type TestFeed } from '../../tests/support/feed.ts';
+import { startLine, type Line } from '../../tests/support/line.ts';
 import { createFeedClient, type CloudWebSocketClient, type FeedClientOptions, type FeedState } from './index.ts';
 
 const ending: (() => unknown)[] = [];
@@ -40,22 +41,10 @@ function follow(feed: TestFeed, over: Partial<FeedClientOptions> & { url?: strin
   return Object.assign(seen, { client });
 }
 
-/** A TCP line that can be cut at any moment. */
-async function cuttable(port: number): Promise<{ url: string; cut(): void }> {
-  const open = new Set<Socket>();
-  const server = createTcpServer((near) => {
-    const far = connectSocket(port, '127.0.0.1');
-    for (const socket of [near, far]) {
-      open.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => open.delete(socket));
-    }
-    near.pipe(far).pipe(near);
-  });
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  const cut = (): void => { for (const socket of open) socket.destroy(); };
-  ending.push(() => new Promise<void>((resolve) => { server.close(() => resolve()); cut(); }));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cut };
+async function cuttable(port: number): Promise<Line> {
+  const line = await startLine(port);
+  ending.push(() => line.close());
+  return line;
 }
 
 test('it waits, connects, shows the snapshot and then what changes', async () => {
