@@ -1,0 +1,147 @@
+import type { Candle } from '@trademind/core';
+import { describe, expect, test } from 'vitest';
+import { FUNCTIONS } from '../language/functions.ts';
+import { evaluateExpression } from '../language/evaluate.ts';
+import { candleAt, simulateCandles } from '../testing/simulate.ts';
+import { INDICATORS } from './index.ts';
+
+/** Every output of every indicator, written as a user would. A new indicator needs a line here, or the first test fails. */
+const CALLS: Record<string, readonly string[]> = {
+  sma: ['sma(20)', 'sma(volume, 7)', 'sma(1)'],
+  ema: ['ema(20)', 'ema(1)', 'ema(volume, 9)'],
+  smma: ['smma(5)'],
+  rsi: ['rsi(14)', 'rsi(1)', 'rsi(volume, 5)'],
+  macd: ['macd(12, 26, 9).line', 'macd(12, 26, 9).signal', 'macd(5, 8, 3).histogram'],
+  bollinger: ['bollinger(20, 2).upper', 'bollinger(20, 2).middle', 'bollinger(20, 2).lower', 'bollinger(20, 2).width', 'bollinger(20, 2).percentB'],
+  stdev: ['stdev(20)', 'stdev(1)', 'stdev(volume, 5)'],
+  atr: ['atr(14)', 'atr(1)'],
+  trueRange: ['trueRange()'],
+  stochastic: ['stochastic(14, 3, 3).k', 'stochastic(14, 3, 3).d'],
+  highest: ['highest(high, 20)', 'highest(volume, 1)'],
+  lowest: ['lowest(low, 20)', 'lowest(rsi(14), 5)'],
+  change: ['change(close)', 'change(volume, 5)'],
+  momentum: ['momentum(10)'],
+  roc: ['roc(10)'],
+};
+const all = Object.values(CALLS).flat();
+
+const values = (expression: string, candles: readonly Candle[], block?: number) =>
+  evaluateExpression(expression, candles, block === undefined ? {} : { block }).values as (number | null)[];
+/** Without candles that stand still, for on these percentB and the stochastic have no value. */
+const lively = simulateCandles(1_500, { flatness: 0 });
+
+test('every indicator is in this suite, says where it comes from and shows an example that compiles', () => {
+  expect(Object.keys(CALLS).sort()).toEqual(INDICATORS.map(({ name }) => name).sort());
+  for (const definition of FUNCTIONS.values()) {
+    for (const words of [definition.summary, definition.unit, definition.seed, definition.source]) expect(words).not.toBe('');
+    expect(evaluateExpression(definition.example, []).type).toBe('condition');
+  }
+});
+
+describe.each(all)('%s', (expression) => {
+  test('has its first value exactly where it says', () => {
+    const { values: found, first } = evaluateExpression(expression, lively.slice(0, 300));
+    expect(found.findIndex((value) => value !== null)).toBe(first - 1);
+    expect(found.slice(first - 1)).not.toContain(null);
+  });
+
+  test('is the same bit for bit candle by candle, in small blocks and in one', () => {
+    const candles = simulateCandles(400);
+    const whole = values(expression, candles, 400);
+    expect(values(expression, candles, 1)).toEqual(whole);
+    expect(values(expression, candles, 7)).toEqual(whole);
+  });
+
+  test('no longer depends on where it began once it has settled', () => {
+    const { values: whole, settle } = evaluateExpression(expression, lively);
+    for (const start of [1, 137, 600]) {
+      const later = values(expression, lively.slice(start));
+      for (let index = settle - 1; index < later.length; index++) {
+        const expected = whole[start + index] as number;
+        // Against the size of its inputs: a difference of averages may pass through 0.
+        const scale = Math.max(Math.abs(expected), expression.includes('macd') ? 100 : 0);
+        expect(Math.abs(later[index]! - expected)).toBeLessThanOrEqual(2e-6 * scale);
+      }
+    }
+  });
+
+  test('on a flat series stands still, and crosses nothing', () => {
+    for (const price of [74.76, 0.1, 1e-8, 1e9]) {
+      const flat = Array.from({ length: 120 }, (_, index) => candleAt(index * 60_000, price, { volume: 3.3 }));
+      const { values: found, first } = evaluateExpression(expression, flat);
+      const settled = new Set(found.slice(first - 1));
+      expect(settled.size).toBe(1);
+      expect(flat.length).toBeGreaterThan(first);
+      for (const other of ['close', 'sma(9)', 'ema(9)']) {
+        expect(evaluateExpression(`crossover(${other}, ${expression}) || crossunder(${other}, ${expression})`, flat).values).not.toContain(true);
+      }
+    }
+  });
+
+  test('after one candle, none, or candles without volume it has a finite value or none', () => {
+    expect(values(expression, [])).toEqual([]);
+    for (const candles of [lively.slice(0, 1), lively.map((candle) => ({ ...candle, volume: 0 }))]) {
+      for (const value of values(expression, candles)) expect(value === null || Number.isFinite(value)).toBe(true);
+    }
+  });
+
+  test('keeps its digits at 1e-8 and at 1e9', () => {
+    const scaled = (factor: number) => lively.slice(0, 400).map((candle) => ({ ...candle, open: candle.open * factor, high: candle.high * factor, low: candle.low * factor, close: candle.close * factor }));
+    // A power of two changes no digit, so every answer is the same times that power, or the same where it is a ratio.
+    for (const factor of [2 ** -33, 2 ** 23]) {
+      const plain = values(expression, lively.slice(0, 400));
+      const found = values(expression, scaled(factor));
+      const ratio = found.map((value, index) => (value === null || plain[index] === 0 ? 1 : value / plain[index]!));
+      const price = ratio.find((value) => value !== 1) === undefined ? 1 : factor;
+      for (const [index, value] of found.entries()) {
+        if (value === null) expect(plain[index]).toBeNull();
+        else expect(Math.abs(value - plain[index]! * price)).toBeLessThanOrEqual(1e-12 * Math.max(Math.abs(value), 100 * price * 1e-2));
+      }
+    }
+  });
+});
+
+test('an extreme value leaves no trace once it has left the window', () => {
+  const candles = simulateCandles(200, { flatness: 0 });
+  for (const extreme of [1e12, -1e12, 1e-12]) {
+    const shaken = candles.map((candle, index) => (index === 60 ? { ...candle, close: extreme } : candle));
+    for (const expression of ['sma(20)', 'stdev(20)', 'highest(close, 20)', 'lowest(close, 20)']) {
+      const [plain, found] = [values(expression, candles), values(expression, shaken)];
+      for (let index = 80; index < 200; index++) expect(Math.abs(found[index]! - plain[index]!)).toBeLessThanOrEqual(1e-12 * plain[index]!);
+    }
+  }
+});
+
+test('window sums do not drift over half a million candles', () => {
+  const candles = simulateCandles(500_000, { flatness: 0.05, start: 50_000 });
+  const mean = values('sma(50)', candles).at(-1)!;
+  const deviation = values('stdev(50)', candles).at(-1)!;
+  const last = candles.slice(-50);
+  expect(Math.abs(mean - values('sma(50)', last).at(-1)!)).toBe(0);
+  expect(Math.abs(deviation / values('stdev(50)', last).at(-1)! - 1)).toBeLessThanOrEqual(1e-12);
+});
+
+test('a value that is not ready in the middle of a series is waited for by windows and passed over by averages', () => {
+  const candles = simulateCandles(60, { flatness: 0 }).map((candle, index) => (index === 30 ? { ...candle, volume: 0, takerBuy: 0 } : candle));
+  const share = 'takerBuy / volume';
+  expect(values(share, candles).map((value, index) => (value === null ? index : -1)).filter((index) => index >= 0)).toEqual([30]);
+  for (const expression of [`sma(${share}, 5)`, `stdev(${share}, 5)`, `highest(${share}, 5)`, `lowest(${share}, 5)`]) {
+    expect(values(expression, candles).flatMap((value, index) => (value === null ? [index] : []))).toEqual([0, 1, 2, 3, 30, 31, 32, 33, 34]);
+  }
+  expect(values(`ema(${share}, 5)`, candles).flatMap((value, index) => (value === null ? [index] : []))).toEqual([0, 1, 2, 3, 30]);
+  expect(values(`rsi(${share}, 5)`, candles).flatMap((value, index) => (value === null ? [index] : []))).toEqual([0, 1, 2, 3, 4, 30]);
+});
+
+test('RSI is 50 on a series that never moved, 100 where it only rose, 0 where it only fell', () => {
+  const walk = (step: number) => Array.from({ length: 30 }, (_, index) => candleAt(index * 60_000, 100 + index * step));
+  expect(values('rsi(14)', walk(0)).at(-1)).toBe(50);
+  expect(values('rsi(14)', walk(1)).at(-1)).toBe(100);
+  expect(values('rsi(14)', walk(-1)).at(-1)).toBe(0);
+});
+
+test('the deviation of a flat window is exactly 0 and its bands meet', () => {
+  const flat = Array.from({ length: 40 }, (_, index) => candleAt(index * 60_000, index < 15 ? 70 + index : 74.76));
+  expect(values('stdev(20)', flat).at(-1)).toBe(0);
+  expect(values('bollinger(20, 2).upper', flat).at(-1)).toBe(74.76);
+  expect(values('bollinger(20, 2).percentB', flat).at(-1)).toBeNull();
+});

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Candle } from '@trademind/core';
+import { afterAll, expect, test } from 'vitest';
+import { recordings } from '../../../tests/support/recordings.ts';
+import { evaluateExpression } from '../language/evaluate.ts';
+
+const folder = recordings('indicators');
+
+/** Expression → the file and column of the series that it must equal. */
+const ROWS: readonly (readonly [expression: string, file: string, column: string])[] = [
+  ['sma(20)', 'sma', 'sma'],
+  ['ema(20)', 'ema', 'ema'],
+  ['rsi(14)', 'rsi', 'rsi'],
+  ['macd(12, 26, 9).line', 'macd', 'macd'],
+  ['macd(12, 26, 9).signal', 'macd', 'signal'],
+  ['macd(12, 26, 9).histogram', 'macd', 'histogram'],
+  ['bollinger(20, 2).upper', 'bb', 'upperBand'],
+  ['bollinger(20, 2).middle', 'bb', 'sma'],
+  ['bollinger(20, 2).lower', 'bb', 'lowerBand'],
+  ['bollinger(20, 2).width', 'bb', 'width'],
+  ['bollinger(20, 2).percentB', 'bb', 'percentB'],
+  ['(close - sma(20)) / stdev(20)', 'bb', 'zScore'],
+  ['trueRange()', 'atr', 'tr'],
+  ['atr(14)', 'atr', 'atr'],
+  ['stochastic(14, 3, 3).k', 'stoch', 'k'],
+  ['stochastic(14, 3, 3).d', 'stoch', 'd'],
+];
+
+const errors: string[] = [];
+afterAll(() => {
+  process.stdout.write(`${errors.join('\n')}\n`);
+});
+
+test.skipIf(folder === null).each(ROWS)('%s equals the reference series %s.%s at every bar', (expression, file, column) => {
+  const candles = dailyCandles();
+  const reference = (JSON.parse(readFileSync(join(folder!, `${file}.json`), 'utf8')) as Record<string, number | null>[]).map((row) => row[column]!);
+  const { values } = evaluateExpression(expression, candles);
+  // A difference that passes through 0 is compared against the size of what it is the difference of.
+  const scale = file === 'macd' ? 1 : file === 'bb' && column === 'zScore' ? 1 : 0;
+  let worst = 0;
+  for (const [index, expected] of reference.entries()) {
+    const value = values[index] as number | null;
+    if (expected === null) expect(value).toBeNull();
+    else worst = Math.max(worst, Math.abs(value! - expected) / Math.max(Math.abs(expected), scale));
+  }
+  errors.push(`${expression.padEnd(32)} maximum relative error ${worst.toExponential(1)} over ${reference.filter((value) => value !== null).length} bars`);
+  expect(worst).toBeLessThanOrEqual(1e-9);
+});
+
+function dailyCandles(): Candle[] {
+  return readFileSync(join(folder!, 'quotes-daily-502.csv'), 'utf8').trim().split('\n').slice(1).map((line) => {
+    const [date, ...numbers] = line.split(',');
+    const [open, high, low, close, volume] = numbers.map(Number) as [number, number, number, number, number];
+    return { openTime: Date.parse(date!), open, high, low, close, volume, quoteVolume: volume * close, trades: 1, takerBuy: 0 };
+  });
+}

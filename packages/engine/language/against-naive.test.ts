@@ -1,0 +1,102 @@
+import type { Candle } from '@trademind/core';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { simulateCandles } from '../testing/simulate.ts';
+import * as naive from '../testing/naive.ts';
+import type { Naive } from '../testing/naive.ts';
+import { evaluateExpression } from './evaluate.ts';
+
+/** A random expression: its text for the engine, and the independent reading of the same. */
+interface Pair { text: string; read: Naive; constant: boolean }
+
+const numberOf = (text: string, read: Naive, constant = false): Pair => ({ text, read, constant });
+const column = (name: keyof Candle): Pair => numberOf(name, naive.column((candle) => candle[name]));
+const mean = (name: string, ...columns: (keyof Candle)[]): Pair =>
+  numberOf(name, naive.column((candle) => columns.reduce((sum, one) => sum + candle[one], 0) / columns.length, 4e-16));
+
+const leaf = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(column('open'), column('high'), column('low'), column('close'), column('volume'), column('takerBuy'), column('trades'), column('quoteVolume')) },
+  { weight: 1, arbitrary: fc.constantFrom(mean('hl2', 'high', 'low'), mean('hlc3', 'high', 'low', 'close'), mean('ohlc4', 'open', 'high', 'low', 'close')) },
+  { weight: 2, arbitrary: fc.constantFrom(0, 1, 2, 0.5, 30, 100, 1_000).map((value) => numberOf(String(value), naive.constant(value), true)) },
+);
+const length = fc.integer({ min: 1, max: 6 });
+const asSeries = (pair: Pair): Pair => (pair.constant ? column('close') : pair);
+
+const ARITHMETIC = { '+': naive.add, '-': naive.subtract, '*': naive.multiply, '/': naive.divide, '%': naive.remainder };
+const COMPARISON = {
+  '<': (x: number, y: number) => x < y, '<=': (x: number, y: number) => x <= y, '>': (x: number, y: number) => x > y,
+  '>=': (x: number, y: number) => x >= y, '==': (x: number, y: number) => x === y, '!=': (x: number, y: number) => x !== y,
+};
+const WINDOWS = { sma: naive.sma, ema: naive.ema, smma: naive.smma, rsi: naive.rsi, stdev: naive.stdev, highest: naive.highest, lowest: naive.lowest };
+const MATH = { abs: naive.absolute, sqrt: naive.squareRoot, log: naive.logarithm, round: naive.roundOff };
+
+const { number, condition } = fc.letrec<{ number: Pair; condition: Pair }>((tie) => ({
+  number: fc.oneof(
+    { depthSize: 'medium', withCrossShrink: true },
+    leaf,
+    fc.tuple(fc.constantFrom(...(Object.keys(ARITHMETIC) as (keyof typeof ARITHMETIC)[])), tie('number'), tie('number'))
+      .map(([op, a, b]) => numberOf(`(${a.text} ${op} ${b.text})`, naive.each(ARITHMETIC[op], a.read, b.read), a.constant && b.constant)),
+    fc.tuple(fc.constantFrom(...(Object.keys(WINDOWS) as (keyof typeof WINDOWS)[])), tie('number').map(asSeries), length)
+      .map(([name, x, n]) => numberOf(`${name}(${x.text}, ${n})`, WINDOWS[name](x.read, n))),
+    fc.tuple(fc.constantFrom(...(Object.keys(MATH) as (keyof typeof MATH)[])), tie('number')).map(([name, x]) => numberOf(`${name}(${x.text})`, naive.each(MATH[name], x.read), x.constant)),
+    fc.tuple(fc.constantFrom('min', 'max'), tie('number'), tie('number'))
+      .map(([name, a, b]) => numberOf(`${name}(${a.text}, ${b.text})`, naive.each(name === 'min' ? naive.minimum : naive.maximum, a.read, b.read), a.constant && b.constant)),
+    fc.tuple(tie('number').map(asSeries), fc.integer({ min: 0, max: 4 })).map(([x, n]) => numberOf(`(${x.text})[${n}]`, naive.offset(x.read, n))),
+    fc.tuple(tie('number').map(asSeries), length).map(([x, n]) => numberOf(`change(${x.text}, ${n})`, naive.each(naive.subtract, x.read, naive.offset(x.read, n)))),
+    fc.tuple(fc.constantFrom('upper', 'middle', 'lower'), length).map(([field, n]) => numberOf(`bollinger(${n}, 2).${field}`, bollinger(field, n))),
+    fc.tuple(length, length, length).map(([fast, slow, signal]) => numberOf(`macd(${fast}, ${slow}, ${signal}).histogram`, histogram(fast, slow, signal))),
+    length.map((n) => numberOf(`atr(${n})`, naive.smma(naive.trueRange, n))),
+    tie('number').map((x) => numberOf(`(- ${x.text})`, naive.each(naive.negate, x.read), x.constant)),
+    fc.tuple(tie('condition'), tie('number'), tie('number'))
+      .map(([c, a, b]) => numberOf(`(${c.text} ? ${a.text} : ${b.text})`, naive.each(naive.choose, c.read, a.read, b.read), c.constant && a.constant && b.constant)),
+  ) as fc.Arbitrary<Pair>,
+  condition: fc.oneof(
+    { depthSize: 'medium', withCrossShrink: true },
+    fc.tuple(fc.constantFrom(...(Object.keys(COMPARISON) as (keyof typeof COMPARISON)[])), tie('number'), tie('number'))
+      .map(([op, a, b]) => numberOf(`(${a.text} ${op} ${b.text})`, naive.each(naive.compare(COMPARISON[op]), a.read, b.read), a.constant && b.constant)),
+    fc.tuple(fc.constantFrom('&&', '||'), tie('condition'), tie('condition'))
+      .map(([op, a, b]) => numberOf(`(${a.text} ${op} ${b.text})`, naive.each(op === '&&' ? naive.and : naive.or, a.read, b.read), a.constant && b.constant)),
+    tie('condition').map((c) => numberOf(`!${c.text}`, naive.each(naive.not, c.read), c.constant)),
+    fc.tuple(fc.boolean(), tie('number'), tie('number'))
+      .map(([over, a, b]) => numberOf(`${over ? 'crossover' : 'crossunder'}(${a.text}, ${b.text})`, over ? naive.crossover(a.read, b.read) : naive.crossover(b.read, a.read))),
+    fc.tuple(fc.boolean(), tie('number').map(asSeries), fc.integer({ min: 1, max: 3 })).map(([up, x, n]) => numberOf(`${up ? 'rising' : 'falling'}(${x.text}, ${n})`, naive.run(x.read, n, up ? 1 : -1))),
+    fc.tuple(tie('condition'), fc.integer({ min: 1, max: 3 })).map(([c, n]) => numberOf(`(${c.text})[${n}]`, naive.offset(c.read, n))),
+  ) as fc.Arbitrary<Pair>,
+}));
+
+function bollinger(field: string, n: number): Naive {
+  const close = column('close').read;
+  const reach = naive.each(naive.multiply, naive.constant(2), naive.stdev(close, n));
+  const middle = naive.sma(close, n);
+  return field === 'middle' ? middle : naive.each(field === 'upper' ? naive.add : naive.subtract, middle, reach);
+}
+
+function histogram(fast: number, slow: number, signal: number): Naive {
+  const close = column('close').read;
+  const line = naive.each(naive.subtract, naive.ema(close, fast), naive.ema(close, slow));
+  return naive.each(naive.subtract, line, naive.ema(line, signal));
+}
+
+test('any expression over any candles equals a naive reading that recomputes everything from scratch', () => {
+  const seen = { decided: 0, unknown: 0 };
+  fc.assert(fc.property(fc.oneof(number, condition), fc.nat(), fc.constantFrom(0, 0.2, 0.7), ({ text, read }, seed, flatness) => {
+    fc.pre(text.length <= 1_500);
+    const candles = simulateCandles(40, { seed, flatness });
+    const { values, type } = evaluateExpression(text, candles, { block: 1 + (seed % 9) });
+    for (const [t, { v, e }] of read(candles).entries()) {
+      if (e === Infinity) {
+        seen.unknown++;
+        continue;
+      }
+      seen.decided++;
+      const value = values[t]!;
+      const where = `${text} at candle ${t}`;
+      if (Number.isNaN(v)) expect(value, where).toBeNull();
+      else if (type === 'condition') expect(value, where).toBe(v === 1);
+      else if (!Number.isFinite(v)) expect(value, where).toBe(v);
+      else expect(Math.abs((value as number) - v), where).toBeLessThanOrEqual(1e-9 * Math.abs(v) + 2 * e);
+    }
+  }), { numRuns: 2_000 });
+  // The comparison says something only if it could nearly always be made.
+  expect(seen.unknown).toBeLessThan(seen.decided / 4);
+});
