@@ -1,18 +1,16 @@
 // Runs one of the project's programs with the Node it is pinned to, on any machine with Node 18 or newer.
 // Every npm script starts here: what is missing is installed first (`npm ci`), then the program runs under node_modules/.bin/node.
 import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(fileURLToPath(import.meta.url));
-const stamp = join(root, 'node_modules', '.cache', 'trademind', 'installed');
-const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
-const installed = existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
+// npm writes its own list last, so an older one (or none) means that the lockfile changed since, or that an installation was cut short.
+const written = (file) => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
 
-if (installed !== wanted) {
+if (written('node_modules/.package-lock.json') < written('package-lock.json') - 1_000) {
   process.stderr.write('trademind: installing what is missing (npm ci) …\n');
   const started = Date.now();
   // npm's own words go to stderr: stdout belongs to the program (`--json`).
@@ -22,8 +20,6 @@ if (installed !== wanted) {
     process.stderr.write('trademind: npm ci failed (above). Check the network and the free disk space, then run the same command again.\n');
     process.exit(1);
   }
-  mkdirSync(dirname(stamp), { recursive: true });
-  writeFileSync(stamp, wanted);
   process.stderr.write(`trademind: installed in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
 }
 
