@@ -16,7 +16,7 @@ function settingsOrExit(): Settings {
     return readSettings();
   } catch (error) {
     createLogger('info', {}).fatal({ code: codeOf(error) }, sentenceOf(error));
-    process.exit(EXIT.environment);
+    return process.exit(EXIT.environment);
   }
 }
 

@@ -306,10 +306,15 @@ export class Orchestrator implements FeedSource {
       this.#phase = done < total && before !== 'screening' ? 'backfilling' : 'screening';
     }
     if (this.#phase !== before) {
-      this.#log('info', 'phase', `${this.#detail(0)}`);
-      this.#cloud?.beatNow();
+      this.#phaseChanged();
     }
     this.#publisher.statusChanged();
+  }
+
+  #phaseChanged(): void {
+    this.#log('info', 'phase', this.#detail(this.store.outboxState().rows), { phase: this.#phase });
+    this.#publisher.phaseChanged();
+    this.#cloud?.beatNow();
   }
 
   // How it ends.
@@ -320,7 +325,7 @@ export class Orchestrator implements FeedSource {
     this.#log('info', drain ? 'drain' : 'resume', drain ? 'The control plane asks for a drain: no further candle is screened.' : 'The drain is over: screening goes on.');
     this.#market.candles.setPaused(drain);
     this.#phase = drain ? 'draining' : 'booting';
-    this.#cloud?.beatNow();
+    if (drain) this.#phaseChanged();
     this.#changed();
   }
 
@@ -334,8 +339,7 @@ export class Orchestrator implements FeedSource {
     this.#phase = 'draining';
     this.#market.candles.setPaused(true);
     this.#commit();
-    this.#changed();
-    this.#cloud?.beatNow();
+    this.#phaseChanged();
     const waiting = this.store.outboxState().rows;
     if (!this.#cloud || waiting === 0) return;
     const empty = await this.#cloud.flush(FLUSH_MS);

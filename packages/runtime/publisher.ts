@@ -1,7 +1,7 @@
 import type { LogEntry, MachineStatus, MarketRow, Signal } from '@trademind/core';
 import type { FeedEvent } from './feed/source.ts';
 
-/** Status and market rows are told at most this often; signals and log entries at once. */
+/** Status and market rows are told at most this often; signals, log entries and a new phase at once. */
 const GAP_MS = 500;
 
 export interface PublisherOptions {
@@ -41,6 +41,11 @@ export class Publisher {
   statusChanged(): void {
     this.#statusChanged = true;
     if (performance.now() - this.#statusAt >= GAP_MS) this.#tellStatus();
+  }
+
+  /** The phase changed: this is told at once, whatever was just told. */
+  phaseChanged(): void {
+    this.#tellStatus();
   }
 
   stop(): void {

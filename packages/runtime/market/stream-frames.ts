@@ -44,7 +44,7 @@ function klineOf(symbol: unknown, eventTime: unknown, k: RawKline | undefined): 
   if (!KNOWN.has(k.i) || typeof k.t !== 'number' || typeof k.x !== 'boolean' || k.s !== symbol) return MALFORMED;
   const candle: Candle = {
     openTime: k.t, open: Number(k.o), high: Number(k.h), low: Number(k.l), close: Number(k.c),
-    volume: Number(k.v), quoteVolume: Number(k.q), trades: Number(k.n), takerBuy: Number(k.V),
+    volume: Number(k.v), quoteVolume: Number(k.q), trades: k.n, takerBuy: Number(k.V),
   };
   const sum = candle.open + candle.high + candle.low + candle.close + candle.volume + candle.quoteVolume + candle.trades + candle.takerBuy;
   // One comparison finds any NaN or infinity; a candle that does not stand on its interval's grid, or whose bounds contradict, is no candle.

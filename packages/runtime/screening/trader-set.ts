@@ -71,14 +71,15 @@ export class TraderSet {
     const { ledger, screener, defaultInterval } = this.#options;
     const running = this.running().map((trader): TraderStatus => {
       const state = ledger.state(trader.id);
+      const { symbols, ready, matching } = screener.counts(trader.id);
       return {
         id: trader.id, name: trader.document.name, version: trader.version, interval: trader.document.interval ?? defaultInterval, state: 'running',
-        ...screener.counts(trader.id), historyFrom: state?.historyFrom ?? 0, liveFrom: state?.liveFrom ?? 0,
+        symbols, ready, matching, historyFrom: state?.historyFrom ?? 0, liveFrom: state?.liveFrom ?? 0,
         signals: { live: state?.liveSignals ?? 0, history: state?.historySignals ?? 0 },
       };
     });
-    const invalid = [...this.#unreadable, ...this.#invalid].map(({ error, ...trader }): TraderStatus => ({
-      ...trader, interval: defaultInterval, state: 'invalid', error, symbols: 0, ready: 0, matching: 0, historyFrom: 0, liveFrom: 0, signals: { live: 0, history: 0 },
+    const invalid = [...this.#unreadable, ...this.#invalid].map(({ id, name, version, error }): TraderStatus => ({
+      id, name, version, interval: defaultInterval, state: 'invalid', error, symbols: 0, ready: 0, matching: 0, historyFrom: 0, liveFrom: 0, signals: { live: 0, history: 0 },
     }));
     return [...running, ...invalid];
   }

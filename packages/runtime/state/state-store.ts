@@ -133,7 +133,7 @@ export class StateStore {
   cachedTraders(): StoredTrader[] | undefined {
     if (this.get('traders_known') === undefined) return undefined;
     return this.#all<{ id: string; version: number; document: string }>('select id, version, document from traders order by id')
-      .map((row) => ({ ...row, document: JSON.parse(row.document) as TraderDocument }));
+      .map(({ id, version, document }) => ({ id, version, document: JSON.parse(document) as TraderDocument }));
   }
 
   cacheTraders(traders: readonly StoredTrader[]): void {

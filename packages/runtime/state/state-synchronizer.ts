@@ -8,6 +8,7 @@ import type { StateStore } from './state-store.ts';
 const ROWS = 500;
 const GAP_MS = 1_000;
 const BACKOFF = { first: 200, most: 15_000 };
+const GIVE_UP_MS = 2_000;
 
 export interface StateSynchronizerOptions {
   store: Pick<StateStore, 'outboxBatch' | 'acknowledge' | 'outboxState'>;
@@ -26,6 +27,8 @@ export interface StateSynchronizerOptions {
 export class StateSynchronizer {
   readonly #options: StateSynchronizerOptions;
   readonly #nudge: Nudge;
+  /** Cuts the gap between two batches short; only a flush does that. */
+  readonly #hurry: Nudge;
   readonly #backoff: Backoff;
   #problem: { code: string; message: string } | null = null;
   #flushing = false;
@@ -33,6 +36,7 @@ export class StateSynchronizer {
   constructor(options: StateSynchronizerOptions) {
     this.#options = options;
     this.#nudge = new Nudge(options.signal);
+    this.#hurry = new Nudge(options.signal);
     this.#backoff = new Backoff({ ...BACKOFF, random: options.wall.random });
   }
 
@@ -52,19 +56,25 @@ export class StateSynchronizer {
       const sent = await this.#once();
       if (sent === 'failed') await this.#nudge.wait(this.#flushing ? BACKOFF.first : this.#backoff.next());
       else if (sent === 'empty') await this.#nudge.wait(GAP_MS * 15);
-      else if (!this.#flushing) await pause(GAP_MS, signal);
+      else if (!this.#flushing) await this.#hurry.wait(GAP_MS);
     }
   }
 
-  /** Sends without pauses until the outbox is empty or `ms` have passed. Answers whether it is empty. `run` must be running. */
+  /**
+   * Sends without pauses until the outbox is empty or `ms` have passed, or the database has failed for 2 s: what is left waits on disk.
+   * Answers whether it is empty. `run` must be running.
+   */
   async flush(ms: number): Promise<boolean> {
     const { store, wall, signal } = this.#options;
     this.#flushing = true;
     const deadline = wall.now() + ms;
+    let failingSince: number | null = null;
     this.#nudge.now();
+    this.#hurry.now();
     try {
       while (store.outboxState().rows > 0) {
-        if (wall.now() >= deadline || signal.aborted) return false;
+        failingSince = this.#problem === null ? null : (failingSince ?? wall.now());
+        if (wall.now() >= deadline || signal.aborted || (failingSince !== null && wall.now() - failingSince >= GIVE_UP_MS)) return false;
         if (this.#problem === null) this.#nudge.now();
         await pause(50, signal);
       }
