@@ -131,10 +131,22 @@ describe('releasing', () => {
     }
   });
 
-  test('a repeated wish (a wake) during a reconcile is not lost either', async () => {
-    const { id, user } = await machineOf();
+  test('a repeated wish (a wake) during a reconcile is not lost either, nor by renewing the lease', async () => {
+    for (const renewed of [false, true]) {
+      const { id, user } = await machineOf();
+      const fence = (await claim(database.pool)).find((row) => row.id === id)?.fence ?? '';
+      await service('select public.set_machine_desired($1, $2, $3)', [id, user, JSON.stringify({ desired_cpus: 1 })]);
+      if (renewed) await answer('public.renew_machine_lease($1, $2, 60)', [id, fence]);
+      await release(id, fence, { observed_generation: 1 }, 3_600);
+      expect(await secondsUntilLook(id)).toBeLessThanOrEqual(0);
+      await claim(database.pool);
+    }
+  });
+
+  test('a generation raised without a wake is seen at release', async () => {
+    const { id } = await machineOf();
     const fence = (await claim(database.pool))[0]?.fence ?? '';
-    await service('select public.set_machine_desired($1, $2, $3)', [id, user, JSON.stringify({ desired_cpus: 1 })]);
+    await database.pool.query('update public.machines set desired_cpus = 4 where id = $1', [id]);
     await release(id, fence, { observed_generation: 1 }, 3_600);
     expect(await secondsUntilLook(id)).toBeLessThanOrEqual(0);
   });
