@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { asRole, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addUser, claim, deploy, machineClaims, refusalOf, type MachineRow } from './fixtures.ts';
 
 let database: TestDatabase;
-const opened: TestDatabase[] = [];
-beforeEach(async () => {
-  database = await createTestDatabase();
-  opened.push(database);
-});
-afterAll(async () => { await Promise.all(opened.map((one) => one.close())); });
+beforeAll(async () => { database = await createTestDatabase(); });
+afterAll(async () => { await database.close(); });
+/** Machines of earlier tests are due no more. */
+beforeEach(() => database.pool.query(`update public.machines set next_look_at = 'infinity', lease_owner = null, lease_expires_at = null`));
 
 const service = <T extends object = Record<string, unknown>>(sql: string, values: unknown[] = []) => asRole<T>(database.pool, 'service_role', {}, sql, values);
 const answer = async (sql: string, values: unknown[]) => (await service<{ ok: boolean }>(`select ${sql} as ok`, values))[0]?.ok;
