@@ -23,6 +23,8 @@ export interface Child {
   kill(signal: NodeJS.Signals): void;
 }
 
+/** How long a program that did not become ready may take to end. */
+const END_PATIENCE_MS = 10_000;
 const LOG_LIMIT_BYTES = 10_000_000;
 
 /**
@@ -52,8 +54,11 @@ export async function startProgram(program: Program, cwd: string, onSpawn: (pid:
     const ready = await readyLine(program, process_, exited, log, logStart, signal);
     return { pid: process_.pid ?? 0, ready, exited, kill };
   } catch (error) {
-    kill('SIGKILL');
+    // Asked first: the database's own process must not outlive the one that started it.
+    kill('SIGTERM');
+    const impatient = setTimeout(() => kill('SIGKILL'), END_PATIENCE_MS);
     await exited;
+    clearTimeout(impatient);
     throw error;
   } finally {
     void exited.then(() => closeSync(log));
@@ -98,7 +103,7 @@ function readyLine(
         clearTimeout(timer);
         reject(new TradeMindError({
           code: typeof said.code === 'string' ? said.code : 'child_failed',
-          message: `${program.name}: ${String(said.message ?? 'cannot start')}`,
+          message: `${program.name}: ${String(said.message ?? 'cannot start').replaceAll(/\s+/g, ' ')}`,
           nextStep: typeof said.nextStep === 'string' ? said.nextStep : `Its log is ${program.logFile}.`,
         }));
       } else {

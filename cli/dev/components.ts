@@ -60,7 +60,7 @@ export function components(plan: Plan): Map<ComponentName, Program> {
     ...(urls.exchange ? [program('exchange', [
       'local-cloud/main.ts', 'exchange', '--port', String(ports.exchange), '--market', marketArgument(plan.market), '--speed', String(plan.speed), '--data', folder.exchange,
     ], {})] : []),
-    ...(urls.gemini ? [program('gemini', ['local-cloud/main.ts', 'gemini', '--port', String(ports.gemini)], { GEMINI_TOKEN: secrets.geminiToken })] : []),
+    ...(urls.gemini ? [program('gemini', ['local-cloud/main.ts', 'gemini', '--port', String(ports.gemini)], { GEMINI_STAND_IN_TOKEN: secrets.geminiToken })] : []),
     program('control-plane', ['control-plane/main.ts'], {
       PORT: String(ports.controlPlane), HOST: '127.0.0.1', CONTROL_PLANE_URL: urls.controlPlane, ENVIRONMENT: 'local',
       SUPABASE_URL: urls.supabase, SUPABASE_SECRET_KEY: secrets.secretKey, SUPABASE_PUBLISHABLE_KEY: secrets.publishableKey,
@@ -70,8 +70,8 @@ export function components(plan: Plan): Map<ComponentName, Program> {
       ALLOWED_ORIGINS: origins,
     }),
     program('page', ['web/main.ts'], {
-      PORT: String(ports.dashboard), CONTROL_PLANE_URL: urls.controlPlane, SUPABASE_URL: urls.supabase, SUPABASE_PUBLISHABLE_KEY: secrets.publishableKey,
-      FEED_ORIGIN: urls.flyEdge,
+      PORT: String(ports.dashboard), DASHBOARD_CONTROL_PLANE_URL: urls.controlPlane, DASHBOARD_SUPABASE_URL: urls.supabase,
+      DASHBOARD_PUBLISHABLE_KEY: secrets.publishableKey, MACHINE_ORIGINS: urls.flyEdge,
     }),
   ]);
 }

@@ -59,7 +59,7 @@ export async function playDemo(stage: Stage): Promise<number> {
   const onTelling = async (telling: Telling, live: number): Promise<void> => {
     story.tell(telling);
     if (telling.type === 'status' && telling.status.phase === 'screening') story.live(telling.status, live);
-    if (telling.type === 'screening' && !telling.again) await sayReady();
+    if (telling.type === 'history') await sayReady();
     const event = eventOf(telling, live);
     if (event) emit(event);
     if (!options.untilFirstSignal) return;

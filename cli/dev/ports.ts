@@ -38,13 +38,20 @@ function listenOnce(port: number): Promise<number | null> {
   });
 }
 
+/** A port that is free now. */
+export async function freePort(): Promise<number> {
+  const port = await listenOnce(0);
+  if (port === null) throw new TradeMindError({ code: 'port_taken', message: 'No port is free on the loopback interface.' });
+  return port;
+}
+
 /** Free ports for everything; those in `keep` are used again when they are still free. */
 export async function freePorts(keep?: Ports): Promise<Ports> {
   const chosen: Partial<Ports> = {};
   const taken = new Set<number>();
   for (const { name } of PORT_PLAN) {
-    let port = keep && (await isFree(keep[name])) ? keep[name] : null;
-    while (port === null || taken.has(port)) port = await listenOnce(0);
+    let port = keep && (await isFree(keep[name])) ? keep[name] : await freePort();
+    while (taken.has(port)) port = await freePort();
     taken.add(port);
     chosen[name] = port;
   }

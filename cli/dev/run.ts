@@ -49,6 +49,8 @@ export async function runDev(options: DevOptions, io: Io, voice: Voice): Promise
     return await playDemo({ ...prepared, urls, options, io, voice, signal: shutdown.signal, onMachine: (machineId) => lock.update({ machineId }) });
   } catch (error) {
     if (shutdown.by() === null) throw error;
+    story.quiet();
+    story.note('Stopped before it was ready.');
     return EXIT.interrupted;
   } finally {
     shutdown.begin();

@@ -2,13 +2,16 @@ import type { ConditionReading, MachineStatus, Signal } from '@trademind/core';
 import { count, number, utc, utcClock } from '../output/format.ts';
 import type { Colors } from '../output/terminal.ts';
 
+/** Names of steps stand in a column: `control-plane` is the longest. */
+const NAME_WIDTH = 13;
+
 /** A step that is done: when, what, and in a few words how it stands. */
 export function stepText(c: Colors, elapsed: string, name: string, detail: string): string {
-  return `${c.dim(elapsed)}  ${c.green('✔')} ${name.padEnd(12)} ${detail}`;
+  return `${c.dim(elapsed)}  ${c.green('✔')} ${name.padEnd(NAME_WIDTH)} ${detail}`;
 }
 
 export function doingText(c: Colors, frame: string, elapsed: string, name: string, detail: string): string {
-  return `${c.dim(elapsed)}  ${c.cyan(frame)} ${name.padEnd(12)} ${c.dim(detail)}`;
+  return `${c.dim(elapsed)}  ${c.cyan(frame)} ${name.padEnd(NAME_WIDTH)} ${c.dim(detail)}`;
 }
 
 /** `n of m symbols`, as the machine counts its backfill; series when traders use several intervals. */
@@ -82,19 +85,24 @@ export function liveText(c: Colors, status: MachineStatus, marketTime: number, s
   return `${c.green('●')} ${parts.join(c.dim(' · '))}`;
 }
 
-/** Where to look, and what to try. */
+const TRY: readonly (readonly [command: string, what: string])[] = [
+  ['monitor', 'the machine, live in this terminal'],
+  ['status', 'how it stands'],
+  ['signals', 'what it has found'],
+  ['traders list', 'what it looks for'],
+  ['open', 'a fresh link to the page'],
+];
+
+/** Where to look, and what to try. `dataOption` stands behind every command. */
 export function whereToLook(c: Colors, places: { page: string; docs: string; dataOption: string }): string[] {
-  const row = (name: string, value: string) => `  ${c.dim(name.padEnd(10))} ${value}`;
-  const command = (text: string, what: string, name = '') => `  ${c.dim(name.padEnd(10))} ${`npx trademind ${text}${places.dataOption}`.padEnd(32)} ${c.dim(what)}`;
+  const row = (name: string, value: string) => `  ${c.dim(name.padEnd(6))} ${value}`;
+  const commands = TRY.map(([command, what]) => [`npx trademind ${command}${places.dataOption}`, what] as const);
+  const width = Math.max(...commands.map(([command]) => command.length));
   return [
     '',
     row('Page', c.cyan(places.page)),
-    row('API', `${c.cyan(places.docs)}`),
-    command('monitor', 'the machine, live in this terminal', 'Try'),
-    command('status', 'how it stands'),
-    command('signals', 'what it has found'),
-    command('traders list', 'what it looks for'),
-    command('open', 'a fresh link to the page'),
+    row('API', c.cyan(places.docs)),
+    ...commands.map(([command, what], index) => row(index === 0 ? 'Try' : '', `${command.padEnd(width)}   ${c.dim(what)}`)),
     '',
     `  ${c.dim('Ctrl-C stops everything and keeps the data.')}`,
     '',
