@@ -48,7 +48,8 @@ export async function startSupabase(options: SupabaseOptions): Promise<RunningSu
   const allowedOrigins = [...(options.allowedOrigins ?? []), ...(options.siteUrl === undefined ? [] : [new URL(options.siteUrl).origin])];
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const cors = corsHeaders(request, allowedOrigins);
-    const answer = await answerTo(request, options, tokens, rooms, allowedOrigins).catch((error: unknown) => broken(error));
+    const answer = await answerTo(request, options, tokens, rooms, allowedOrigins).catch((error: unknown) => (request.socket.destroyed ? null : broken(error)));
+    if (answer === null) return; // the caller hung up
     response.writeHead(answer.status, { ...(answer.body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }), 'cache-control': 'no-store', ...cors, ...answer.headers });
     response.end(answer.body);
   };
@@ -81,18 +82,29 @@ async function answerTo(
   const refusal = guardRequest(request, { allowedOrigins });
   if (refusal !== null) return plain(refusal.status, refusal.message, refusal.code);
   if (request.method === 'OPTIONS') return { status: 204 };
-  const address = new URL(request.url ?? '/', 'http://gateway');
-  const found = /^\/(rest|auth)\/v1(\/.*)?$/.exec(address.pathname);
+  const address = readAddress(request.url);
+  if (address === null) return plain(400, 'The address is malformed');
+  const found = /^\/(rest|auth)\/v1(\/.*)?$/.exec(address.path);
   const room = rooms[found?.[1] ?? ''];
   if (found === null || room === undefined) return plain(404, 'no Route matched with those values');
   const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]));
   const path = found[2] ?? '/';
   const open = found[1] === 'auth' && (path === '/.well-known/jwks.json' || path === '/health');
-  const caller = open ? ANON : await identify(headers, address.searchParams, found[1] === 'auth', options, tokens);
+  const caller = open ? ANON : await identify(headers, address.query, found[1] === 'auth', options, tokens);
   if ('status' in caller) return caller;
   const body = await readText(request, found[1] === 'rest' ? 10_000_000 : 65_536);
   if (body === null) return plain(413, 'The body is too large');
-  return room({ method: request.method ?? 'GET', path, query: address.searchParams, headers, body, caller, address: request.socket.remoteAddress ?? '' });
+  return room({ method: request.method ?? 'GET', path, query: address.query, headers, body, caller, address: request.socket.remoteAddress ?? '' });
+}
+
+/** Path (decoded) and query of a request; null when its escapes are broken. */
+function readAddress(target = '/'): { path: string; query: URLSearchParams } | null {
+  const [path = '', ...query] = target.split('?');
+  try {
+    return { path: decodeURIComponent(path), query: new URLSearchParams(query.join('?')) };
+  } catch {
+    return null;
+  }
 }
 
 const ANON: Caller = { role: 'anon', claims: { role: 'anon' } };

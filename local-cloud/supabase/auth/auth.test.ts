@@ -65,6 +65,7 @@ describe('signing in', () => {
     expect((await post('/token?grant_type=magic', {})).body['error_code']).toBe('validation_failed');
     expect((await post('/nothing', {})).status).toBe(404);
     expect((await post('/signup', 'text')).body['error_code']).toBe('bad_json');
+    expect((await post('/signup', { email: 'nul@example.test', password: 'long enough', data: { name: '\0' } })).body['error_code']).toBe('validation_failed');
   });
 });
 
@@ -157,6 +158,13 @@ describe('administration', () => {
     expect(refused.error?.message).toContain('machine_not_destroyed');
     await supabase.database.pool.query(`update public.machines set desired_state = 'destroyed', phase = 'destroyed' where user_id = $1`, [user.id]);
     expect((await supabase.adminClient.auth.admin.deleteUser(user.id)).error).toBeNull();
+  });
+
+  test('what nobody foresaw is answered with a number to look for in the log, and nothing else', async () => {
+    await supabase.database.pool.query('alter table auth.users rename to users_elsewhere');
+    const answer = await post('/signup', { email: 'unlucky@example.test', password: 'long enough' });
+    await supabase.database.pool.query('alter table auth.users_elsewhere rename to users');
+    expect(answer).toEqual({ status: 500, body: { message: expect.stringMatching(/^An unexpected error occurred \([0-9a-f]{8}\)/) } });
   });
 
   test('a magic link signs in once', async () => {

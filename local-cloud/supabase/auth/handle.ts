@@ -6,6 +6,7 @@ import { Attempts } from './attempts.ts';
 import { emailOf, objectOf, passwordOf, readFields, textOf } from './body.ts';
 import { AuthError } from './errors.ts';
 import { hashPassword, isPassword } from './passwords.ts';
+import { isAway } from '../away.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { findUserByEmail, insertUser, readUser, showUser, updateUser, type UserRow } from './users.ts';
 
@@ -21,7 +22,7 @@ export function createAuth(pool: Pool, tokens: Tokens, passwordCost: number, now
     const route = routes[`${call.method} ${found === null ? call.path : `${found[1]}/:id`}`];
     try {
       if (route === undefined) throw new AuthError(404, 'not_found', 'This gateway has no such auth endpoint');
-      return await route(call, context, found === null ? '' : decodeURIComponent(found[2] ?? ''));
+      return await route(call, context, found?.[2] ?? '');
     } catch (error) {
       return refusal(error).answer();
     }
@@ -30,9 +31,9 @@ export function createAuth(pool: Pool, tokens: Tokens, passwordCost: number, now
 
 function refusal(error: unknown): AuthError {
   if (error instanceof AuthError) return error;
-  const { code = '', message = '' } = error as NodeJS.ErrnoException;
-  if (!(error instanceof DatabaseError) && !/^ECONN|^EPIPE/.test(code) && !/[Cc]onnect|terminated/.test(message)) throw error;
-  return new AuthError(503, 'request_timeout', 'Database connection error: try again in a moment');
+  if (error instanceof DatabaseError && /^2[23]/.test(error.code ?? '')) return new AuthError(400, 'validation_failed', `The database refused a value: ${error.message}`);
+  if (isAway(error)) return new AuthError(503, 'request_timeout', 'Database connection error: try again in a moment');
+  throw error;
 }
 
 function userRoutes(now: () => number): Readonly<Record<string, Route>> {

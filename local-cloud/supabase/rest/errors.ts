@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg';
+import { isAway } from '../away.ts';
 
 /** An error in PostgREST's shape. */
 export class RestError extends Error {
@@ -22,18 +23,17 @@ export class RestError extends Error {
 
 /** SQLSTATE (or its class) → HTTP status, as PostgREST documents it. The longest prefix wins. */
 const STATUS: Readonly<Record<string, number>> = {
-  '08': 503, '09': 500, '0L': 403, '0P': 403, '23503': 409, '23505': 409, '25006': 405, '25': 500, '28': 403, '2D': 500, '38': 500, '39': 500,
+  '09': 500, '0L': 403, '0P': 403, '23503': 409, '23505': 409, '25006': 405, '25': 500, '28': 403, '2D': 500, '38': 500, '39': 500,
   '3B': 500, '40': 500, '53': 503, '53400': 500, '54': 500, '55': 500, '57': 500, '58': 500, 'F0': 500, 'HV': 500,
   'P0001': 400, 'P0': 500, 'XX': 500, '42883': 404, '42P01': 404, '42P17': 500,
 };
 
-/** Turns what went wrong in a request into PostgREST's answer. `anonymous`: the caller has not said who they are, so a refusal means 401. */
+/** Turns what went wrong in a request into PostgREST's answer; throws what nobody foresaw. `anonymous`: the caller has not said who they are, so a refusal means 401. */
 export function toRestError(error: unknown, anonymous: boolean): RestError {
   if (error instanceof RestError) return error;
-  if (!(error instanceof DatabaseError)) return away(error);
+  if (isAway(error)) return away(error);
+  if (!(error instanceof DatabaseError)) throw error;
   const { code = 'XX000', message, detail = null, hint = null } = error;
-  // The database is being shut down, has crashed, or is not up yet.
-  if (/^57P0[123]$/.test(code)) return new RestError(503, 'PGRST001', 'Database client error. Retrying the connection.');
   return new RestError(statusOf(code, anonymous), code, message, detail, hint === '' ? null : hint);
 }
 
@@ -44,13 +44,8 @@ function statusOf(code: string, anonymous: boolean): number {
   return STATUS[code] ?? STATUS[code.slice(0, 2)] ?? 400;
 }
 
-/** No answer came from the database: it is away, or it went away in the middle. */
 function away(error: unknown): RestError {
-  const { message = '', code = '' } = error as NodeJS.ErrnoException;
-  if (/timeout exceeded when trying to connect/i.test(message)) {
-    return new RestError(504, 'PGRST003', 'Timed out acquiring connection from connection pool.');
-  }
-  const lost = /^(ECONN|EPIPE|ETIMEDOUT|ENETUNREACH)/.test(code) || /Connection terminated|Client has encountered a connection error|not queryable/i.test(message);
-  if (lost) return new RestError(503, 'PGRST000', 'Database connection error. Retrying the connection.');
-  throw error;
+  if (error instanceof DatabaseError) return new RestError(503, 'PGRST001', 'Database client error. Retrying the connection.');
+  if (error instanceof Error && /timeout exceeded/i.test(error.message)) return new RestError(504, 'PGRST003', 'Timed out acquiring connection from connection pool.');
+  return new RestError(503, 'PGRST000', 'Database connection error. Retrying the connection.');
 }

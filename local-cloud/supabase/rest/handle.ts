@@ -21,10 +21,10 @@ export function createRest(pool: Pool, now: () => number): (call: Call) => Promi
       const profile = call.headers['accept-profile'] ?? call.headers['content-profile'] ?? 'public';
       if (profile !== 'public') throw new RestError(406, 'PGRST106', 'Invalid schema', 'Only the following schemas are exposed: public');
       const routine = /^\/rpc\/([^/]+)$/.exec(call.path)?.[1];
-      if (routine !== undefined) return await callRoutine(pool, catalogue, call, decodeURIComponent(routine));
+      if (routine !== undefined) return await callRoutine(pool, catalogue, call, routine);
       const table = /^\/([^/]+)$/.exec(call.path)?.[1];
       if (table === undefined) throw new RestError(404, 'PGRST125', 'Invalid path specified in request URL');
-      return await onTable(pool, await catalogue.relation(decodeURIComponent(table)), call);
+      return await onTable(pool, await catalogue.relation(table), call);
     } catch (error) {
       const refused = toRestError(error, call.caller.role === 'anon');
       return { status: refused.status, body: refused.body(), ...(refused.status === 503 ? { headers: { 'retry-after': '1' } } : {}) };

@@ -242,6 +242,8 @@ describe('what is not understood', () => {
     expect(await code('/rest/v1/things', { headers: { accept: 'text/csv' } })).toEqual([406, 'PGRST107']);
     expect(await code('/rest/v1/rpc/add', { method: 'POST', body: '[1]' })).toEqual([400, 'PGRST102']);
     expect((await raw('/realtime/v1/x')).status).toBe(404);
+    expect((await raw('/rest/v1/%E0%A4%A')).status).toBe(400);
+    expect((await raw('//')).status).toBe(404);
   });
 
   test('no text of a request ever becomes SQL: hostile names and values give an answer or a refusal, and the tables stand', async () => {
