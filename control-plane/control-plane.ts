@@ -16,6 +16,9 @@ import { machineUrl } from './reconciler/names.ts';
 import { startLoop, type ReconcilerLoop } from './reconciler/loop.ts';
 import type { MachineContract } from './reconciler/wish.ts';
 
+/** How long requests under way may take when this replica ends. */
+const CONNECTIONS_MS = 500;
+
 export interface ControlPlane {
   url: string;
   /** Where `/metrics` is when it has a port of its own. */
@@ -68,7 +71,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
       newSecret: () => randomBytes(32).toString('base64url'),
       probe: (app, signal) => isReady(http.fetch, machineUrl(settings.machineUrlTemplate, app), signal),
     },
-    log, now, random: Math.random, changed: hub.notify, looked: metrics.looked,
+    log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked,
   });
   loop = started;
 
@@ -77,7 +80,10 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
     metricsUrl: metricsServer === null ? null : metricsServer.url,
     async close() {
       closing.abort();
+      // Connections that never carried a request (clients open them ahead) count as busy to Node: they are not waited for.
+      const impatient = setTimeout(() => api.server.closeAllConnections(), CONNECTIONS_MS);
       await Promise.all([started.stop(), api.close()]);
+      clearTimeout(impatient);
       if (metricsServer !== null) await new Promise((resolve) => { metricsServer.server.close(resolve); metricsServer.server.closeAllConnections(); });
       await http.close();
     },

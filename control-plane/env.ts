@@ -27,6 +27,8 @@ export interface Settings {
   allowedOrigins: readonly string[];
   allowUsRegions: boolean;
   replicaId: string;
+  /** How long a replica that died keeps others from its machines. */
+  leaseSeconds: number;
   logLevel: string;
 }
 
@@ -79,6 +81,7 @@ const Env = z.object({
     .refine((origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin), 'must be origins separated by commas, e.g. https://app.example'),
   ALLOW_US_REGIONS: flag.default(false),
   REPLICA_ID: z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots or dashes').optional(),
+  LEASE_SECONDS: z.coerce.number().int().min(3).max(300).default(10),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -118,6 +121,7 @@ export function readSettings(source: Readonly<Record<string, string | undefined>
     allowedOrigins: env.ALLOWED_ORIGINS,
     allowUsRegions: env.ALLOW_US_REGIONS,
     replicaId: env.REPLICA_ID ?? `cp-${randomBytes(4).toString('hex')}`,
+    leaseSeconds: env.LEASE_SECONDS,
     logLevel: env.LOG_LEVEL,
   } };
 }

@@ -17,7 +17,7 @@ export interface LoopOptions {
   looked: (outcome: string, ms: number) => void;
   /** Machines looked after at once. */
   parallel?: number;
-  leaseSeconds?: number;
+  leaseSeconds: number;
   idleMs?: number;
 }
 
@@ -35,9 +35,8 @@ export interface ReconcilerLoop {
  * find in the database: when this process dies, its leases run out and others go on.
  */
 export function startLoop(options: LoopOptions): ReconcilerLoop {
-  const { database, context, log, now } = options;
+  const { database, context, log, now, leaseSeconds } = options;
   const parallel = options.parallel ?? 24;
-  const leaseSeconds = options.leaseSeconds ?? 10;
   const idleMs = options.idleMs ?? 500;
   const working = new Map<string, { done: Promise<void>; abort: AbortController }>();
   const stopped = new AbortController();

@@ -60,7 +60,7 @@ describe('several replicas over one database', () => {
   test('a replica killed in the middle and a third of Fly\'s answers lost still give exactly one of each', async () => {
     const fly = await startTestFly();
     const proxy = await startLossyProxy(fly.url, 0.33, 7);
-    const env = await controlPlaneEnv(supabase, { ...fly, url: proxy.url });
+    const env = await controlPlaneEnv(supabase, { ...fly, url: proxy.url }, { LEASE_SECONDS: '3' });
     const users = await makeUsers(10);
     const replicas: SpawnedControlPlane[] = await Promise.all([spawnTestControlPlane(env), spawnTestControlPlane(env)]);
     try {

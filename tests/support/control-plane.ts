@@ -42,7 +42,7 @@ export interface SpawnedControlPlane { child: ChildProcess; url: string; kill(si
 
 /** A replica as a process of its own. */
 export async function spawnTestControlPlane(env: Record<string, string>): Promise<SpawnedControlPlane> {
-  const child = spawn(process.execPath, [join(root, 'control-plane/main.ts')], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [join(root, 'control-plane/main.ts')], { env, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   const lines = createInterface({ input: child.stdout });
   const [line] = await once(lines, 'line') as [string];
   const said = JSON.parse(line) as { ready: boolean; url: string };
