@@ -42,11 +42,11 @@ async function sourceHash(): Promise<string> {
 async function build(): Promise<{ js: Buffer; css: Buffer }> {
   // Loaded only when there is something to bundle.
   const esbuild = await import('esbuild');
-  const result = await esbuild.build({
+  // In one go: nothing else waits for this process yet, and no service of the bundler stays behind.
+  const result = esbuild.buildSync({
     entryPoints: [{ in: join(ROOT, 'web/src/main.tsx'), out: 'app' }, { in: join(ROOT, 'web/src/app.css'), out: 'app' }], outdir: '/', bundle: true, write: false, minify: true, format: 'esm', target: TARGET, jsx: 'automatic',
     define: { 'process.env.NODE_ENV': '"production"' }, legalComments: 'none', logLevel: 'silent', absWorkingDir: ROOT,
   });
-  await esbuild.stop();
   const output = (suffix: string) => Buffer.from(result.outputFiles.find(({ path }) => path.endsWith(suffix))?.contents ?? []);
   return { js: output('.js'), css: output('.css') };
 }
@@ -57,6 +57,8 @@ async function store(folder: string, hash: string, { js, css }: { js: Buffer; cs
   await mkdir(beside, { recursive: true });
   await Promise.all([writeFile(join(beside, 'app.js'), js), writeFile(join(beside, 'app.css'), css)]);
   const earlier = (await readdir(folder)).filter((name) => name !== hash && !name.startsWith('.'));
+  // What stands there could not be read.
+  await rm(join(folder, hash), { recursive: true, force: true });
   await rename(beside, join(folder, hash)).catch(() => rm(beside, { recursive: true, force: true }));
   await Promise.all(earlier.map((name) => rm(join(folder, name), { recursive: true, force: true })));
 }

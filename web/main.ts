@@ -21,6 +21,7 @@ try {
   process.stdout.write(`${JSON.stringify({ ready: true, name: 'dashboard', url: dashboard.url, pid: process.pid })}\n`);
 } catch (error) {
   process.stdout.write(`${JSON.stringify({ ready: false, name: 'dashboard', code: codeOf(error), message: sentenceOf(error) })}\n`);
+  ending = true;
   process.exitCode = 1;
   if (process.channel) process.disconnect();
 }

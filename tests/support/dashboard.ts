@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DEFAULT_SIZE, monthlyPrice, type MachineView } from '@trademind/core';
 import { startDashboard } from '../../web/index.ts';
@@ -46,15 +46,15 @@ export async function startTestDashboard(): Promise<TestDashboard> {
   const feed = await startTestFeed({ allowedOrigins: [origin] });
   const line = await startLine(feed.server.port);
   const test: Omit<TestDashboard, 'url' | 'link' | 'close'> = { supabase, user, feed, line, machine: null, away: false, patches: [] };
-  const controlPlane = createServer((request, response) => {
-    void answer(test, request).then(([status, body]) => {
-      response.writeHead(status, {
-        'content-type': status < 400 ? 'application/json' : 'application/problem+json', 'access-control-allow-origin': origin,
-        'access-control-allow-headers': 'authorization,content-type', 'access-control-allow-methods': 'GET,POST,PATCH',
-      });
-      response.end(JSON.stringify(body));
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const [status, body] = await answer(test, request);
+    response.writeHead(status, {
+      'content-type': status < 400 ? 'application/json' : 'application/problem+json', 'access-control-allow-origin': origin,
+      'access-control-allow-headers': 'authorization,content-type', 'access-control-allow-methods': 'GET,POST,PATCH',
     });
-  });
+    response.end(JSON.stringify(body));
+  };
+  const controlPlane = createServer((request, response) => void serve(request, response));
   await new Promise<void>((resolve) => { controlPlane.listen(0, '127.0.0.1', resolve); });
   const dashboard = await startDashboard({
     port, host: '127.0.0.1', supabaseUrl: supabase.url, publishableKey: supabase.publishableKey,
@@ -81,7 +81,6 @@ export async function startTestDashboard(): Promise<TestDashboard> {
 }
 
 async function answer(test: Pick<TestDashboard, 'feed' | 'line' | 'machine' | 'away' | 'user' | 'patches'>, request: IncomingMessage): Promise<[number, unknown]> {
-  const problem = (status: number, code: string, detail: string): [number, unknown] => [status, { type: 'about:blank', title: 'Problem', status, code, detail, nextStep: 'Wait a moment.' }];
   if (request.method === 'OPTIONS') return [200, {}];
   if (test.away) return problem(503, 'database_away', 'The database does not answer.');
   if (!request.headers.authorization?.startsWith('Bearer ey')) return problem(401, 'not_signed_in', 'Sign in.');
@@ -98,6 +97,8 @@ async function answer(test: Pick<TestDashboard, 'feed' | 'line' | 'machine' | 'a
     ticket: await test.feed.ticket(), expiresAt: new Date(Date.now() + 60_000).toISOString(), machineId: test.feed.source.machineId, url: test.line.url, feed: `${test.line.url.replace('http', 'ws')}/v1/feed`,
   }];
 }
+
+const problem = (status: number, code: string, detail: string): [number, unknown] => [status, { type: 'about:blank', title: 'Problem', status, code, detail, nextStep: 'Wait a moment.' }];
 
 /** A port that was free a moment ago: the page's origin must be known before the services that admit it. */
 async function freePort(): Promise<number> {

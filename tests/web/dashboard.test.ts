@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startBrowser } from '../support/browser.ts';
 import { startTestDashboard, testMachine, type TestDashboard } from '../support/dashboard.ts';
 import { testSignal, testStatus } from '../support/feed.ts';
+import { WEAK_CONTRASTS } from './contrast.ts';
 
 const SHOTS = process.env['SCREENSHOTS'] ?? mkdtempSync(join(tmpdir(), 'trademind-shots-'));
 const NOW = Date.UTC(2026, 9, 10, 12, 35);
@@ -40,6 +41,8 @@ async function open(url: string, options: { colorScheme?: 'light' | 'dark'; widt
   await page.goto(url);
 }
 
+/** Has the page look at the control plane now instead of at its next turn. */
+const nudge = () => page.evaluate(() => dispatchEvent(new Event('online')));
 const shot = (name: string) => page.screenshot({ path: join(SHOTS, `${name}.png`) });
 
 function trader(over: Partial<TraderStatus> = {}): TraderStatus {
@@ -143,7 +146,7 @@ test('the page is fit to be seen in light, on a phone, and nothing is wider than
 test('text keeps a contrast of 4.5 on its ground, in dark and in light', async () => {
   for (const colorScheme of ['dark', 'light'] as const) {
     await openLive({ colorScheme });
-    const weak = await page.evaluate(weakContrasts);
+    const weak = await page.evaluate(WEAK_CONTRASTS);
     expect(weak, colorScheme).toEqual([]);
     await context.close();
   }
@@ -158,6 +161,7 @@ test('from no machine to screening: every step has its face, and the page goes o
   await page.getByText('The volume is being made.').waitFor();
   source.emit({ type: 'status', data: { ...liveStatus(), phase: 'backfilling', detail: 'Reads history.', market: { ...liveStatus().market, backfilled: { done: 2, total: 6 } } } });
   dashboard.machine = testMachine({ id: source.machineId, phase: 'backfilling' });
+  await nudge();
   await page.getByText('2 of 6 series are in').waitFor();
   expect(await page.getByRole('progressbar', { name: 'History read' }).getAttribute('value')).toBe('2');
   await shot('backfilling');
@@ -183,7 +187,7 @@ test('a lost line is told with its time, what was seen stays, and it comes back'
 test('a control plane that is away parts nobody from the machine', async () => {
   await openLive();
   dashboard.away = true;
-  await page.evaluate(() => dispatchEvent(new Event('online')));
+  await nudge();
   await page.getByText('The database does not answer.').waitFor();
   dashboard.feed.source.emit({ type: 'signal', data: rsiSignal('BTCUSDT', 60_002, -6) });
   await page.getByText('60,002.00', { exact: true }).waitFor();
@@ -197,6 +201,7 @@ test('a machine that failed says why; one that was stopped can be started', asyn
   await open(await dashboard.link());
   await page.getByRole('alert').getByText('Ask your operator to publish it.').waitFor();
   dashboard.machine = testMachine({ phase: 'stopped', desired: { ...testMachine().desired, state: 'stopped' } });
+  await nudge();
   await page.getByRole('button', { name: 'Start it' }).click();
   await page.getByText('It is starting up.').waitFor();
   expect(dashboard.patches).toEqual([{ desired: 'started' }]);
@@ -226,32 +231,3 @@ test('a used link is refused in words; the password signs in, a reload keeps the
   await page.reload();
   await page.getByLabel('Password').waitFor();
 });
-
-/** Texts whose colour is too near to what they stand on. Runs in the page. */
-function weakContrasts(): string[] {
-  const parse = (colour: string): number[] => (colour.match(/[\d.]+/g) ?? []).map(Number);
-  const over = (top: number[], bottom: number[]): number[] => {
-    const alpha = top[3] ?? 1;
-    return [0, 1, 2].map((i) => (top[i] ?? 0) * alpha + (bottom[i] ?? 0) * (1 - alpha));
-  };
-  const ground = (element: Element | null): number[] => {
-    if (!element) return [0, 0, 0];
-    const colour = getComputedStyle(element).backgroundColor;
-    const parts = parse(colour);
-    return (parts[3] ?? 1) === 1 && colour !== 'rgba(0, 0, 0, 0)' ? parts : over(parts, ground(element.parentElement));
-  };
-  const light = (colour: number[]): number => {
-    const [r = 0, g = 0, b = 0] = colour.map((value) => (value / 255 <= 0.03928 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const weak = new Set<string>();
-  for (const element of document.querySelectorAll('body *')) {
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim());
-    if (!own) continue;
-    const back = ground(element);
-    const [high = 0, low = 0] = [light(over(parse(getComputedStyle(element).color), back)), light(back)].toSorted((a, b) => b - a);
-    const ratio = (high + 0.05) / (low + 0.05);
-    if (ratio < 4.5) weak.add(`${element.tagName}.${element.className} ${ratio.toFixed(2)}`);
-  }
-  return [...weak];
-}

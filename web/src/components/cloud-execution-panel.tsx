@@ -14,7 +14,7 @@ export const CloudExecutionPanel = memo(function CloudExecutionPanel({ traders }
       {traders.length === 0
         ? <p className="empty">No trader is enabled. <code>npx trademind traders add FILE</code> gives the machine one.</p>
         : (
-          <ul className="plain">
+          <ul className="scroll" aria-label="Traders" tabIndex={0}>
             {traders.map(traderView).map((view) => (
               <li key={view.id} className="trader-row">
                 <div className="line"><span className={`pill small ${TONES[view.state]}`}><span className="dot" aria-hidden="true" />{view.state}</span><strong>{view.name}</strong><span className="muted">{view.interval}</span></div>

@@ -10,7 +10,7 @@ export const LogPanel = memo(function LogPanel({ log }: { log: readonly LogEntry
       {log.length === 0
         ? <p className="empty">The machine has said nothing yet.</p>
         : (
-          <ol className="scroll plain" aria-label="Log, newest first" tabIndex={0}>
+          <ol className="scroll" aria-label="Log, newest first" tabIndex={0}>
             {log.toReversed().map((entry, index) => (
               <li key={`${entry.at} ${entry.code} ${log.length - index}`} className={`entry ${entry.level}`}>
                 <time className="muted number" dateTime={new Date(entry.at).toISOString()} title={`${dayTime(entry.at, true)} UTC`}>{time(entry.at, true)}</time>

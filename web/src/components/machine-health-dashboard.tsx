@@ -9,12 +9,11 @@ export function MachineHealthDashboard({ status, marketTime, size }: { status: M
       {status.problems.length > 0 && (
         <ul className="problems" role="alert">{status.problems.map(({ code, message }) => <li key={code}>{message} <small className="code">{code}</small></li>)}</ul>
       )}
-      <dl className="measures">
+      <dl className="measures scroll">
         {healthRows(status, marketTime, size).map(({ name, value, note, bad, meter }) => (
           <div key={name} className={bad ? 'bad' : undefined}>
             <dt>{name}</dt>
-            <dd className="number">{value}{meter && <meter min={0} max={meter.max} value={meter.value} aria-label={name} />}</dd>
-            {note && <dd className="muted">{note}</dd>}
+            <dd><span className="number">{value}</span> {note && <span className="muted">{note}</span>}{meter && <meter min={0} max={meter.max} value={meter.value} aria-label={name} />}</dd>
           </div>
         ))}
       </dl>

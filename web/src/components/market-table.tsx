@@ -14,15 +14,14 @@ export const MarketTable = memo(function MarketTable({ markets }: { markets: Rea
         : (
           <div className="scroll" role="region" aria-label="Markets" tabIndex={0}>
             <table>
-              <thead><tr><th scope="col">Symbol</th><th scope="col" className="right">Price</th><th scope="col" className="right">24 h</th><th scope="col" className="right volume">Volume</th><th scope="col">Matches now</th></tr></thead>
+              <thead><tr><th scope="col">Symbol</th><th scope="col" className="right">Price</th><th scope="col" className="right">24 h</th><th scope="col">Matches now</th></tr></thead>
               <tbody>
                 {rows.map((row) => (
                   <tr key={row.symbol} className={row.matches.length > 0 ? 'matching' : undefined}>
                     <th scope="row">{row.symbol}{row.halted && <span className="tag" title="The exchange gives no more candles of this symbol">halted</span>}</th>
                     <td className="number right">{row.price}</td>
                     <td className={`number right ${row.direction}`}>{row.change ?? <span className="muted" title="Less than 24 hours of candles are there">–</span>}</td>
-                    <td className="number right muted volume">{row.volume ?? '–'}</td>
-                    <td>{row.matches.length > 0 ? row.matches.join(', ') : <span className="muted">none</span>}</td>
+                    <td>{row.matches.length > 0 ? <span className="matches">{row.matches.join(', ')}</span> : <span className="muted">none</span>}</td>
                   </tr>
                 ))}
               </tbody>

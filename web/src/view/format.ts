@@ -1,17 +1,14 @@
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const two = (value: number): string => String(value).padStart(2, '0');
 
 export const count = (value: number): string => whole.format(value);
-export const shortCount = (value: number): string => compact.format(value);
 
 /** A price with the digits that matter: cents for large ones, six significant digits for small ones, never an exponent. */
 export function price(value: number): string {
   const size = Math.abs(value);
   const digits = size >= 100 || size === 0 ? 2 : Math.min(12, Math.max(2, 5 - Math.floor(Math.log10(size))));
-  const text = value.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: digits });
-  return text;
+  return value.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: digits });
 }
 
 /** A change in points with its sign: `+1.25 %`. The minus is a real one, as wide as the plus. */

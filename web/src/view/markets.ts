@@ -1,7 +1,7 @@
 import type { MarketRow } from '@trademind/core';
-import { percent, price, shortCount } from './format.ts';
+import { percent, price } from './format.ts';
 
-export interface MarketView { symbol: string; price: string; change: string | null; direction: 'up' | 'down' | 'flat'; volume: string | null; matches: readonly string[]; halted: boolean }
+export interface MarketView { symbol: string; price: string; change: string | null; direction: 'up' | 'down' | 'flat'; matches: readonly string[]; halted: boolean }
 
 const rank = (row: MarketRow): number => (row.halted ? 2 : row.matches.length > 0 ? 0 : 1);
 
@@ -12,6 +12,6 @@ export function marketViews(markets: ReadonlyMap<string, MarketRow>): MarketView
     .map((row) => ({
       symbol: row.symbol, price: price(row.price), change: row.change24h === null ? null : percent(row.change24h),
       direction: (row.change24h ?? 0) > 0 ? 'up' : (row.change24h ?? 0) < 0 ? 'down' : 'flat',
-      volume: row.quoteVolume24h === null ? null : shortCount(row.quoteVolume24h), matches: row.matches, halted: row.halted,
+      matches: row.matches, halted: row.halted,
     }));
 }

@@ -10,6 +10,7 @@ export interface SignalView {
   trader: string;
   /** `5m candle closed 10 Oct 12:35`, market time. */
   closed: string;
+  /** `5m close 10 Oct 12:35`. */
   closedShort: string;
   history: boolean;
   forming: boolean;
@@ -24,7 +25,7 @@ export function signalView(signal: Signal): SignalView {
     price: price(signal.price),
     trader: signal.traderName,
     closed: `${signal.interval} candle closed ${dayTime(signal.closeTime)} UTC`,
-    closedShort: dayTime(signal.closeTime),
+    closedShort: `${signal.interval} close ${dayTime(signal.closeTime)}`,
     history: signal.origin === 'history',
     forming: signal.phase === 'forming',
     conditions: signal.conditions.map(conditionView),

@@ -13,9 +13,9 @@ export function traderView(trader: TraderStatus): TraderView {
     funnel: [
       { name: 'symbols', value: count(symbols) },
       { name: 'ready', value: count(ready) },
-      { name: 'match now', value: count(matching) },
-      { name: 'live signals', value: count(signals.live) },
-      { name: 'in history', value: count(signals.history) },
+      { name: 'match', value: count(matching) },
+      { name: 'live', value: count(signals.live) },
+      { name: 'history', value: count(signals.history) },
     ],
     sentence: sentenceFor(trader, settling),
   };
