@@ -1,11 +1,8 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { FEED_CLOSE, type FeedFrame, type Signal } from '@trademind/core';
-import { generateKeyPair } from 'jose';
 import { afterEach, expect, test, vi } from 'vitest';
-import { WebSocketServer } from 'ws';
-import { TestSource, startTestFeed, testSignal, testStatus, type TestFeed } from '../../tests/support/feed.ts';
+import { TestSource, startTestFeed, testSignal, testStatus, ticketKeys, type TestFeed } from '../../tests/support/feed.ts';
 import { startLine, type Line } from '../../tests/support/line.ts';
+import { startOddMachine } from '../../tests/support/odd-machine.ts';
 import { createFeedClient, type CloudWebSocketClient, type FeedClientOptions, type FeedState } from './index.ts';
 
 const ending: (() => unknown)[] = [];
@@ -127,7 +124,7 @@ test('2,000 signals through 20 cut lines arrive complete, in order, once, on one
 });
 
 test('a machine that restarts is found again: the session outlives it when its key does, and a snapshot replaces the view', async () => {
-  const keys = await generateKeyPair('EdDSA', { crv: 'Ed25519' });
+  const keys = await ticketKeys();
   const sessionKey = crypto.getRandomValues(new Uint8Array(32));
   const feed = await start({ keys, sessionKey });
   const followed = follow(feed);
@@ -149,7 +146,7 @@ test('a machine that restarts is found again: the session outlives it when its k
 });
 
 test('a refused session is replaced by a new ticket', async () => {
-  const keys = await generateKeyPair('EdDSA', { crv: 'Ed25519' });
+  const keys = await ticketKeys();
   const feed = await start({ keys });
   const followed = follow(feed);
   await until(() => followed.client.state.phase === 'live');
@@ -211,22 +208,10 @@ test('REST is read with the session, and a problem becomes an error with its cod
   await expect(client.request('/v1/signals?limit=x')).rejects.toMatchObject({ code: 'query_invalid', field: 'limit' });
 });
 
-/** A server that speaks the protocol but does what the test says. */
-async function oddMachine(onClient: (send: (value: unknown) => void, onCommand: (listener: (command: { type: string }) => void) => void) => void): Promise<string> {
-  const server: Server = createServer((_, response) => { response.end('{"ready":true,"missing":[]}'); });
-  const sockets = new WebSocketServer({ server, handleProtocols: () => 'trademind.v1' });
-  sockets.on('connection', (socket) => {
-    onClient((value) => socket.send(typeof value === 'string' ? value : JSON.stringify(value)), (listener) => {
-      socket.on('message', (data) => listener(JSON.parse((data as Buffer).toString()) as { type: string }));
-    });
-  });
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  ending.push(() => new Promise<void>((resolve) => {
-    for (const socket of sockets.clients) socket.terminate();
-    sockets.close();
-    server.close(() => resolve());
-  }));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+async function odd(...on: Parameters<typeof startOddMachine>): Promise<string> {
+  const machine = await startOddMachine(...on);
+  ending.push(() => machine.close());
+  return machine.url;
 }
 
 const frame = (type: string, seq: number, data: unknown) => ({ v: 1, epoch: 'e', seq, type, data });
@@ -235,7 +220,7 @@ const snapshot = (seq: number) => frame('snapshot', seq, { status: testStatus(),
 
 test('malformed frames are counted and ignored, repeated ones applied once, a gap asks for a snapshot', async () => {
   const commands: string[] = [];
-  const url = await oddMachine((send, onCommand) => {
+  const url = await odd((send, onCommand) => {
     for (const message of [hello, snapshot(10), 'not json', frame('signal', 11, { id: 'no' }), frame('unheard', 11, {}), frame('log', 10, { at: 1, level: 'info', code: 'old', message: '' }),
       frame('log', 11, { at: 1, level: 'info', code: 'new', message: '' }), frame('log', 11, { at: 1, level: 'info', code: 'new', message: '' }), frame('gap', 15, { from: 12, to: 15 })]) send(message);
     onCommand(({ type }) => {
@@ -253,7 +238,7 @@ test('malformed frames are counted and ignored, repeated ones applied once, a ga
 test('a silent line is pinged and, when nothing comes back, given up and tried again', async () => {
   let connections = 0;
   const commands: string[] = [];
-  const url = await oddMachine((send, onCommand) => {
+  const url = await odd((send, onCommand) => {
     connections += 1;
     send(hello);
     send(snapshot(1));

@@ -74,9 +74,12 @@ export interface TestFeed {
   close(): Promise<void>;
 }
 
+/** A pair as the control plane signs tickets with. */
+export const ticketKeys = () => generateKeyPair('EdDSA', { crv: 'Ed25519' });
+
 /** A real feed server on free ports over a TestSource. */
 export async function startTestFeed(over: Partial<WebSocketServerOptions> & { source?: TestSource; keys?: { privateKey: CryptoKey; publicKey: CryptoKey } } = {}): Promise<TestFeed> {
-  const { privateKey, publicKey } = over.keys ?? await generateKeyPair('EdDSA', { crv: 'Ed25519' });
+  const { privateKey, publicKey } = over.keys ?? await ticketKeys();
   const source = over.source ?? new TestSource();
   const now = over.now ?? Date.now;
   const logged: LogEntry[] = [];

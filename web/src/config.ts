@@ -1,13 +1,15 @@
-import { parseWith } from '@trademind/core';
-import * as z from 'zod/mini';
+import { TradeMindError } from '@trademind/core';
 
-const DashboardConfig = z.object({ supabaseUrl: z.string(), publishableKey: z.string(), controlPlaneUrl: z.string() });
-export type DashboardConfig = z.infer<typeof DashboardConfig>;
+export interface DashboardConfig { supabaseUrl: string; publishableKey: string; controlPlaneUrl: string }
 
 /** The public values that the page's server gives. Throws TradeMindError or the network's error. */
 export async function loadConfig(call: typeof fetch = fetch): Promise<DashboardConfig> {
   const answer = await call('/config.json');
-  return parseWith(DashboardConfig, await answer.json(), 'config_invalid', 'config.json');
+  const { supabaseUrl, publishableKey, controlPlaneUrl } = (await answer.json()) as Partial<Record<keyof DashboardConfig, unknown>>;
+  if (typeof supabaseUrl !== 'string' || typeof publishableKey !== 'string' || typeof controlPlaneUrl !== 'string') {
+    throw new TradeMindError({ code: 'config_invalid', message: 'The page’s configuration is incomplete.' });
+  }
+  return { supabaseUrl, publishableKey, controlPlaneUrl };
 }
 
 /** True when the services run on the reader's own machine, where `npx trademind open` is at hand. */

@@ -1,4 +1,3 @@
-export { FEED_LIMITS } from './options.ts';
-export type { FeedLimits, FeedStats, RunningWebSocketServer, UsedTickets, WebSocketServerOptions } from './options.ts';
+export type { RunningWebSocketServer, WebSocketServerOptions } from './options.ts';
 export type { FeedEvent, FeedSource } from './source.ts';
 export { startWebSocketServer } from './websocket-server.ts';

@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { FEED_CLOSE, FeedFrame, machineAudience } from '@trademind/core';
-import { SignJWT, generateKeyPair } from 'jose';
+import { SignJWT, exportJWK } from 'jose';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, type ClientOptions } from 'ws';
-import { TEST_ORIGIN, TestSource, startTestFeed, testSignal, testStatus, type TestFeed } from '../../../tests/support/feed.ts';
+import { TEST_ORIGIN, TestSource, startTestFeed, testSignal, testStatus, ticketKeys, type TestFeed } from '../../../tests/support/feed.ts';
 
 const running: { close(): Promise<void> }[] = [];
 const clients: WebSocket[] = [];
@@ -74,7 +74,7 @@ describe('who is let in', () => {
   const refused: { name: string; reason: string; code?: number; ticket: (feed: TestFeed) => Promise<string | null> }[] = [
     { name: 'no ticket', reason: 'ticket_missing', ticket: () => Promise.resolve(null) },
     { name: 'garbage', reason: 'ticket_invalid', ticket: () => Promise.resolve('not.a.jwt') },
-    { name: 'a ticket signed by another key', reason: 'ticket_invalid', ticket: async (feed) => feed.ticket({ key: (await generateKeyPair('EdDSA', { crv: 'Ed25519' })).privateKey }) },
+    { name: 'a ticket signed by another key', reason: 'ticket_invalid', ticket: async (feed) => feed.ticket({ key: (await ticketKeys()).privateKey }) },
     { name: 'an expired ticket', reason: 'ticket_expired', ticket: (feed) => feed.ticket({ issuedAt: Date.now() - 120_000 }) },
     { name: 'a ticket that lives longer than a minute', reason: 'ticket_invalid', ticket: (feed) => feed.ticket({ lifeS: 3_600 }) },
     { name: 'a ticket from the future', reason: 'ticket_invalid', ticket: (feed) => feed.ticket({ issuedAt: Date.now() + 60_000 }) },
@@ -149,11 +149,10 @@ describe('who is let in', () => {
   });
 
   test('newer keys of the control plane are believed without a restart, and dropped ones are not', async () => {
-    const old = await generateKeyPair('EdDSA', { crv: 'Ed25519' });
+    const old = await ticketKeys();
     let jwks = { keys: [] as never[] };
     const feed = await start({ keys: old, ticketJwks: () => jwks });
     expect(await connect(feed, await feed.ticket()).closed).toMatchObject({ reason: 'ticket_invalid' });
-    const { exportJWK } = await import('jose');
     jwks = { keys: [{ ...await exportJWK(old.publicKey), kid: 'test' } as never] };
     await connect(feed, await feed.ticket()).next('snapshot');
   });
