@@ -1,2 +1,3 @@
 export { startControlPlane, type ControlPlane } from './control-plane.ts';
-export { readSettings, type Settings, type SettingsResult } from './env.ts';
+export { readSettings } from './env.ts';
+export { createLog } from './log.ts';

@@ -1,7 +1,7 @@
 import { codeOf, sentenceOf } from '@trademind/core';
-import { destination, pino } from 'pino';
 import { startControlPlane } from './control-plane.ts';
 import { processEnvironment, readSettings } from './env.ts';
+import { createLog } from './log.ts';
 
 /** The environment is not one that this program can run with (sysexits' EX_CONFIG). */
 const EXIT_CONFIG = 78;
@@ -14,10 +14,7 @@ if (!read.ok) {
   process.exit(EXIT_CONFIG);
 }
 const { settings } = read;
-const log = pino({
-  name: 'control-plane', level: settings.logLevel, base: { replica: settings.replicaId },
-  redact: ['*.authorization', 'headers.authorization', 'req.headers.authorization', '*.token', '*.secret'],
-}, destination({ dest: 2, sync: true }));
+const log = createLog(settings);
 
 try {
   const controlPlane = await startControlPlane(settings, log);

@@ -31,6 +31,8 @@ export function createControlDatabase(options: { url: string; secretKey: string;
   const client = createClient(options.url, options.secretKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     global: { fetch: options.fetch },
+    // whoever calls knows better whether and when to repeat
+    db: { retry: false },
   });
   const timeout = () => AbortSignal.timeout(options.timeoutMs ?? 8_000);
 

@@ -1,6 +1,6 @@
 import { createClient } from '@supabase/supabase-js';
 import { z } from 'zod';
-import { databaseError } from './errors.ts';
+import { DatabaseError, databaseError } from './errors.ts';
 import { EventRow, MachineRow, TraderRow } from './rows.ts';
 
 export interface Paging { limit: number; cursor?: string | undefined }
@@ -8,6 +8,7 @@ export interface Page<T> { items: T[]; next: string | null }
 
 /** What a user reads and writes with the user's own token: row-level security decides what that is. All throw DatabaseError. */
 export interface UserDatabase {
+  /** Destroyed ones are left out. */
   machines(paging: Paging): Promise<Page<MachineRow>>;
   machine(id: string): Promise<MachineRow | null>;
   /** Events with a larger id than `after`, oldest first. */
@@ -31,10 +32,10 @@ function pageOf<T extends { id: string; created_at: string }>(rows: T[], limit: 
 
 const Cursor = z.tuple([z.string().regex(/^[\d:T.+ Z-]{10,40}$/), z.uuid()]);
 
-/** PostgREST's filter for the rows after a cursor; null when the cursor is not one of ours. */
-export function afterCursor(cursor: string): string | null {
+/** PostgREST's filter for the rows after a cursor. Throws `cursor_invalid` when it is not one of ours. */
+function afterCursor(cursor: string): string {
   const parsed = Cursor.safeParse(Buffer.from(cursor, 'base64url').toString('utf8').split('|'));
-  if (!parsed.success) return null;
+  if (!parsed.success) throw new DatabaseError({ code: 'cursor_invalid', message: 'The cursor is not one that a page answered with.', status: 400, nextStep: 'Send the `next` of the page before, or none.' });
   const [createdAt, id] = parsed.data;
   return `created_at.gt."${createdAt}",and(created_at.eq."${createdAt}",id.gt.${id})`;
 }
@@ -49,21 +50,20 @@ export type OpenUserDatabase = (token: string) => UserDatabase;
 
 export function createUserDatabases(options: { url: string; publishableKey: string; fetch: typeof fetch; timeoutMs?: number }): OpenUserDatabase {
   return (token) => {
-    const client = createClient(options.url, options.publishableKey, { accessToken: () => Promise.resolve(token), global: { fetch: options.fetch } });
+    const client = createClient(options.url, options.publishableKey, { accessToken: () => Promise.resolve(token), global: { fetch: options.fetch }, db: { retry: false } });
     const timeout = () => AbortSignal.timeout(options.timeoutMs ?? 8_000);
 
-    async function list<T extends { id: string; created_at: string }>(table: string, columns: string, row: z.ZodType<T>, paging: Paging, live: boolean): Promise<Page<T>> {
-      let query = client.from(table).select(columns).order('created_at').order('id').limit(paging.limit + 1).abortSignal(timeout());
-      if (live) query = query.is('deleted_at', null);
-      const after = paging.cursor === undefined ? null : afterCursor(paging.cursor);
-      if (after !== null) query = query.or(after);
-      const { data, error, status } = await query;
+    async function list<T extends { id: string; created_at: string }>(table: 'machines' | 'traders', columns: string, row: z.ZodType<T>, paging: Paging): Promise<Page<T>> {
+      const all = client.from(table).select(columns);
+      const living = table === 'machines' ? all.neq('phase', 'destroyed') : all.is('deleted_at', null);
+      const wanted = paging.cursor === undefined ? living : living.or(afterCursor(paging.cursor));
+      const { data, error, status } = await wanted.order('created_at').order('id').limit(paging.limit + 1).abortSignal(timeout());
       if (error) throw databaseError(`read ${table}`, status, error);
       return pageOf(z.array(row).parse(data), paging.limit);
     }
 
     return {
-      machines: (paging) => list('machines', '*', MachineRow, paging, false),
+      machines: (paging) => list('machines', '*', MachineRow, paging),
       async machine(id) {
         const { data, error, status } = await client.from('machines').select('*').eq('id', id).abortSignal(timeout()).maybeSingle();
         if (error) throw databaseError('read the machine', status, error);
@@ -75,7 +75,7 @@ export function createUserDatabases(options: { url: string; publishableKey: stri
         if (error) throw databaseError('read the events', status, error);
         return z.array(EventRow).parse(data);
       },
-      traders: (paging) => list('traders', TRADER_COLUMNS, TraderRow, paging, true),
+      traders: (paging) => list('traders', TRADER_COLUMNS, TraderRow, paging),
       trader: async (id) => traderAnswer(
         await client.from('traders').select(TRADER_COLUMNS).eq('id', id).is('deleted_at', null).abortSignal(timeout()).maybeSingle(), 'read the trader'),
       async addTrader(wish) {

@@ -117,7 +117,7 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
         if (found > 0 && working.size < parallel) pause = 0;
       } catch (error) {
         failures += 1;
-        pause = Math.min(5_000, 250 * 2 ** Math.min(failures, 5)) * (0.5 + options.random() / 2);
+        pause = Math.min(2_000, 250 * 2 ** Math.min(failures, 5)) * (0.5 + options.random() / 2);
         if (failures === 1 || failures % 10 === 0) log.warn({ err: error, failures }, 'no machines could be claimed');
       }
       const until = failures > 0 ? pause : Math.min(pause, Math.max(20, dueAt - now()));

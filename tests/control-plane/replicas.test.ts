@@ -40,7 +40,7 @@ function expectOneOfEach(users: readonly TestUser[], found: Awaited<ReturnType<t
 describe('several replicas over one database', () => {
   test('fifty users deployed at once, by both replicas, give exactly fifty apps and fifty machines', async () => {
     const fly = await startTestFly();
-    const env = await controlPlaneEnv(supabase, fly);
+    const env = controlPlaneEnv(supabase, fly);
     const [users, ...replicas] = await Promise.all([makeUsers(50), spawnTestControlPlane(env), spawnTestControlPlane(env)]);
     try {
       const answers = await Promise.all(users.flatMap((user) => replicas.map((replica) => callApi(replica.url, user.accessToken, 'POST', '/v1/machines', {}))));
@@ -60,7 +60,7 @@ describe('several replicas over one database', () => {
   test('a replica killed in the middle and a third of Fly\'s answers lost still give exactly one of each', async () => {
     const fly = await startTestFly();
     const proxy = await startLossyProxy(fly.url, 0.33, 7);
-    const env = await controlPlaneEnv(supabase, { ...fly, url: proxy.url }, { LEASE_SECONDS: '3' });
+    const env = controlPlaneEnv(supabase, { ...fly, url: proxy.url }, { LEASE_SECONDS: '3' });
     const users = await makeUsers(10);
     const replicas: SpawnedControlPlane[] = await Promise.all([spawnTestControlPlane(env), spawnTestControlPlane(env)]);
     try {

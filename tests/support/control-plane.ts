@@ -1,18 +1,17 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { exportJWK, generateKeyPair } from 'jose';
-import { pino } from 'pino';
-import { readSettings, startControlPlane, type ControlPlane } from '../../control-plane/index.ts';
+import { createLog, readSettings, startControlPlane, type ControlPlane } from '../../control-plane/index.ts';
 import { TEST_IMAGES, TEST_TOKEN, type TestFly } from './fly.ts';
 import type { TestSupabase } from './supabase.ts';
 
 const root = join(import.meta.dirname, '../..');
 
 /** The environment of a control plane over this project and this stand-in. */
-export async function controlPlaneEnv(supabase: TestSupabase, fly: Pick<TestFly, 'url' | 'edgeUrl'>, more: Record<string, string> = {}): Promise<Record<string, string>> {
-  const { privateKey } = await generateKeyPair('Ed25519', { extractable: true });
+export function controlPlaneEnv(supabase: Pick<TestSupabase, 'url' | 'secretKey' | 'publishableKey' | 'machineSigningJwk'>, fly: Pick<TestFly, 'url' | 'edgeUrl'>, more: Record<string, string> = {}): Record<string, string> {
+  const { privateKey } = generateKeyPairSync('ed25519');
   return {
     PORT: '0',
     SUPABASE_URL: supabase.url,
@@ -23,10 +22,11 @@ export async function controlPlaneEnv(supabase: TestSupabase, fly: Pick<TestFly,
     MACHINE_IMAGE: TEST_IMAGES.tiny,
     MACHINE_URL_TEMPLATE: `${fly.edgeUrl}/{app}`,
     MACHINE_TOKEN_JWK: JSON.stringify(supabase.machineSigningJwk),
-    TICKET_JWK: JSON.stringify({ ...await exportJWK(privateKey), kid: 'ticket-1' }),
+    TICKET_JWK: JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid: 'ticket-1' }),
     APP_NAME_KEY: 'a-key-for-tests-only',
     ALLOWED_ORIGINS: 'http://127.0.0.1:4173',
     LOG_LEVEL: 'silent',
+    NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
     ...more,
   };
 }
@@ -35,7 +35,7 @@ export async function controlPlaneEnv(supabase: TestSupabase, fly: Pick<TestFly,
 export function startTestControlPlane(env: Record<string, string>): Promise<ControlPlane> {
   const read = readSettings(env);
   if (!read.ok) throw new Error(read.problems.join('; '));
-  return startControlPlane(read.settings, pino({ level: read.settings.logLevel }, pino.destination(2)));
+  return startControlPlane(read.settings, createLog(read.settings));
 }
 
 export interface SpawnedControlPlane { child: ChildProcess; url: string; kill(signal: NodeJS.Signals): Promise<void> }
@@ -43,6 +43,7 @@ export interface SpawnedControlPlane { child: ChildProcess; url: string; kill(si
 /** A replica as a process of its own. */
 export async function spawnTestControlPlane(env: Record<string, string>): Promise<SpawnedControlPlane> {
   const child = spawn(process.execPath, [join(root, 'control-plane/main.ts')], { env, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  if (child.stdout === null) throw new Error('the replica has no stdout');
   const lines = createInterface({ input: child.stdout });
   const [line] = await once(lines, 'line') as [string];
   const said = JSON.parse(line) as { ready: boolean; url: string };
