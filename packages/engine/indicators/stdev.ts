@@ -3,15 +3,13 @@ import { inputSeries, length, type FunctionDefinition } from './definition.ts';
 import { addExact, productError } from './double-double.ts';
 import { isFull, ready, slide, WINDOW_HEAD, windowSize } from './window.ts';
 
-/** Below this share of Σd² the variance has lost too many digits to cancellation: the sums are taken anew around the mean. */
-const CANCELLED = 1e-4;
 /** A value that leaves and was so much larger (squared) than all that stays has left its rounding behind. */
 const DWARFED = 1e-16;
 
 /**
- * Population standard deviation. State: the window, then [pivot, run length, last value, Σd (2), Σd² (2)] with d = value − pivot. The pivot
- * lies among the values and is renewed, with the sums, each time the ring comes round and where digits would be lost; so a small deviation of
- * large prices keeps its digits, and an extreme value leaves no trace. A window of equal values has exactly 0.
+ * Population standard deviation. State: the window, then [pivot, run length, last value, Σd (2), Σd² (2)] with d = value − pivot. The pivot is
+ * a value of the window, renewed with the sums each time the ring comes round: never far from the mean by the measure of the deviation, so that a
+ * small deviation of large prices keeps its digits, and an extreme value leaves no trace. A window of equal values has exactly 0.
  */
 export const stdevKind: NodeKind = {
   name: 'stdev',
@@ -46,8 +44,6 @@ export const stdevKind: NodeKind = {
         if (held === held && around === around) take(s, held - around, 1);
       }
     };
-    const sumOfDeviations = (s: Float64Array): number => s[squares]! + s[squares + 1]! - (s[sum]! + s[sum + 1]!) ** 2 / n;
-
     return (v, s, stride, count) => {
       for (let i = 0; i < count; i++) {
         const value = ready(v[x * stride + i]!);
@@ -67,11 +63,7 @@ export const stdevKind: NodeKind = {
         if (isFull(s, state, n)) {
           result = 0;
           if (s[run]! < n) {
-            let deviations = sumOfDeviations(s);
-            if (deviations < s[squares]! * CANCELLED) {
-              takeAnew(s, s[pivot]! + (s[sum]! + s[sum + 1]!) / n);
-              deviations = sumOfDeviations(s);
-            }
+            const deviations = s[squares]! + s[squares + 1]! - (s[sum]! + s[sum + 1]!) ** 2 / n;
             if (deviations > 0) result = Math.sqrt(deviations / n);
           }
         }

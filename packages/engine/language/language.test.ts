@@ -104,7 +104,7 @@ describe('hostile input', () => {
         // eslint-disable-next-line no-control-regex
         expect(error.message).not.toMatch(/[\u0000-\u001f]/);
       }
-    }), { numRuns: 2_500 });
+    }), { numRuns: 1_200 });
     expect(accepted).toBeGreaterThan(0);
   });
 });

@@ -187,7 +187,7 @@ describe('the running set', () => {
         const known = new Set(keys(alone.get(other.id)!));
         for (const key of keys(found.filter(({ traderId }) => traderId === other.id))) expect(known).toContain(key);
       }
-    }), { numRuns: 40 });
+    }), { numRuns: 20 });
   });
 });
 
