@@ -18,7 +18,7 @@ export const MarketTable = memo(function MarketTable({ markets }: { markets: Rea
               <tbody>
                 {rows.map((row) => (
                   <tr key={row.symbol} className={row.matches.length > 0 ? 'matching' : undefined}>
-                    <th scope="row">{row.symbol}{row.halted && <span className="tag" title="The exchange gives no more candles of this symbol">halted</span>}</th>
+                    <th scope="row">{row.symbol} {row.halted && <span className="tag" title="The exchange gives no more candles of this symbol">halted</span>}</th>
                     <td className="number right">{row.price}</td>
                     <td className={`number right ${row.direction}`}>{row.change ?? <span className="muted" title="Less than 24 hours of candles are there">–</span>}</td>
                     <td>{row.matches.length > 0 ? <span className="matches">{row.matches.join(', ')}</span> : <span className="muted">none</span>}</td>

@@ -29,7 +29,7 @@ const SignalRow = memo(function SignalRow({ view, fresh }: { view: SignalView; f
         <span className={`side ${view.side.toLowerCase()}`}>{view.side}</span>
         <strong>{view.symbol}</strong>
         <span className="number">{view.price}</span>
-        <span className="trader">{view.trader}</span>
+        <span className="trader" title={view.trader}>{view.trader}</span>
         {view.history && <span className="tag" title="Found in the history that was read at the start, before the trader went live">history</span>}
         {view.forming && <span className="tag" title="The candle had not closed yet">forming</span>}
         <span className="muted closed" title={`The ${view.closed}`}>{view.closedShort}</span>
