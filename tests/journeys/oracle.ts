@@ -74,7 +74,7 @@ export function expectedSignals(symbol: string, rows: readonly RecordedRow[]): E
   const fast = ema(close, 5);
   const slow = ema(close, 13);
   const strength = rsi(close, 7);
-  const upper = close.map((_, i) => (i < 19 ? Number.NaN : mean(close, i, 20) + 2 * deviation(close, i, 20)));
+  const upper = close.map((_, i) => (i < 19 ? Number.NaN : mean(close, i, 20) + 1.9 * deviation(close, i, 20)));
   const found: ExpectedSignal[] = [];
   const give = (trader: string, side: 'long' | 'short', i: number) => {
     found.push({ trader, symbol, side, closeTime: rows[i]!.openTime + MINUTE, price: close[i]! });
