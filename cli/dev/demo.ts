@@ -2,6 +2,7 @@ import { TradeMindError, type MachineView, type TraderInput } from '@trademind/c
 import { TEMPLATE_TRADERS } from '@trademind/engine';
 import { EXIT } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
+import { duration } from '../output/format.ts';
 import { controlPlane as connect, type ControlPlane } from '../services/control-plane.ts';
 import { DEMO_EMAIL, LOCAL_ENVIRONMENT } from '../services/demo-user.ts';
 import { gateway as open, magicLink, type Gateway } from '../services/gateway.ts';
@@ -59,7 +60,8 @@ export async function playDemo(stage: Stage): Promise<number> {
   const onTelling = async (telling: Telling, live: number): Promise<void> => {
     story.tell(telling);
     if (telling.type === 'status' && telling.status.phase === 'screening') story.live(telling.status, live);
-    if (telling.type === 'history') await sayReady();
+    if (telling.type === 'screening' && !telling.again) await sayReady();
+    if (telling.type === 'history' && !options.untilFirstSignal) await sayWhere();
     const event = eventOf(telling, live);
     if (event) emit(event);
     if (!options.untilFirstSignal) return;
@@ -80,12 +82,15 @@ export async function playDemo(stage: Stage): Promise<number> {
     emit(readyEvent(urls, { id: userId, email: DEMO_EMAIL, token: await session.token() }, view, {
       market: marketName(choice.market), speed: choice.speed, dataDir: plan.folder.path, publishableKey: plan.secrets.publishableKey,
     }));
-    if (options.untilFirstSignal) return;
+  };
+  const sayWhere = async (): Promise<void> => {
     const page = magicLink(urls.dashboard, await gateway.magicToken(plan.secrets.secretKey, DEMO_EMAIL));
     story.whereToLook({ page, docs: `${urls.controlPlane}/docs`, dataOption: options.dataArgument });
   };
+  const began = io.now();
   await followMachine({ control, machine, known, signal, now: io.now, onTelling });
   if (typeof outcome !== 'number') throw outcome;
+  if (options.untilFirstSignal && outcome === EXIT.ok) story.note(`The first live signal came ${duration(io.now() - began)} after the machine was asked for; stopping.`);
   return outcome;
 }
 

@@ -1,7 +1,7 @@
 import type { MachineView } from '@trademind/core';
 import type { ControlPlane } from '../services/control-plane.ts';
 import { machineFeed } from '../services/feed.ts';
-import { beginTimeline, onEvent, onFrame, onLost, type Telling, type Timeline } from './machine-timeline.ts';
+import { beginTimeline, onEvent, onFrame, onLost, onSettled, type Telling, type Timeline } from './machine-timeline.ts';
 
 export interface FollowOptions {
   control: ControlPlane;
@@ -17,6 +17,9 @@ export interface FollowOptions {
 /** Clocks of the database and of this process are the same, read at slightly different moments. */
 const CLOCK_SLACK_MS = 1_000;
 
+/** After the last candle of backfill its matches are still being written and counted. */
+const SETTLE_MS = 600;
+
 /**
  * Follows a machine by the control plane's events and by the machine's own feed, as one story. Resolves when `signal` is aborted; rejects
  * when the control plane refuses, or with whatever `onTelling` throws.
@@ -27,10 +30,12 @@ export async function followMachine(options: FollowOptions): Promise<void> {
   let timeline: Timeline = beginTimeline(options.known);
   const failed = Promise.withResolvers<never>();
   let telling = Promise.resolve();
+  let settling: NodeJS.Timeout | undefined;
   const take = ([next, tellings]: [Timeline, Telling[]]): void => {
     timeline = next;
     const { live } = next;
     for (const one of tellings) {
+      if (one.type === 'screening') settling = setTimeout(() => take(onSettled(timeline)), SETTLE_MS);
       telling = telling.then(() => (signal.aborted ? undefined : options.onTelling(one, live)));
       telling.catch(failed.reject);
     }
@@ -48,6 +53,7 @@ export async function followMachine(options: FollowOptions): Promise<void> {
   try {
     await Promise.race([Promise.all([ended, watching]), failed.promise]);
   } finally {
+    clearTimeout(settling);
     await feed.close();
   }
 }

@@ -10,8 +10,8 @@ export interface Timeline {
   /** Ids of signals that were known before this run or have been told in it. */
   known: ReadonlySet<string>;
   backfilled: string;
-  historyTold: boolean;
-  /** History matches seen, newest last; those of the first snapshot and of backfill. */
+  historyState: 'not yet' | 'due' | 'told';
+  /** Matches of the last 24 h that backfill found and that were not known before. */
   history: readonly Signal[];
   /** Live signals of this run. */
   live: number;
@@ -38,7 +38,7 @@ const RARE_MS = 10_000;
 const KNOWN_LIMIT = 20_000;
 
 export function beginTimeline(knownIds: Iterable<string> = []): Timeline {
-  return { phase: null, status: null, bootId: null, known: new Set(knownIds), backfilled: '', historyTold: false, history: [], live: 0, halted: [], rareAt: null };
+  return { phase: null, status: null, bootId: null, known: new Set(knownIds), backfilled: '', historyState: 'not yet', history: [], live: 0, halted: [], rareAt: null };
 }
 
 /** Phases that only the machine itself can tell well: it does so on its feed, with numbers. */
@@ -51,7 +51,7 @@ export function onEvent(timeline: Timeline, event: MachineEvent): [Timeline, Tel
   if (event.kind === 'machine.created') return [timeline, [{ type: 'created', message: event.message }]];
   const to = phaseOf(event);
   if (to === null || to === timeline.phase || TOLD_BY_FEED.has(to) || (timeline.status && BEFORE_FEED.has(to))) return [timeline, []];
-  return [{ ...timeline, phase: to }, [{ type: 'phase', phase: to, message: event.message, first: !timeline.historyTold }]];
+  return [{ ...timeline, phase: to }, [{ type: 'phase', phase: to, message: event.message, first: timeline.historyState === 'not yet' }]];
 }
 
 /** The feed was lost: what the control plane says counts again until it is back. */
@@ -68,8 +68,8 @@ function phaseOf(event: MachineEvent): MachinePhase | null {
 export function onFrame(timeline: Timeline, frame: FeedFrame): [Timeline, Telling[]] {
   switch (frame.type) {
     case 'snapshot': {
-      const [first, signals] = takeSignals(timeline, frame.data.signals.toSorted((a, b) => a.closeTime - b.closeTime));
-      const [next, status] = onStatus(first, frame.data.status);
+      const [first, status] = onStatus(timeline, frame.data.status);
+      const [next, signals] = takeSignals(first, frame.data.signals.toSorted((a, b) => a.closeTime - b.closeTime));
       return [next, [...status, ...signals]];
     }
     case 'status': return onStatus(timeline, frame.data);
@@ -90,9 +90,8 @@ function onStatus(before: Timeline, status: MachineStatus): [Timeline, Telling[]
   }
   if (status.phase === 'backfilling' && timeline.phase !== 'backfilling') timeline = { ...timeline, phase: 'backfilling' };
   if (status.phase === 'screening' && timeline.phase !== 'screening') {
-    tellings.push({ type: 'screening', status, again: timeline.historyTold });
-    if (!timeline.historyTold) tellings.push({ type: 'history', signals: timeline.history, status });
-    timeline = { ...timeline, phase: 'screening', historyTold: true, history: [] };
+    tellings.push({ type: 'screening', status, again: timeline.historyState !== 'not yet' });
+    timeline = { ...timeline, phase: 'screening', historyState: timeline.historyState === 'not yet' ? 'due' : timeline.historyState };
   }
   const halted = status.market.halted.filter((symbol) => !timeline.halted.includes(symbol));
   if (halted.length > 0) tellings.push({ type: 'halted', symbols: halted, all: status.market.halted.length >= status.market.symbols });
@@ -100,14 +99,24 @@ function onStatus(before: Timeline, status: MachineStatus): [Timeline, Telling[]
   return [{ ...timeline, halted: status.market.halted, rareAt: rare ? status.market.time : before.rareAt }, [...tellings, { type: 'status', status, rare }]];
 }
 
-function takeSignals(timeline: Timeline, signals: readonly Signal[]): [Timeline, Telling[]] {
-  const fresh = signals.filter(({ id }) => !timeline.known.has(id));
-  const historic = signals.filter(({ origin }) => origin === 'history');
+/**
+ * History is told once, a moment after screening began, when what backfill found has been counted; before the first live signal in any
+ * case. Pure.
+ */
+export function onSettled(timeline: Timeline): [Timeline, Telling[]] {
+  if (timeline.historyState !== 'due' || !timeline.status) return [timeline, []];
+  return [{ ...timeline, historyState: 'told', history: [] }, [{ type: 'history', signals: timeline.history, status: timeline.status }]];
+}
+
+function takeSignals(before: Timeline, signals: readonly Signal[]): [Timeline, Telling[]] {
+  const fresh = signals.filter(({ id }) => !before.known.has(id));
+  if (fresh.length === 0) return [before, []];
   const live = fresh.filter(({ origin }) => origin === 'live');
-  const tellings = live.map((signal, index): Telling => ({ type: 'signal', signal, first: timeline.live === 0 && index === 0 }));
-  const known = fresh.length === 0 ? timeline.known : bounded([...timeline.known, ...fresh.map(({ id }) => id)]);
-  const history = timeline.historyTold ? [] : [...timeline.history, ...historic];
-  return [{ ...timeline, known, history, live: timeline.live + live.length }, tellings];
+  const found = before.historyState === 'told' ? [] : fresh.filter(({ origin }) => origin === 'history');
+  const taken = { ...before, known: bounded([...before.known, ...fresh.map(({ id }) => id)]), history: [...before.history, ...found] };
+  const [timeline, tellings] = live.length > 0 ? onSettled(taken) : [taken, []];
+  const told = live.map((signal, index): Telling => ({ type: 'signal', signal, first: timeline.live === 0 && index === 0 }));
+  return [{ ...timeline, live: timeline.live + live.length }, [...tellings, ...told]];
 }
 
 function bounded(ids: readonly string[]): ReadonlySet<string> {

@@ -50,22 +50,17 @@ export function conditionText(c: Colors, condition: ConditionReading): string {
 
 const NEWEST = 3;
 
-/** What backfill found in the last 24 h: how many for each trader, and the newest few. */
-export function historyBlock(c: Colors, signals: readonly Signal[], traders: readonly { name: string; signals: { history: number } }[]): string[] {
-  const counts = traders.length > 0 ? traders.map(({ name, signals: { history } }) => [name, history] as const) : [...tally(signals)];
-  const total = counts.reduce((sum, [, n]) => sum + n, 0);
-  const newest = signals.toSorted((a, b) => b.closeTime - a.closeTime || a.id.localeCompare(b.id)).slice(0, NEWEST);
+/** What backfill found in the last 24 h: how many for each trader, and the newest few of those that were not told before. */
+export function historyBlock(c: Colors, fresh: readonly Signal[], traders: readonly { name: string; signals: { history: number } }[]): string[] {
+  const line = (text: string) => `         ${c.dim(text)}`;
+  const total = traders.reduce((sum, { signals }) => sum + signals.history, 0);
+  const newest = fresh.toSorted((a, b) => b.closeTime - a.closeTime || a.id.localeCompare(b.id)).slice(0, NEWEST);
   return [
-    `           ${c.dim(`history of the last 24 h: ${count(total, 'match', 'matches')}${total > 0 ? ` (${counts.map(([name, n]) => `${name} ${n}`).join(', ')})` : ''}`)}`,
-    ...newest.map((signal) => `           ${c.dim(`${utc(signal.closeTime)} UTC  ${signal.symbol.padEnd(10)} ${signal.side.padEnd(5)} ${number(signal.price).padStart(11)}  ${signal.traderName}`)}`),
-    ...(total > newest.length && newest.length > 0 ? [`           ${c.dim(`… and ${total - newest.length} more`)}`] : []),
+    line(`history of the last 24 h: ${count(total, 'match', 'matches')}${total > 0 && fresh.length === 0 ? ', all found before' : ''}`),
+    ...(total > 0 ? [line(traders.map(({ name, signals }) => `${name} ${signals.history}`).join(' · '))] : []),
+    ...newest.map((signal) => line(`${utc(signal.closeTime)} UTC  ${signal.symbol.padEnd(10)} ${signal.side.padEnd(5)} ${number(signal.price).padStart(11)}  ${signal.traderName}`)),
+    ...(fresh.length > newest.length ? [line(`… and ${count(fresh.length - newest.length, 'more', 'more')}: npx trademind signals`)] : []),
   ];
-}
-
-function tally(signals: readonly Signal[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { traderName } of signals) counts.set(traderName, (counts.get(traderName) ?? 0) + 1);
-  return counts;
 }
 
 /** The quiet line: market time, speed, how much is watched and found, memory of the machine. */

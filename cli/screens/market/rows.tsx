@@ -6,11 +6,14 @@ import { marketRows, windowOf, type MarketState } from './market-state.ts';
 
 interface RowsProps { state: MarketState; height: number; width: number }
 
-/** A list in which the selected row is always visible. */
-function Rows<T>({ rows, selected, height, empty, keyOf, children }: { rows: readonly T[]; selected: number; height: number; empty: string; keyOf: (row: T, index: number) => string; children: (row: T, selected: boolean) => ReactNode }): ReactNode {
+/** A list under its column names, in which the selected row is always visible. */
+function Rows<T>({ rows, selected, height, head, empty, keyOf, children }: { rows: readonly T[]; selected: number; height: number; head: string; empty: string; keyOf: (row: T, index: number) => string; children: (row: T, selected: boolean) => ReactNode }): ReactNode {
   if (rows.length === 0) return <Text dimColor>{empty}</Text>;
-  const { from, to } = windowOf(rows.length, selected, height);
-  return rows.slice(from, to).map((row, index) => <Box key={keyOf(row, from + index)}>{children(row, from + index === selected)}</Box>);
+  const { from, to } = windowOf(rows.length, selected, height - 1);
+  return [
+    <Text key="head" dimColor wrap="truncate">{head}</Text>,
+    ...rows.slice(from, to).map((row, index) => <Box key={keyOf(row, from + index)}>{children(row, from + index === selected)}</Box>),
+  ];
 }
 
 const mark = (selected: boolean) => (selected ? '▸ ' : '  ');
@@ -18,7 +21,7 @@ const sideColor = (side: Signal['side']) => (side === 'long' ? 'green' : 'red');
 
 export function SignalRows({ state, height }: RowsProps): ReactNode {
   return (
-    <Rows rows={state.signals} selected={state.selected.signals} height={height} keyOf={({ id }) => id} empty="No signals yet: a signal is given when a trader's conditions begin to hold on a closed candle.">
+    <Rows rows={state.signals} selected={state.selected.signals} height={height} keyOf={({ id }) => id} head={`  ${'candle closed'.padEnd(18)}${'symbol'.padEnd(12)}${'side'.padEnd(6)}${'price'.padStart(12)}  trader`} empty="No signals yet: a signal is given when a trader's conditions begin to hold on a closed candle.">
       {(signal, selected) => (
         <Text wrap="truncate" bold={selected} dimColor={signal.origin === 'history' && !selected}>
           {mark(selected)}{utc(signal.closeTime)}  {signal.symbol.padEnd(12)}<Text color={sideColor(signal.side)}>{signal.side.padEnd(6)}</Text>{number(signal.price).padStart(12)}  {signal.traderName}{signal.origin === 'history' ? '  history' : ''}
@@ -30,7 +33,7 @@ export function SignalRows({ state, height }: RowsProps): ReactNode {
 
 export function MarketRows({ state, height }: RowsProps): ReactNode {
   return (
-    <Rows rows={marketRows(state)} selected={state.selected.markets} height={height} keyOf={({ symbol }) => symbol} empty="No markets yet.">
+    <Rows rows={marketRows(state)} selected={state.selected.markets} height={height} keyOf={({ symbol }) => symbol} head={`  ${'symbol'.padEnd(12)}${'price'.padStart(12)}${'24 h'.padStart(11)}${'volume'.padStart(11)}  matches`} empty="No markets yet.">
       {(row, selected) => (
         <Text wrap="truncate" bold={selected}>
           {mark(selected)}{row.symbol.padEnd(12)}{number(row.price).padStart(12)}<Text color={row.change24h === null ? 'gray' : row.change24h >= 0 ? 'green' : 'red'}>{(row.change24h === null ? '' : `${row.change24h >= 0 ? '+' : ''}${row.change24h.toFixed(2)} %`).padStart(11)}</Text>{volume(row.quoteVolume24h).padStart(11)}  {row.halted ? <Text color="yellow">halted  </Text> : null}<Text color="yellow">{row.matches.join(', ')}</Text>
@@ -48,7 +51,7 @@ function volume(value: number | null): string {
 
 export function TraderRows({ state, height, width }: RowsProps): ReactNode {
   return (
-    <Rows rows={state.status?.traders ?? []} selected={state.selected.traders} height={height} keyOf={({ id }) => id} empty="No traders: add one with `npx trademind traders add FILE`.">
+    <Rows rows={state.status?.traders ?? []} selected={state.selected.traders} height={height} keyOf={({ id }) => id} head={`  ${'trader'.padEnd(Math.floor(width / 3))} how it fares`} empty="No traders: add one with `npx trademind traders add FILE`.">
       {(trader, selected) => (
         <Text wrap="truncate" bold={selected}>
           {mark(selected)}{fit(trader.name, Math.floor(width / 3)).padEnd(Math.floor(width / 3))} {trader.interval.padEnd(4)} {trader.state === 'running' ? `ready ${trader.ready}/${trader.symbols}  matching ${trader.matching}  live ${trader.signals.live}  history ${trader.signals.history}` : <Text color="red">{trader.error ?? trader.state}</Text>}
@@ -62,7 +65,7 @@ const LEVEL_COLOR = { info: 'gray', warn: 'yellow', error: 'red' } as const;
 
 export function LogRows({ state, height }: RowsProps): ReactNode {
   return (
-    <Rows rows={state.log} selected={state.selected.log} height={height} keyOf={(entry, index) => `${entry.at} ${index}`} empty="Nothing logged yet.">
+    <Rows rows={state.log} selected={state.selected.log} height={height} keyOf={(entry, index) => `${entry.at} ${index}`} head="  UTC      level message" empty="Nothing logged yet.">
       {(entry, selected) => <Text wrap="truncate" bold={selected}>{mark(selected)}<Text dimColor>{utcClock(entry.at)}</Text> <Text color={LEVEL_COLOR[entry.level]}>{entry.level.padEnd(5)}</Text> {entry.message}</Text>}
     </Rows>
   );
