@@ -18,6 +18,8 @@ export interface Place {
   bin: string;
   uid?: number;
   gid?: number;
+  /** What stands there belongs to a data folder that was removed: nobody has its password any more. */
+  abandoned?: boolean;
 }
 
 /**
@@ -69,9 +71,10 @@ export function findPlace(dataDir: string): Place {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     return { dataDir: home, folder, bin: join(native, 'bin') };
   }
+  const abandoned = recordedPlace(home) === null;
   const folder = rootPlace(home);
   const bin = isReachable(native) ? join(native, 'bin') : join(copyPrograms(native, folder), 'bin');
-  return { dataDir: home, folder, bin, uid: POSTGRES_UID, gid: POSTGRES_UID };
+  return { dataDir: home, folder, bin, uid: POSTGRES_UID, gid: POSTGRES_UID, abandoned };
 }
 
 const LOCATION = 'location.json';

@@ -132,6 +132,18 @@ describe('a cluster', () => {
     expect((statSync(recordedPlace(dataDir) ?? '').mode & 0o007)).toBe(0);
   });
 
+  test('begins anew when its data folder was deleted by hand', async () => {
+    const own = join(home, 'deleted');
+    const before = await startPostgres({ dataDir: own, port: 0, durable: false, password: 'first' });
+    await ask(before.url, 'create table t ()');
+    await before.close();
+    rmSync(own, { recursive: true });
+    const after = await startPostgres({ dataDir: own, port: 0, durable: false, password: 'second' });
+    expect(await ask(after.url, "select to_regclass('t') is null as empty")).toEqual([{ empty: true }]);
+    await after.close();
+    await removePostgres(own);
+  });
+
   test.runIf(isRoot)('of root runs from a clone that is closed to others, as npm left it (without symlinks)', async () => {
     const clone = join(home, 'clone');
     const modules = join(clone, 'node_modules');

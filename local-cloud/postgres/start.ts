@@ -78,6 +78,7 @@ function removeIfEmpty(folder: string): void {
 async function startCluster(place: Place, options: PostgresOptions): Promise<RunningPostgres> {
   const data = join(place.folder, 'data');
   await stopLeftover(place);
+  if (place.abandoned) rmSync(data, { recursive: true, force: true });
   const kept = keptPassword(place);
   const password = options.password ?? kept ?? randomBytes(24).toString('base64url');
   if (!existsSync(data)) {
