@@ -17,6 +17,7 @@ import type { Wall } from './time.ts';
 const TRADERS_WAIT_MS = 2_000;
 const FLUSH_MS = 15_000;
 const DISK_RETRY_MS = 1_000;
+const TRADERS_RETRY_MS = 5_000;
 const SPARE_CANDLES = 100;
 
 export interface OrchestratorOptions {
@@ -363,12 +364,13 @@ export class Orchestrator implements FeedSource {
     this.store.close();
   }
 
-  /** A failure in applying what others stored must not end the machine: it is said, and the next change tries again. */
+  /** A failure in applying what others stored (a full disk) must not end the machine: it is said and tried again. */
   #guard(work: () => void): void {
     try {
       work();
     } catch (error) {
-      this.#log('error', codeOf(error), `The traders could not be applied: ${sentenceOf(error)}`);
+      this.#log('error', codeOf(error), `The traders could not be applied: ${sentenceOf(error)} It is tried again.`);
+      setTimeout(() => { if (!this.#ending.signal.aborted) this.#applyTraders(); }, TRADERS_RETRY_MS).unref();
     }
   }
 }

@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
 /** Wall time and chance, as an argument of everything that waits. Market time is another clock: see `market/market-clock.ts`. */
 export interface Wall {
   /** ms since 1970; may jump when the computer's clock is set. For stamps only. */
@@ -13,14 +11,16 @@ export interface Wall {
 export const systemWall: Wall = { epoch: () => Date.now(), now: () => performance.now(), random: () => Math.random() };
 
 /** Waits `ms`, or until the signal aborts; never rejects. Answers false when it was cut short. */
-export async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return false;
-  try {
-    await delay(ms, undefined, { signal });
-    return true;
-  } catch {
-    return false;
-  }
+export function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve(false);
+      return;
+    }
+    const cut = () => { clearTimeout(timer); resolve(false); };
+    const timer = setTimeout(() => { signal.removeEventListener('abort', cut); resolve(true); }, ms);
+    signal.addEventListener('abort', cut, { once: true });
+  });
 }
 
 /** Waits between attempts: doubles from `first` to `most` ms, each between half and all of it, so that many clients do not come at once. */

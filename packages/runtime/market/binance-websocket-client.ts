@@ -40,7 +40,7 @@ export interface BinanceWebSocketOptions {
 /** The frames taken in since the start, by kind. */
 export interface FrameCounts { kline: number; answer: number; shutdown: number; other: number; malformed: number }
 
-interface Slot { streams: Set<string>; connection: StreamConnection | undefined; backoff: Backoff; up: boolean; running: Promise<void> }
+interface Slot { streams: Set<string>; connection: StreamConnection | undefined; backoff: Backoff; up: boolean }
 
 /**
  * The exchange's kline streams: as many connections as the limits ask, subscriptions that follow what is wanted without reconnecting,
@@ -52,6 +52,7 @@ export class BinanceWebSocketClient {
   readonly #slots: Slot[] = [];
   readonly #stopping = new AbortController();
   readonly #perConnection: number;
+  readonly #running = new Set<Promise<void>>();
   #reconnects = 0;
 
   constructor(options: BinanceWebSocketOptions) {
@@ -89,21 +90,25 @@ export class BinanceWebSocketClient {
       slot.streams.add(stream);
       changed.add(slot);
     }
-    for (const slot of changed) slot.connection?.want(slot.streams);
+    for (const slot of changed) {
+      if (slot.streams.size > 0) slot.connection?.want(slot.streams);
+      else slot.connection?.end();
+    }
   }
 
   /** Ends all connections and waits for it. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     for (const slot of this.#slots) slot.connection?.end();
-    await Promise.all(this.#slots.map((slot) => slot.running));
+    await Promise.all(this.#running);
   }
 
   #open(): Slot {
     const { wall } = this.#options;
-    const slot: Slot = { streams: new Set(), connection: undefined, backoff: new Backoff({ ...BACKOFF, random: wall.random }), up: false, running: Promise.resolve() };
+    const slot: Slot = { streams: new Set(), connection: undefined, backoff: new Backoff({ ...BACKOFF, random: wall.random }), up: false };
     this.#slots.push(slot);
-    slot.running = this.#keep(slot);
+    const running = this.#keep(slot).finally(() => this.#running.delete(running));
+    this.#running.add(running);
     return slot;
   }
 
@@ -113,12 +118,16 @@ export class BinanceWebSocketClient {
     // The caller adds the first streams before the first connection opens.
     await Promise.resolve();
     while (!this.#stopping.signal.aborted) {
+      if (slot.streams.size === 0) {
+        this.#slots.splice(this.#slots.indexOf(slot), 1);
+        return;
+      }
       const openedAt = wall.now();
       const { shutdown, error } = await this.#live(slot);
       const wasUp = slot.up;
       slot.up = false;
       if (wall.now() - openedAt > GOOD_LIFE_MS) slot.backoff.reset();
-      if (this.#stopping.signal.aborted) return;
+      if (this.#stopping.signal.aborted || slot.streams.size === 0) continue;
       this.#options.events.onState({ connected: false, error });
       this.#reconnects += 1;
       const refused = error !== null && ['exchange_location_refused', 'exchange_banned', 'exchange_limited'].includes(error.code);

@@ -111,7 +111,8 @@ export class CandleFeed {
   sweep(): void {
     if (this.#paused) return;
     const { clock, wall } = this.#options;
-    const late = clock.now() - Math.max(LATE_MARKET_MS, LATE_WALL_MS * clock.rate);
+    // By what the exchange has said: while it is away its market may stand still, and nothing is late.
+    const late = clock.seen() - Math.max(LATE_MARKET_MS, LATE_WALL_MS * clock.rate);
     for (const feed of this.#feeds.values()) {
       if (feed.filled ? this.#dueAt(feed) <= late : wall.now() - feed.addedAt >= STREAM_WAIT_MS) this.#schedule(feed);
     }
@@ -248,7 +249,6 @@ export class CandleFeed {
         const brought = await this.#fetch(feed, generation);
         if (this.#feeds.get(feed.symbol) !== feed || this.#paused) return;
         if (feed.generation !== generation) continue;
-        if (!feed.filled) this.#options.onProgress();
         feed.filled = true;
         feed.retry.reset();
         this.#lastError = null;
@@ -273,7 +273,7 @@ export class CandleFeed {
     let brought = false;
     for (const interval of feed.merge.intervals()) {
       const from = feed.merge.nextOpen(interval) ?? this.#options.startOf(feed.symbol, interval);
-      if (feed.filled && intervalClose(interval, from) > clock.now()) continue;
+      if (feed.filled && intervalClose(interval, from) > clock.seen()) continue;
       let expected = feed.merge.nextOpen(interval);
       if (expected === undefined) feed.begun.set(interval, from);
       for await (const page of closedCandles(rest, clock, feed.symbol, interval, from)) {

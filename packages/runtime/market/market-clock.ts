@@ -2,6 +2,8 @@ import type { TimeSample } from './binance-rest.ts';
 
 /** An event's time may lie so far (wall ms, times the rate) beyond our estimate and still be believed. */
 const BELIEVED_AHEAD_MS = 5_000;
+/** The estimate never runs further (wall ms, times the rate) beyond what the exchange last said: while it is away its market may stand still. */
+const CARRIED_MS = 5_000;
 
 /**
  * Market time, as the exchange shows it: samples of `/api/v3/time`, carried on by wall time × rate between them. `now()` never goes back.
@@ -57,6 +59,7 @@ export class MarketClock {
   #estimate(): number {
     if (!this.#sample) return 0;
     const { serverTime, rate, sentAt, receivedAt } = this.#sample;
-    return Math.max(this.#seen, Math.floor(serverTime + (this.#wallNow() - (sentAt + receivedAt) / 2) * rate));
+    const carried = Math.floor(serverTime + (this.#wallNow() - (sentAt + receivedAt) / 2) * rate);
+    return Math.max(this.#seen, Math.min(carried, this.#seen + CARRIED_MS * Math.max(1, rate)));
   }
 }

@@ -9,6 +9,8 @@ import { MarketClock } from './market-clock.ts';
 import { Universe } from './universe.ts';
 
 const SWEEP_MS = 1_000;
+/** Klines come at least every 2 s while anything trades. */
+const STILL_SWEEPS = 3;
 /** The universe is looked at again every hour of market time, but not more often than this in wall time. */
 const UNIVERSE_MARKET_MS = 3_600_000;
 const UNIVERSE_WALL_MS = 60_000;
@@ -40,6 +42,7 @@ export class MarketLink {
   readonly #keeper: ClockKeeper;
   #universeAt = { market: 0, wall: 0 };
   #universeProblem: { code: string; message: string } | null = null;
+  #swept = { seen: 0, still: 0 };
   #streamProblem: { code: string; message: string } | null = null;
 
   constructor(options: MarketLinkOptions) {
@@ -91,7 +94,7 @@ export class MarketLink {
   /** Follows the exchange until the signal ends it. */
   async run(): Promise<void> {
     const { signal } = this.#options;
-    const sweep = setInterval(() => this.candles.sweep(), SWEEP_MS);
+    const sweep = setInterval(() => this.#sweep(), SWEEP_MS);
     try {
       await Promise.all([this.#keeper.run(), this.#followUniverse()]);
     } finally {
@@ -132,6 +135,14 @@ export class MarketLink {
         log('warn', codeOf(error), `The list of symbols could not be read anew: ${sentenceOf(error)}`);
       }
     }
+  }
+
+  /** A stream that says nothing does not set the clock either: then the exchange is asked, and the late candles with it. */
+  #sweep(): void {
+    const seen = this.clock.seen();
+    this.#swept = { seen, still: seen === this.#swept.seen ? this.#swept.still + 1 : 0 };
+    if (this.#swept.still >= STILL_SWEEPS && this.candles.progress().symbols > 0) this.#keeper.refresh().catch(() => undefined);
+    this.candles.sweep();
   }
 
   /** An event's time sets the clock forward; one beyond belief makes us ask. */

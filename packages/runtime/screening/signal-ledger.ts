@@ -34,7 +34,7 @@ export class SignalLedger {
 
   removeTrader(traderId: string): void {
     this.#states.delete(traderId);
-    for (const symbol of [...this.#entries.keys()]) this.#drop(symbol, traderId);
+    for (const symbol of this.#entries.keys()) this.#drop(symbol, traderId);
   }
 
   state(traderId: string): TraderState | undefined {
