@@ -25,7 +25,7 @@ export function answerControl(text: string, subscriptions: Subscriptions): strin
   if (!isId(id)) return refusal(2, 'Invalid request: request ID must be an unsigned integer', undefined);
   if (method === undefined) return refusal(2, `Invalid request: missing field \`method\` at line 1 column ${text.length}`, id);
   if (typeof method !== 'string' || !METHODS.includes(method)) {
-    return refusal(2, `Invalid request: unknown variant \`${String(method).slice(0, 40)}\`, expected one of ${METHODS.map((name) => `\`${name}\``).join(', ')} at line 1 column ${text.length}`, id);
+    return refusal(2, `Invalid request: unknown variant \`${(typeof method === 'string' ? method : JSON.stringify(method)).slice(0, 40)}\`, expected one of ${METHODS.map((name) => `\`${name}\``).join(', ')} at line 1 column ${text.length}`, id);
   }
   if (method === 'LIST_SUBSCRIPTIONS') return result(subscriptions.names(), id);
   if (method === 'SET_PROPERTY' || method === 'GET_PROPERTY') return property(method, params, id, subscriptions);

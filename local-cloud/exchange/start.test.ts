@@ -102,7 +102,7 @@ describe('REST', () => {
   test('gives the rolling 24 hours for one, several and all symbols, as klines tell them', async () => {
     const { exchange } = await start();
     const one = (await get(exchange, '/api/v3/ticker/24hr?symbol=ETHUSDT')).body;
-    const minutes = [...(await rows(exchange, `symbol=ETHUSDT&interval=1m&limit=1000`)), ...(await rows(exchange, `symbol=ETHUSDT&interval=1m&startTime=${one['openTime']}&limit=440`))];
+    const minutes = [...(await rows(exchange, `symbol=ETHUSDT&interval=1m&limit=1000`)), ...(await rows(exchange, `symbol=ETHUSDT&interval=1m&startTime=${Number(one['openTime'])}&limit=440`))];
     expect(one['highPrice']).toBe(minutes.reduce((high, row) => (Number(row[2]) > Number(high) ? String(row[2]) : high), '0'));
     expect(Number(one['volume'])).toBeCloseTo(minutes.reduce((sum, row) => sum + Number(row[5]), 0), 4);
     expect((one['closeTime'] as number) - (one['openTime'] as number)).toBeLessThan(DAY);

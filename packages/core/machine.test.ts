@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isReachable, MACHINE_LIFECYCLE, MACHINE_PHASES, MACHINE_SIGHTINGS, nextPhase } from './machine.ts';
+import { isReachable, MACHINE_LIFECYCLE, MACHINE_PHASES, MACHINE_SIGHTINGS, nextPhase, type MachinePhase } from './machine.ts';
 
 const cells = MACHINE_PHASES.flatMap((phase) => MACHINE_SIGHTINGS.map((sighting) => ({ phase, sighting })));
 
@@ -27,8 +27,9 @@ test('a late word of a machine that is being stopped does not make it look alive
 });
 
 test('a machine goes from the wish to screening by what is seen', () => {
-  const life = (['building', 'booting', 'backfilling', 'screening'] as const).reduce<string[]>((phases, sighting) => [...phases, nextPhase(phases.at(-1) as 'requested', sighting)], ['requested']);
-  expect(life).toEqual(['requested', 'creating', 'starting', 'backfilling', 'screening']);
+  let phase: MachinePhase = 'requested';
+  const life = (['building', 'booting', 'backfilling', 'screening'] as const).map((sighting) => { phase = nextPhase(phase, sighting); return phase; });
+  expect(['requested', ...life]).toEqual(['requested', 'creating', 'starting', 'backfilling', 'screening']);
 });
 
 test('a feed answers while a machine backfills or screens', () => {

@@ -19,7 +19,7 @@ const server = createServer((request, response) => {
 });
 new WebSocketServer({ server, handleProtocols: (offered) => [...offered][0] }).on('connection', (socket, request) => {
   socket.send(JSON.stringify({ path: request.url, origin: request.headers.origin, offered: request.headers['sec-websocket-protocol'] }));
-  socket.on('message', (data) => socket.send(data.toString()));
+  socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
 });
 server.listen(Number(PORT), HOST);
 process.on('SIGTERM', () => {

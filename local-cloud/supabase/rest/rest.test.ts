@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => { await supabase.close(); });
 
-const raw = (path: string, init: RequestInit & { key?: string; bearer?: string } = {}) => fetch(`${supabase.url}${path}`, {
+const raw = (path: string, init: Omit<RequestInit, 'headers'> & { key?: string; bearer?: string; headers?: Record<string, string> } = {}) => fetch(`${supabase.url}${path}`, {
   ...init, headers: { apikey: init.key ?? supabase.secretKey, ...(init.bearer === undefined ? {} : { authorization: `Bearer ${init.bearer}` }), ...(init.body === undefined ? {} : { 'content-type': 'application/json' }), ...init.headers },
 });
 const names = (rows: { name: string }[] | null) => rows?.map((row) => row.name);
@@ -255,7 +255,7 @@ describe('what is not understood', () => {
     await fc.assert(fc.asyncProperty(hostile, hostile, hostile, fc.constantFrom('eq', 'in', 'like', 'is', 'or', 'cs', 'not.eq'), async (name, value, third, operator) => {
       const encode = encodeURIComponent;
       const condition = operator === 'in' ? `in.(${value})` : `${operator}.${value}`;
-      const requests: [string, RequestInit?][] = [
+      const requests: [string, Parameters<typeof raw>[1]?][] = [
         [`/rest/v1/things?${encode(name)}=${encode(condition)}&limit=1`],
         [`/rest/v1/things?name=${encode(condition)}&limit=1`],
         [`/rest/v1/things?select=${encode(name)},x:tags->>${encode(value)}&limit=1`],
