@@ -20,9 +20,11 @@ export function* pauses(victims: readonly Victim[], pauseMs: number, random: () 
 
 /** `kill -9`; waits until there is such a process to kill. Answers its pid. */
 export async function kill(platform: Platform, victim: Victim): Promise<number> {
-  const pid = await until(`a process of ${victim}`, () => platform.pidOf(victim), 60_000);
-  process.kill(pid, 'SIGKILL');
-  return pid;
+  return until(`a process of ${victim}`, () => {
+    const pid = platform.pidOf(victim);
+    process.kill(pid, 'SIGKILL'); // throws while the one killed before has no successor yet
+    return pid;
+  }, 60_000);
 }
 
 /** How long it took until another process of the victim stands in its place (ms). */
