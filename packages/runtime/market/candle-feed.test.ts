@@ -14,6 +14,7 @@ class Market {
   now = at(10) + 500;
   never = new Set<number>();
   asked: number[] = [];
+  halted = false;
   fails: Error | null = null;
   klines = (_symbol: string, _interval: Interval, startTime: number, limit = 1_000): Promise<Candle[]> => {
     this.asked.push((startTime - START) / MINUTE);
@@ -40,7 +41,7 @@ beforeEach(() => {
   feed = new CandleFeed({
     rest: market, clock, wall: systemWall, signal: ending.signal, log: (_level, code) => said.push(code),
     refreshClock: () => { clock.set({ serverTime: market.now, rate: 1, sentAt: performance.now(), receivedAt: performance.now() }); return Promise.resolve(); },
-    startOf: () => at(0), take: (_symbol, _interval, { openTime }) => taken.push((openTime - START) / MINUTE), restart: () => taken.push('anew'), onProgress: () => undefined,
+    saysHalted: () => Promise.resolve(market.halted), startOf: () => at(0), take: (_symbol, _interval, { openTime }) => taken.push((openTime - START) / MINUTE), restart: () => taken.push('anew'), onProgress: () => undefined,
   });
   feed.setSeries(new Map([['BTCUSDT', ['1m']]]));
 });
@@ -124,6 +125,15 @@ test('a symbol without any further candle has halted: said once, no longer asked
   expect(taken.slice(10)).toEqual(['anew', 200, 201]);
   expect(feed.halted()).toEqual([]);
   expect(said).toEqual(['symbol_halted', 'candles_missing', 'symbol_trades']);
+});
+
+test('a symbol that the exchange itself says has halted is believed at the first answer without a candle', async () => {
+  feed.onSubscribed([series]);
+  await settle();
+  market.never = new Set(range(10, 200));
+  market.halted = true;
+  await later(2);
+  expect(feed.halted()).toEqual(['BTCUSDT']);
 });
 
 test('while the exchange fails, history is asked for again, ever more rarely; its failure is said once', async () => {

@@ -43,6 +43,8 @@ export interface CandleFeedOptions {
   signal: AbortSignal;
   /** Makes sure that the clock was set a moment ago. */
   refreshClock(): Promise<void>;
+  /** Whether the exchange itself says that the symbol does not trade now. */
+  saysHalted(symbol: string): Promise<boolean>;
   /** Open time of the first candle that a series needs. */
   startOf(symbol: string, interval: Interval): number;
   /** A closed candle, in order, exactly once. */
@@ -253,7 +255,7 @@ export class CandleFeed {
         feed.retry.reset();
         this.#lastError = null;
         this.#drain(feed);
-        this.#judge(feed, brought);
+        await this.#judge(feed, brought);
         if (!feed.merge.blocked()?.hole) return;
       }
       feed.notBefore = wall.now() + feed.retry.next();
@@ -292,8 +294,8 @@ export class CandleFeed {
     return brought;
   }
 
-  /** After an answer: a symbol that is due but got nothing, several times, has halted. */
-  #judge(feed: SymbolFeed, brought: boolean): void {
+  /** After an answer: a symbol that is due but got nothing has halted, if the exchange says so, or if it happens several times. */
+  async #judge(feed: SymbolFeed, brought: boolean): Promise<void> {
     const { clock, wall } = this.#options;
     if (brought) {
       this.#lives(feed);
@@ -303,7 +305,7 @@ export class CandleFeed {
     if (this.#dueAt(feed) + LATE_MARKET_MS > clock.seen()) return;
     feed.emptyAnswers += 1;
     feed.notBefore = wall.now() + 1_000 * 2 ** feed.emptyAnswers;
-    if (feed.emptyAnswers >= EMPTY_ANSWERS) this.#noCandles(feed, '');
+    if (feed.emptyAnswers >= EMPTY_ANSWERS || await this.#options.saysHalted(feed.symbol)) this.#noCandles(feed, '');
   }
 
   #noCandles(feed: SymbolFeed, why: string): void {

@@ -9,6 +9,7 @@ import { MarketClock } from './market-clock.ts';
 import { Universe } from './universe.ts';
 
 const SWEEP_MS = 1_000;
+const SYMBOLS_FRESH_MS = 10_000;
 /** Klines come at least every 2 s while anything trades. */
 const STILL_SWEEPS = 3;
 /** The universe is looked at again every hour of market time, but not more often than this in wall time. */
@@ -42,6 +43,7 @@ export class MarketLink {
   readonly #keeper: ClockKeeper;
   #universeAt = { market: 0, wall: 0 };
   #universeProblem: { code: string; message: string } | null = null;
+  #symbolsAt = -Infinity;
   #swept = { seen: 0, still: 0 };
   #streamProblem: { code: string; message: string } | null = null;
 
@@ -55,6 +57,7 @@ export class MarketLink {
     this.candles = new CandleFeed({
       rest: this.rest, clock: this.clock, wall, log, signal,
       refreshClock: () => this.#keeper.refresh(),
+      saysHalted: (symbol) => this.#saysHalted(symbol),
       startOf: options.startOf, take: options.take, restart: options.restart, onProgress: options.onChange,
     });
     this.streams = new BinanceWebSocketClient({
@@ -135,6 +138,16 @@ export class MarketLink {
         log('warn', codeOf(error), `The list of symbols could not be read anew: ${sentenceOf(error)}`);
       }
     }
+  }
+
+  /** What the exchange says of a symbol now, read at most every 10 s for all. */
+  async #saysHalted(symbol: string): Promise<boolean> {
+    const { wall } = this.#options;
+    if (wall.now() - this.#symbolsAt >= SYMBOLS_FRESH_MS) {
+      this.#symbolsAt = wall.now();
+      await this.universe.refreshSymbols();
+    }
+    return this.universe.status(symbol) !== 'TRADING';
   }
 
   /** A stream that says nothing does not set the clock either: then the exchange is asked, and the late candles with it. */

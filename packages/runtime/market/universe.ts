@@ -23,6 +23,11 @@ export class Universe {
     this.#volumes = volumes;
   }
 
+  /** Reads the symbols anew, without their volumes. */
+  async refreshSymbols(): Promise<void> {
+    this.#symbols = await this.#rest.exchangeInfo();
+  }
+
   status(symbol: string): string | undefined {
     return this.#symbols.find((info) => info.symbol === symbol)?.status;
   }

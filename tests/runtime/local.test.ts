@@ -1,0 +1,88 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { startLocal, type FeedEvent } from '@trademind/runtime';
+import { startExchange } from '../../local-cloud/exchange/start.ts';
+import { DIP, removeDir, startTestExchange, tempDir, until } from './world.ts';
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function folder(): Promise<string> {
+  const path = tempDir();
+  cleanups.push(() => removeDir(path));
+  return Promise.resolve(path);
+}
+
+test('the local terminal runs the same machine without a cloud; a changed document is the next version, what was found stays', async () => {
+  const exchange = await startTestExchange({ speed: 600 });
+  cleanups.push(() => exchange.close());
+  const dataDir = await folder();
+  const start = async (traders: Parameters<typeof startLocal>[0]['traders'], signal?: AbortSignal) => {
+    const local = await startLocal({ dataDir, interval: '5m', exchange: { restUrl: exchange.url, streamUrl: exchange.streams }, traders, ...(signal ? { signal } : {}) });
+    cleanups.push(() => local.stop());
+    await until('it screens', () => local.source.status().phase === 'screening');
+    return local;
+  };
+  const first = await start([DIP]);
+  await until('signals', () => first.source.signals(10).length > 5);
+  const [trader] = first.source.traders();
+  expect(trader).toMatchObject({ version: 1, document: { name: 'Dip' } });
+  expect(first.source.status().outbox.rows).toBe(0);
+  expect(first.source.explain(trader?.id ?? '', 'BTCUSDT')).toMatchObject({ symbol: 'BTCUSDT', conditions: [{ name: 'low', ready: true }] });
+  expect(first.source.explain('unknown', 'BTCUSDT')).toBeUndefined();
+  const rows = first.source.markets();
+  expect(rows.map(({ symbol }) => symbol)).toContain('BTCUSDT');
+  for (const row of rows) {
+    expect(row.price).toBeGreaterThan(0);
+    expect(row.change24h).not.toBeNull();
+    expect(row.quoteVolume24h).toBeGreaterThan(0);
+  }
+  await first.stop();
+
+  const second = await start([DIP]);
+  expect(second.source.traders()).toMatchObject([{ id: trader?.id, version: 1 }]);
+  expect(second.source.signals(1_000).length).toBeGreaterThan(5);
+  await second.stop();
+  const ending = new AbortController();
+  const third = await start([{ ...DIP, where: { low: 'rsi(5) < 30' } }], ending.signal);
+  expect(third.source.traders()).toMatchObject([{ id: trader?.id, version: 2 }]);
+  ending.abort();
+  await third.stop();
+});
+
+test('a document that is no trader is refused before anything starts', async () => {
+  const dataDir = await folder();
+  await expect(startLocal({ dataDir, interval: '5m', exchange: { restUrl: 'http://127.0.0.1:1', streamUrl: 'ws://127.0.0.1:1' }, traders: [{ ...DIP, colour: 'red' } as never] })).rejects.toMatchObject({ code: 'trader_invalid' });
+});
+
+test('without an exchange it waits, says so, and ends when told', async () => {
+  const dataDir = await folder();
+  const said: string[] = [];
+  const local = await startLocal({ dataDir, interval: '5m', exchange: { restUrl: 'http://127.0.0.1:1', streamUrl: 'ws://127.0.0.1:1' }, traders: [DIP], log: (_level, code) => said.push(code) });
+  await until('it says so', () => local.source.status().problems.some(({ code }) => code === 'exchange_unreachable'));
+  expect(local.source.status()).toMatchObject({ phase: 'booting', detail: 'Waiting for the exchange.' });
+  expect(said.filter((code) => code === 'exchange_unreachable')).toHaveLength(1);
+  await local.stop();
+});
+
+test('where a recording ends its symbol halts: this is said, shown, and nothing is invented', async () => {
+  const candles = await folder();
+  const start = Date.UTC(2024, 0, 1);
+  const rows = Array.from({ length: 90 }, (_, index) => `${start + index * 60_000},100,${103 + (index % 7)},${99 - (index % 5)},${100 + (index % 3)},${10 + index}`);
+  writeFileSync(join(candles, 'BTCUSDT-1m-test.csv'), `openTime,open,high,low,close,volume\n${rows.join('\n')}\n`);
+  const exchange = await startExchange({ port: 0, dataDir: await folder(), market: candles, speed: 600, log: () => undefined });
+  cleanups.push(() => exchange.close());
+  const events: FeedEvent[] = [];
+  const local = await startLocal({ dataDir: await folder(), interval: '1m', exchange: { restUrl: exchange.url, streamUrl: exchange['streams'] as string }, traders: [{ ...DIP, where: { up: 'close > sma(close, 3)' } }] });
+  cleanups.push(() => local.stop());
+  local.source.subscribe((event) => events.push(event));
+  await until('the halt is shown', () => local.source.status().market.halted.includes('BTCUSDT'), 25_000);
+  expect(local.source.candles('BTCUSDT', '1m', 1_000)).toHaveLength(90);
+  expect(local.source.markets()).toMatchObject([{ symbol: 'BTCUSDT', halted: true }]);
+  const said = local.source.log().filter(({ code }) => code === 'symbol_halted');
+  expect(said).toHaveLength(1);
+  expect(events.some((event) => event.type === 'metrics' && event.data.markets.length > 0)).toBe(true);
+});
