@@ -3,6 +3,7 @@ import type { CloudHooks, CloudLink } from './control/cloud-link.ts';
 import type { FeedEvent, FeedSource } from './feed/source.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { LogRing, type Log } from './log.ts';
+import { MachineReport } from './machine-report.ts';
 import { MarketLink } from './market/market-link.ts';
 import { MarketTable } from './market/market-table.ts';
 import { Publisher } from './publisher.ts';
@@ -47,7 +48,6 @@ export class Orchestrator implements FeedSource {
   readonly store: StateStore;
   readonly #options: OrchestratorOptions;
   readonly #ending = new AbortController();
-  readonly #startedAt: number;
   readonly #log: Log;
   readonly #ring = new LogRing();
   readonly #market: MarketLink;
@@ -58,13 +58,13 @@ export class Orchestrator implements FeedSource {
   readonly #recent: RecentSignals;
   readonly #health: HealthMonitor;
   readonly #publisher: Publisher;
+  readonly #report: MachineReport;
   readonly #cloud: CloudLink | undefined;
   #phase: MachineStatus['phase'] = 'booting';
   #waitingFor = 'the exchange';
   #known: { traders: readonly StoredTrader[]; unreadable: readonly InvalidTrader[] } | undefined;
   #open = false;
   #tradersKnown = Promise.withResolvers<void>();
-  #lastCloseAt: number | null = null;
   #committing: NodeJS.Immediate | undefined;
   #diskProblem: { code: string; message: string } | null = null;
   #settled: Promise<void> | undefined;
@@ -77,7 +77,6 @@ export class Orchestrator implements FeedSource {
     this.userId = options.userId;
     this.bootId = options.bootId;
     const { wall, defaultInterval } = options;
-    this.#startedAt = wall.epoch();
     // The one step that can fail comes before anything that would have to be ended.
     this.store = new StateStore({ dataDir: options.dataDir, epoch: wall.epoch, outbox: options.cloud !== undefined });
     this.#log = (level, code, message, fields) => {
@@ -109,7 +108,11 @@ export class Orchestrator implements FeedSource {
       candles: this.#screener.candles, matches: (symbol) => this.#screener.matching(symbol), halted: (symbol) => this.#market.candles.isHalted(symbol),
     });
     this.#traders = new TraderSet({ store: this.store, market: this.#market, screener: this.#screener, ledger: this.#ledger, defaultInterval, log: this.#log });
-    this.#health = new HealthMonitor({ wall, readings: () => this.#readings() });
+    this.#health = new HealthMonitor({ wall, readings: () => this.#report.readings() });
+    this.#report = new MachineReport({
+      bootId: this.bootId, version: options.version, wall, store: this.store, market: this.#market, screener: this.#screener, traders: this.#traders, health: this.#health,
+      phase: () => this.#phase, waitingFor: () => this.#waitingFor, problems: () => [...(this.#cloud?.problems() ?? []), ...(this.#diskProblem ? [this.#diskProblem] : [])],
+    });
     this.#cloud = options.cloud?.({
       store: this.store, wall, log: this.#log, signal: this.#ending.signal, status: () => this.status(),
       onTraders: (traders, unreadable) => this.#setTraders(traders, unreadable),
@@ -182,7 +185,6 @@ export class Orchestrator implements FeedSource {
 
   #take(symbol: string, interval: Interval, candle: Candle): void {
     this.#screener.push(symbol, interval, candle);
-    this.#lastCloseAt = Math.max(this.#lastCloseAt ?? 0, this.#screener.candles.lastCloseTime(symbol, interval) ?? 0);
     this.#table.closed(symbol, interval, candle.close);
   }
 
@@ -222,36 +224,13 @@ export class Orchestrator implements FeedSource {
   // What it says of itself.
 
   status(): MachineStatus {
-    const { rows, oldestAt } = this.store.outboxState();
-    const progress = this.#market.candles.progress();
-    return {
-      phase: this.#phase, detail: this.#detail(rows), bootId: this.bootId, version: this.#options.version, startedAt: this.#startedAt,
-      market: {
-        time: this.#market.clock.now(), rate: this.#market.clock.rate, connected: this.#market.streams.connected, symbols: progress.symbols,
-        backfilled: { done: progress.done, total: progress.total }, lastCloseAt: this.#lastCloseAt, candles: this.#screener.work.candles,
-        halted: this.#market.candles.halted(),
-      },
-      traders: this.#traders.statuses(),
-      outbox: { rows, oldestMs: oldestAt === null ? 0 : Math.max(0, this.#options.wall.epoch() - oldestAt) },
-      process: this.#health.process(),
-      problems: [...this.#market.problems(), ...(this.#cloud?.problems() ?? []), ...(this.#diskProblem ? [this.#diskProblem] : [])],
-    };
-  }
-
-  #detail(outboxRows: number): string {
-    const { symbols, symbolsDone } = this.#market.candles.progress();
-    switch (this.#phase) {
-      case 'booting': return `Waiting for ${this.#waitingFor}.`;
-      case 'backfilling': return `Loading history: ${symbolsDone} of ${symbols} symbols.`;
-      case 'draining': return outboxRows > 0 ? `Draining: ${outboxRows} signals wait to be written.` : 'Drained: nothing waits.';
-      default: return this.#traders.running().length === 0 ? 'No trader is enabled: nothing to screen.' : `Screening ${symbols} symbols for ${this.#traders.running().length} traders.`;
-    }
+    return this.#report.status();
   }
 
   /** What is still missing before the machine screens; empty when it does. */
   missing(): string[] {
     if (this.#phase === 'screening') return [];
-    return [this.#detail(0), ...this.#market.problems().map(({ message }) => message)];
+    return [this.#report.detail(), ...this.#market.problems().map(({ message }) => message)];
   }
 
   metrics(): Promise<string> {
@@ -286,18 +265,6 @@ export class Orchestrator implements FeedSource {
     return this.#publisher.subscribe(listener);
   }
 
-  #readings() {
-    const { candles, busyMs } = this.#screener.work;
-    const { done, total } = this.#market.candles.progress();
-    const status = this.status();
-    return {
-      candles, screeningMs: busyMs, gaps: this.#market.candles.gaps, frames: { ...this.#market.streams.counts }, reconnects: this.#market.streams.reconnects,
-      streamSilenceMs: this.#market.streams.silenceMs(), connected: status.market.connected, seriesDone: done, seriesTotal: total,
-      weightUsed: this.#market.rest.budget.used, outboxRows: status.outbox.rows, outboxOldestMs: status.outbox.oldestMs,
-      signals: status.traders.reduce((sum, trader) => ({ live: sum.live + trader.signals.live, history: sum.history + trader.signals.history }), { live: 0, history: 0 }),
-    };
-  }
-
   /** Something changed: the phase follows, and who listens hears of it. */
   #changed(): void {
     const before = this.#phase;
@@ -313,7 +280,7 @@ export class Orchestrator implements FeedSource {
   }
 
   #phaseChanged(): void {
-    this.#log('info', 'phase', this.#detail(this.store.outboxState().rows), { phase: this.#phase });
+    this.#log('info', 'phase', this.#report.detail(), { phase: this.#phase });
     this.#publisher.phaseChanged();
     this.#cloud?.beatNow();
   }

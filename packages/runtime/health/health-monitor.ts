@@ -3,6 +3,8 @@ import { Gauge, Registry } from 'prom-client';
 import type { Wall } from '../time.ts';
 
 const LOOK_MS = 5_000;
+/** One scrape reads all figures: they are gathered once for it. */
+const READ_MS = 250;
 
 /** Figures of the services, read when asked. Durations in ms. */
 export interface HealthReadings {
@@ -37,7 +39,7 @@ export class HealthMonitor {
     this.#wall = options.wall;
     this.#startedAt = this.#lookedAt = options.wall.now();
     this.#loop.enable();
-    this.#register(options.readings);
+    this.#register(atMostOnceA(READ_MS, options.wall, options.readings));
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     this.#timer.unref();
   }
@@ -49,11 +51,6 @@ export class HealthMonitor {
       cpuPercent: Math.round(this.#cpuPercent * 10) / 10,
       uptimeS: Math.round((this.#wall.now() - this.#startedAt) / 100) / 10,
     };
-  }
-
-  /** 99th percentile of how late the event loop was, over the last look. */
-  get loopDelayMs(): number {
-    return this.#loopP99Ms;
   }
 
   metrics(): Promise<string> {
@@ -104,4 +101,12 @@ export class HealthMonitor {
       collect: () => { for (const [origin, count] of Object.entries(readings().signals)) signals.set({ origin }, count); },
     });
   }
+}
+
+function atMostOnceA(ms: number, wall: Wall, read: () => HealthReadings): () => HealthReadings {
+  let last: { at: number; readings: HealthReadings } | undefined;
+  return () => {
+    if (!last || wall.now() - last.at >= ms) last = { at: wall.now(), readings: read() };
+    return last.readings;
+  };
 }

@@ -1,7 +1,7 @@
 import { codeOf, intervalClose, sentenceOf, type Candle, type Interval } from '@trademind/core';
 import type { Log } from '../log.ts';
 import { Backoff, type Wall } from '../time.ts';
-import { closedCandles } from './backfill.ts';
+import { layHistory } from './backfill.ts';
 import type { BinanceRest } from './binance-rest.ts';
 import type { Series } from './binance-websocket-client.ts';
 import { CandleMerge } from './candle-merge.ts';
@@ -272,24 +272,16 @@ export class CandleFeed {
   /** Lays all closed candles that the exchange has beyond what was taken into the queue; answers whether there was any. */
   async #fetch(feed: SymbolFeed, generation: number): Promise<boolean> {
     const { rest, clock } = this.#options;
+    const { symbol, merge } = feed;
     let brought = false;
-    for (const interval of feed.merge.intervals()) {
-      const from = feed.merge.nextOpen(interval) ?? this.#options.startOf(feed.symbol, interval);
+    for (const interval of merge.intervals()) {
+      const next = merge.nextOpen(interval);
+      const from = next ?? this.#options.startOf(symbol, interval);
       if (feed.filled && intervalClose(interval, from) > clock.seen()) continue;
-      let expected = feed.merge.nextOpen(interval);
-      if (expected === undefined) feed.begun.set(interval, from);
-      for await (const page of closedCandles(rest, clock, feed.symbol, interval, from)) {
-        if (feed.generation !== generation || !feed.merge.intervals().includes(interval)) return brought;
-        for (const candle of page) {
-          if (expected !== undefined && candle.openTime < expected) continue;
-          if (expected === undefined) feed.merge.startAt(interval, candle.openTime);
-          else if (candle.openTime > expected) feed.merge.markHole(interval, expected, candle.openTime);
-          feed.merge.offer(interval, candle);
-          expected = intervalClose(interval, candle.openTime);
-          brought = true;
-        }
-      }
-      if (expected === undefined && feed.generation === generation) feed.merge.startAt(interval, feed.merge.earliestWaiting(interval) ?? from);
+      if (next === undefined) feed.begun.set(interval, from);
+      const stillWanted = () => feed.generation === generation && merge.intervals().includes(interval);
+      if (await layHistory({ rest, clock, symbol, interval, from, merge, stillWanted })) brought = true;
+      if (!stillWanted()) return brought;
     }
     return brought;
   }

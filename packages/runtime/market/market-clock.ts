@@ -19,11 +19,6 @@ export class MarketClock {
     this.#wallNow = wallNow;
   }
 
-  /** Whether any sample was taken yet; before that, times are 0. */
-  get isSet(): boolean {
-    return this.#sample !== undefined;
-  }
-
   get rate(): number {
     return this.#sample?.rate ?? 1;
   }

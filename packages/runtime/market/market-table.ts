@@ -58,10 +58,6 @@ export class MarketTable {
     for (const row of symbol === undefined ? this.#rows.values() : [this.#rows.get(symbol)]) if (row) row.dirty = true;
   }
 
-  get symbols(): number {
-    return this.#rows.size;
-  }
-
   /** All rows that have a price. */
   rows(): MarketRow[] {
     return [...this.#rows].filter(([, row]) => !Number.isNaN(row.price)).map(([symbol, row]) => this.#view(symbol, row));

@@ -12,10 +12,6 @@ export class Universe {
     this.#rest = rest;
   }
 
-  get isKnown(): boolean {
-    return this.#symbols.length > 0;
-  }
-
   /** Reads both anew. Rejects with the exchange's error; what was known stays. */
   async refresh(): Promise<void> {
     const [symbols, volumes] = await Promise.all([this.#rest.exchangeInfo(), this.#rest.quoteVolumes()]);

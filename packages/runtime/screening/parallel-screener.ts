@@ -21,6 +21,7 @@ export class ParallelScreener {
   readonly #onScreened: ParallelScreenerOptions['onScreened'];
   #screened = 0;
   #busyMs = 0;
+  #lastCloseAt: number | null = null;
 
   constructor(options: ParallelScreenerOptions) {
     this.#screener = new Screener({ defaultInterval: options.defaultInterval, capacity: options.capacity });
@@ -31,9 +32,9 @@ export class ParallelScreener {
     return this.#screener.candles;
   }
 
-  /** Candles screened since the start, and the time it took. */
-  get work(): { candles: number; busyMs: number } {
-    return { candles: this.#screened, busyMs: this.#busyMs };
+  /** Candles screened since the start, the time it took, and the close time (ms, market time) of the latest. */
+  get work(): { candles: number; busyMs: number; lastCloseAt: number | null } {
+    return { candles: this.#screened, busyMs: this.#busyMs, lastCloseAt: this.#lastCloseAt };
   }
 
   /** Throws TradeMindError `candle_gap` when the candle is not the next of its series. */
@@ -43,7 +44,9 @@ export class ParallelScreener {
     this.#busyMs += performance.now() - began;
     this.#screened += 1;
     const closeTime = this.#screener.candles.lastCloseTime(symbol, interval);
-    if (closeTime !== undefined) this.#onScreened({ symbol, interval, closeTime, matches });
+    if (closeTime === undefined) return;
+    this.#lastCloseAt = Math.max(this.#lastCloseAt ?? 0, closeTime);
+    this.#onScreened({ symbol, interval, closeTime, matches });
   }
 
   setTraders(traders: readonly RunningTrader[]): ReturnType<Screener['setTraders']> {
