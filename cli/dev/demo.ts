@@ -8,7 +8,7 @@ import { DEMO_EMAIL, LOCAL_ENVIRONMENT } from '../services/demo-user.ts';
 import { gateway as open, magicLink, type Gateway } from '../services/gateway.ts';
 import { HttpError } from '../services/http.ts';
 import { keepSignedIn, type Session } from '../services/session.ts';
-import { eventOf, readyEvent } from './events.ts';
+import { eventOf, readyEvent, type DevEvent } from './events.ts';
 import { followMachine } from './follow.ts';
 import type { Urls } from './lock.ts';
 import type { Telling } from './machine-timeline.ts';
@@ -56,6 +56,8 @@ export async function playDemo(stage: Stage): Promise<number> {
 
   const end = new AbortController();
   const signal = AbortSignal.any([stage.signal, end.signal]);
+  // The ready line comes first: what happens before it is told after it.
+  let early: DevEvent[] | null = [];
   let outcome: number | TradeMindError = stage.options.untilFirstSignal ? EXIT.interrupted : EXIT.ok;
   const onTelling = async (telling: Telling, live: number): Promise<void> => {
     story.tell(telling);
@@ -63,7 +65,8 @@ export async function playDemo(stage: Stage): Promise<number> {
     if (telling.type === 'screening' && !telling.again) await sayReady();
     if (telling.type === 'history' && !options.untilFirstSignal) await sayWhere();
     const event = eventOf(telling, live);
-    if (event) emit(event);
+    if (event && early) early.push(event);
+    else if (event) emit(event);
     if (!options.untilFirstSignal) return;
     if (telling.type === 'signal') {
       outcome = EXIT.ok;
@@ -82,6 +85,8 @@ export async function playDemo(stage: Stage): Promise<number> {
     emit(readyEvent(urls, { id: userId, email: DEMO_EMAIL, token: await session.token() }, view, {
       market: marketName(choice.market), speed: choice.speed, dataDir: plan.folder.path, publishableKey: plan.secrets.publishableKey,
     }));
+    for (const event of early ?? []) emit(event);
+    early = null;
   };
   const sayWhere = async (): Promise<void> => {
     const page = magicLink(urls.dashboard, await gateway.magicToken(plan.secrets.secretKey, DEMO_EMAIL));

@@ -59,7 +59,7 @@ export function historyBlock(c: Colors, fresh: readonly Signal[], traders: reado
     line(`history of the last 24 h: ${count(total, 'match', 'matches')}${total > 0 && fresh.length === 0 ? ', all found before' : ''}`),
     ...(total > 0 ? [line(traders.map(({ name, signals }) => `${name} ${signals.history}`).join(' · '))] : []),
     ...newest.map((signal) => line(`${utc(signal.closeTime)} UTC  ${signal.symbol.padEnd(10)} ${signal.side.padEnd(5)} ${number(signal.price).padStart(11)}  ${signal.traderName}`)),
-    ...(fresh.length > newest.length ? [line(`… and ${count(fresh.length - newest.length, 'more', 'more')}: npx trademind signals`)] : []),
+    ...(fresh.length > newest.length ? [line('… and earlier ones: npx trademind signals')] : []),
   ];
 }
 
