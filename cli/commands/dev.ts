@@ -34,7 +34,7 @@ async function reset(options: DevOptions, io: Io): Promise<boolean> {
   if (isRunning(running)) throw new AlreadyRunning(running);
   const asked = !options.yes && !options.json && io.interactive;
   if (asked && !(await confirm(`Delete ${options.data} with its machine, traders and signals?`, io))) return false;
-  await resetDataFolder(options.data, running);
+  await resetDataFolder(options.data, running, io.environment.inherited);
   return true;
 }
 

@@ -1,6 +1,9 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { TradeMindError } from '@trademind/core';
+import { ROOT } from '../paths.ts';
 import { foldersOf } from './data-folder.ts';
 import type { Running } from './lock.ts';
 import { endProcesses } from './process-identity.ts';
@@ -16,7 +19,7 @@ function isOurs(path: string): boolean {
  * Deletes everything that a local cloud keeps, after ending what a killed one left running. Refuses a folder that holds anything else
  * (`not_a_data_folder`).
  */
-export async function resetDataFolder(path: string, left: Running | null): Promise<void> {
+export async function resetDataFolder(path: string, left: Running | null, inherited: Readonly<Record<string, string>>): Promise<void> {
   if (!existsSync(path)) return;
   if (!isOurs(path)) {
     throw new TradeMindError({
@@ -26,17 +29,18 @@ export async function resetDataFolder(path: string, left: Running | null): Promi
     });
   }
   await endProcesses(Object.values(left?.children ?? {}), 10_000);
-  const elsewhere = clusterElsewhere(foldersOf(path).postgres);
-  if (elsewhere) rmSync(elsewhere, { recursive: true, force: true });
+  await removeCluster(foldersOf(path).postgres, inherited);
   rmSync(path, { recursive: true, force: true });
 }
 
-/** As root the cluster lies outside the data folder, in a folder that its own user can reach; `location.json` says where. */
-function clusterElsewhere(postgres: string): string | null {
+/** The database's own program knows where its cluster lies (as root outside the data folder), and ends a server that still runs on it. */
+async function removeCluster(folder: string, inherited: Readonly<Record<string, string>>): Promise<void> {
+  if (!existsSync(folder)) return;
   try {
-    const { folder } = JSON.parse(readFileSync(join(postgres, 'location.json'), 'utf8')) as { folder?: unknown };
-    return typeof folder === 'string' && basename(dirname(folder)) === 'trademind' && /^[0-9a-f]{16}$/.test(basename(folder)) ? folder : null;
-  } catch {
-    return null;
+    await promisify(execFile)(process.execPath, [join(ROOT, 'local-cloud/postgres/main.ts')], { env: { ...inherited, DATA_DIR: folder, POSTGRES_REMOVE: 'true' }, timeout: 60_000 });
+  } catch (cause) {
+    throw new TradeMindError({
+      code: 'database_not_removed', message: `The database of ${folder} could not be removed.`, nextStep: 'End whatever still uses it, then start with --reset again.', cause,
+    });
   }
 }
