@@ -103,7 +103,7 @@ function readyLine(
         clearTimeout(timer);
         reject(new TradeMindError({
           code: typeof said.code === 'string' ? said.code : 'child_failed',
-          message: `${program.name}: ${String(said.message ?? 'cannot start').replaceAll(/\s+/g, ' ')}`,
+          message: `${program.name}: ${(typeof said.message === 'string' ? said.message : 'cannot start').replaceAll(/\s+/g, ' ')}`,
           nextStep: typeof said.nextStep === 'string' ? said.nextStep : `Its log is ${program.logFile}.`,
         }));
       } else {
