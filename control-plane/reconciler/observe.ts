@@ -22,15 +22,15 @@ export interface ObserveOptions {
 }
 
 /**
- * What Fly shows, read by name and by id. A machine whose id is known and that runs where it is wished costs one request; whatever is in
+ * What Fly shows, read by name and by id. A machine whose id is known and that stands where it is wished (or is to be destroyed) costs one request; whatever is in
  * doubt is read whole. Absence is a 404 of the named thing: an empty list only means that nothing was found to adopt (creates are safe
  * all the same, for names are unique). Throws FlyError when Fly does not answer: then nothing is concluded.
  */
 export async function observe(known: Known, wish: Wish, options: ObserveOptions): Promise<Seen> {
   const named = known.fly_machine_id === null ? null : await readMachine(options, wish.app, known.fly_machine_id);
-  const here = named !== null && named.state !== 'destroyed' && named.region === wish.region && wish.state !== 'destroyed';
+  const here = named !== null && named.state !== 'destroyed' && (named.region === wish.region || wish.state === 'destroyed');
   const ready = here && named.state === 'started' && wish.state === 'started' && asksToBeProbed(known, named) ? await options.probe(wish.app, options.signal) : null;
-  const settling = here && known.observed_generation < known.generation && (ready === true || known.phase === 'screening');
+  const settling = here && wish.state === 'started' && known.observed_generation < known.generation && (ready === true || known.phase === 'screening');
   if (here && !settling) return { app: 'ours', secretSet: null, volumes: null, machines: [named], ready };
 
   const app = await readApp(options, wish.app);
