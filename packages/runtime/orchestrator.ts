@@ -162,6 +162,8 @@ export class Orchestrator implements FeedSource {
     this.#known = { traders, unreadable };
     this.#tradersKnown.resolve();
     this.#applyTraders();
+    // Whoever edited a trader waits to see it run.
+    this.#cloud?.beatNow();
   }
 
   #applyTraders(): void {
