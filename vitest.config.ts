@@ -11,7 +11,8 @@ export default defineConfig({
       provider: 'v8',
       include: ['{packages,machine-image,control-plane,cli,web,infra,local-cloud}/**/*.{ts,tsx}'],
       exclude: ['**/*.test.{ts,tsx}', '**/main.ts'],
-      reporter: ['text-summary', 'json-summary'],
+      reporter: ['json-summary'],
+      reportOnFailure: true,
     },
   },
 });
