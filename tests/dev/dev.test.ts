@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { machinePids, newDataDir, removeDataDir, startPlatform, until, type Platform } from '../support/platform.ts';
+import { isAlive, machinePids, newDataDir, removeDataDir, startPlatform, until, type Platform } from '../support/platform.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const folders: string[] = [];
@@ -144,12 +144,3 @@ describe('the commands on a running local cloud', () => {
     expect(answer.stderr).toContain('npm start');
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

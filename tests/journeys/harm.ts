@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { machinePids, until, type Platform } from '../support/platform.ts';
+import { isAlive, machinePids, until, type Platform } from '../support/platform.ts';
 import { machineView } from './compare.ts';
 
 export type Victim = Parameters<Platform['pidOf']>[0];
@@ -32,15 +32,6 @@ export async function untilReplaced(platform: Platform, victim: Victim, before: 
   const began = performance.now();
   await until(`another process of ${victim}`, () => (platform.pidOf(victim) !== before && isAlive(platform.pidOf(victim)) ? true : undefined), 60_000);
   return performance.now() - began;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Waits until the machine screens and the control plane says so, with a word that the machine said after `since` (wall ms). */

@@ -131,6 +131,16 @@ function machinePid(dataDir: string): number {
   return pid;
 }
 
+/** Whether a process of this pid is there. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Asks until the answer is there; throws `what` when it never comes. */
 export async function until<T>(what: string, ask: () => Promise<T | undefined> | T | undefined, withinMs = 30_000): Promise<T> {
   const deadline = performance.now() + withinMs;
