@@ -80,8 +80,8 @@ export async function startFly(options: FlyStandInOptions): Promise<StandIn> {
       name: 'fly', url: `${listening.url}/v1`, edgeUrl, runtime: options.runtime, ...(options.token === undefined ? { token } : {}),
       close: async () => {
         closing.abort();
-        await Promise.all([listening.close(), closeEdge()]);
-        await lifecycle.close();
+        // together: a connection that is slow to end must not keep a machine running
+        await Promise.all([listening.close(), closeEdge(), lifecycle.close()]);
         closeStore();
       },
     };

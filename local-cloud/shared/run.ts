@@ -1,6 +1,9 @@
 /** A running stand-in: where it is, and how to end it. */
 export interface StandIn { name: string; url: string; close(): Promise<void>; [detail: string]: unknown }
 
+/** A closed IPC channel is noticed within this time. */
+const ORPHAN_CHECK_MS = 300;
+
 /**
  * Runs a stand-in as a process of its own: says on stdout, in one JSON line, when it is ready and where; ends it on SIGTERM,
  * SIGINT, or when the process that started it goes away (its IPC channel closes). Asked to end while it starts, it ends once it has.
@@ -11,6 +14,15 @@ export async function runStandIn(start: () => Promise<StandIn>): Promise<void> {
     process.on('SIGTERM', resolve);
     process.on('SIGINT', resolve);
     if (process.channel) process.on('disconnect', resolve);
+    // A supervisor starts again what crashed. Without one (it may have died this very moment, and so caused the error) nobody would end what
+    // this stand-in has begun: then it ends in order.
+    process.on('uncaughtException', (error) => {
+      process.stderr.write(`${error.stack ?? String(error)}\n`);
+      setTimeout(() => {
+        if (process.connected === false) resolve();
+        else process.exit(1);
+      }, ORPHAN_CHECK_MS);
+    });
   });
   let standIn: StandIn;
   try {

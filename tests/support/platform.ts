@@ -131,11 +131,11 @@ function machinePid(dataDir: string): number {
   return pid;
 }
 
-/** Whether a process of this pid is there. */
+/** Whether a process of this pid runs; one that has ended and waits to be collected does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
   }

@@ -27,6 +27,8 @@ export function parseQuery(query: URLSearchParams, columns: ReadonlyMap<string, 
   const context = { columns, relation };
   const filters: Filter[] = [];
   for (const [name, value] of query) {
+    // PostgreSQL knows no such character, in names or in text.
+    if (`${name}${value}`.includes('\0')) throw unreadable('a query with a NUL character');
     if (RESERVED.has(name) || ignored.has(name)) continue;
     const logic = /^(not\.)?(and|or)$/.exec(name);
     if (logic !== null) filters.push(parseGroup(value, logic[2] === 'or', logic[1] !== undefined, context, 0));

@@ -235,6 +235,7 @@ describe('what is not understood', () => {
     expect(await code('/rest/v1/things?id=eq.one')).toEqual([400, '22P02']);
     expect(await code('/rest/v1/things?or=(id.eq.1')).toEqual([400, 'PGRST100']);
     expect(await code('/rest/v1/things?limit=-1')).toEqual([400, 'PGRST100']);
+    expect(await code('/rest/v1/things?select=%22%00%22%3Aname')).toEqual([400, 'PGRST100']);
     expect(await code('/rest/v1/things', { method: 'POST', body: '{"nope":1}' })).toEqual([400, 'PGRST204']);
     expect(await code('/rest/v1/things', { method: 'POST', body: '{"name":' })).toEqual([400, 'PGRST102']);
     expect(await code('/rest/v1/things', { method: 'POST', body: '[1]' })).toEqual([400, 'PGRST102']);
