@@ -1,5 +1,6 @@
 import type { Program } from './child.ts';
 import type { ComponentName } from './components.ts';
+import { childrenOf, endByForce, identify } from './process-identity.ts';
 import { supervise, type Supervised, type SupervisedEvent } from './supervise.ts';
 
 /** What must be ready before a program can start. Whatever is not named starts at once. */
@@ -18,8 +19,8 @@ const STOP_ORDER: readonly { names: readonly ComponentName[]; patienceMs: number
 
 export interface Cloud {
   stop(onSlow: (name: ComponentName) => void): Promise<void>;
-  /** Ends everything by force. */
-  force(): void;
+  /** Ends everything by force, machines included. Resolves when nothing is left, or after a few seconds. */
+  force(): Promise<void>;
 }
 
 export interface CloudOptions {
@@ -81,8 +82,13 @@ function makeCloud(running: ReadonlyMap<ComponentName, Supervised>): Cloud {
         }));
       }
     },
-    force: () => {
-      for (const program of running.values()) program.force();
+    force: async () => {
+      const trees = [...running.values()].flatMap(({ pid }) => {
+        const own = pid();
+        return own === null ? [] : [own, ...childrenOf(own)];
+      }).map(identify).filter((identity) => identity !== undefined);
+      for (const program of running.values()) program.abandon();
+      await endByForce(trees);
     },
   };
 }

@@ -1,5 +1,5 @@
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statfsSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { TradeMindError } from '@trademind/core';
 
 /** Files and folders of a data folder. */
@@ -36,7 +36,7 @@ const NEEDED_BYTES = 400_000_000;
 export function openDataFolder(path: string, freeBytes: (path: string) => number = freeBytesOf): DataFolder {
   const folder = foldersOf(path);
   try {
-    mkdirSync(folder.logs, { recursive: true, mode: 0o700 });
+    makeFolder(folder.logs);
     chmodSync(path, 0o700);
     const probe = join(path, `.write-${process.pid}`);
     writeFileSync(probe, 'x');
@@ -54,6 +54,20 @@ export function openDataFolder(path: string, freeBytes: (path: string) => number
     });
   }
   return folder;
+}
+
+/** As `mkdir -p`, one level at a time: Node's own recursion never ends where a file system answers ENOENT to every mkdir (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) throw Object.assign(new Error(`${path} is a file`), { code: 'ENOTDIR' });
+    return;
+  }
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 function freeBytesOf(path: string): number {

@@ -1,13 +1,13 @@
-import { TradeMindError, type MachineView, type TraderInput } from '@trademind/core';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TradeMindError, type MachineView } from '@trademind/core';
 import { TEMPLATE_TRADERS } from '@trademind/engine';
 import { EXIT } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
 import { duration } from '../output/format.ts';
 import { controlPlane as connect, type ControlPlane } from '../services/control-plane.ts';
-import { DEMO_EMAIL, LOCAL_ENVIRONMENT } from '../services/demo-user.ts';
-import { gateway as open, magicLink, type Gateway } from '../services/gateway.ts';
-import { HttpError } from '../services/http.ts';
-import { keepSignedIn, type Session } from '../services/session.ts';
+import { DEMO_EMAIL } from '../services/demo-user.ts';
+import { gateway as open, magicLink } from '../services/gateway.ts';
+import { deployMachine, signInDemoUser, storeTemplates } from './demo-account.ts';
 import { eventOf, readyEvent, type DevEvent } from './events.ts';
 import { followMachine } from './follow.ts';
 import type { Urls } from './lock.ts';
@@ -30,6 +30,7 @@ export interface Stage extends Prepared {
 
 /** After the last candle of a recorded market a signal may still be on its way. */
 const LAST_SIGNAL_MS = 3_000;
+const NEXT_LOOK_MS = 1_000;
 
 /**
  * The demo user's way, over HTTP alone: signs in, stores the template traders, wishes a machine, follows it. Resolves with the exit status
@@ -49,13 +50,10 @@ export async function playDemo(stage: Stage): Promise<number> {
   story.step('traders', traders.join(', ') || 'none: add one with `npx trademind traders add FILE`');
 
   const known = (await gateway.signals(token, 1_000)).map(({ id }) => id);
-  const machine = await deployMachine(control, stage.signal);
-  stage.onMachine(machine.id);
-  if (machine.phase === 'requested') story.step('requested', `a machine in ${machine.desired.region}`);
-  story.doing('machine', `is ${machine.phase}`);
-
+  let machine: Pick<MachineView, 'id'> = await wishMachine(control, stage);
   const end = new AbortController();
   const signal = AbortSignal.any([stage.signal, end.signal]);
+  let destroyed = new AbortController();
   // The ready line comes first: what happens before it is told after it.
   let early: DevEvent[] | null = [];
   let outcome: number | TradeMindError = stage.options.untilFirstSignal ? EXIT.interrupted : EXIT.ok;
@@ -67,6 +65,8 @@ export async function playDemo(stage: Stage): Promise<number> {
     const event = eventOf(telling, live);
     if (event && early) early.push(event);
     else if (event) emit(event);
+    if (telling.type === 'phase' && telling.phase === 'failed') await sayWhy();
+    if (telling.type === 'phase' && telling.phase === 'destroyed') destroyed.abort();
     if (!options.untilFirstSignal) return;
     if (telling.type === 'signal') {
       outcome = EXIT.ok;
@@ -81,57 +81,58 @@ export async function playDemo(stage: Stage): Promise<number> {
     }
   };
   const sayReady = async (): Promise<void> => {
+    if (early === null) return;
     const view = await control.machine(machine.id);
     emit(readyEvent(urls, { id: userId, email: DEMO_EMAIL, token: await session.token() }, view, {
       market: marketName(choice.market), speed: choice.speed, dataDir: plan.folder.path, publishableKey: plan.secrets.publishableKey,
     }));
-    for (const event of early ?? []) emit(event);
+    for (const event of early) emit(event);
     early = null;
   };
+  let saidWhere = false;
   const sayWhere = async (): Promise<void> => {
+    if (saidWhere) return;
+    saidWhere = true;
     const page = magicLink(urls.dashboard, await gateway.magicToken(plan.secrets.secretKey, DEMO_EMAIL));
     story.whereToLook({ page, docs: `${urls.controlPlane}/docs`, dataOption: options.dataArgument });
   };
+  const sayWhy = async (): Promise<void> => {
+    const { lastError } = await control.machine(machine.id);
+    if (lastError) story.warn(`${lastError.message}${lastError.nextStep ? ` ${lastError.nextStep}` : ''}`);
+  };
+
   const began = io.now();
-  await followMachine({ control, machine, known, signal, now: io.now, onTelling });
+  while (!signal.aborted) {
+    destroyed = new AbortController();
+    await followMachine({ control, machine, known, signal: AbortSignal.any([signal, destroyed.signal]), now: io.now, onTelling });
+    if (!destroyed.signal.aborted) break;
+    story.quiet();
+    story.note(`There is no machine now; another one: npx trademind deploy${options.dataArgument}`);
+    const next = await nextMachine(control, signal);
+    if (!next) break;
+    machine = next;
+    stage.onMachine(machine.id);
+  }
   if (typeof outcome !== 'number') throw outcome;
   if (options.untilFirstSignal && outcome === EXIT.ok) story.note(`The first live signal came ${duration(io.now() - began)} after the machine was asked for; stopping.`);
   return outcome;
 }
 
-/** Signs the demo user in; makes the account first when there is none. */
-export async function signInDemoUser(gateway: Gateway, secrets: { secretKey: string; demoPassword: string }, now: () => number): Promise<Session> {
-  const session = keepSignedIn(gateway, DEMO_EMAIL, secrets.demoPassword, now);
-  try {
-    await session.current();
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'not_signed_in') throw error;
-    await gateway.createUser(secrets.secretKey, DEMO_EMAIL, secrets.demoPassword);
-    await session.current();
-  }
-  return session;
+async function wishMachine(control: ControlPlane, { voice: { story }, signal, onMachine }: Stage): Promise<MachineView> {
+  const machine = await deployMachine(control, signal);
+  onMachine(machine.id);
+  if (machine.phase === 'requested') story.step('requested', `a machine in ${machine.desired.region}`);
+  story.doing('machine', `is ${machine.phase}`);
+  return machine;
 }
 
-/** Stores the templates the first time; what the user then does with them is left alone. Resolves with the names of the traders that run. */
-export async function storeTemplates(controlPlane: Pick<ControlPlane, 'traders' | 'addTrader'>, templates: readonly TraderInput[], firstTime: boolean): Promise<string[]> {
-  const stored = await controlPlane.traders();
-  const names = stored.filter(({ enabled }) => enabled).map(({ name }) => name);
-  if (!firstTime) return names;
-  const present = new Set(stored.map(({ name }) => name));
-  for (const template of templates.filter(({ name }) => !present.has(name))) {
-    try {
-      await controlPlane.addTrader({ document: template });
-    } catch (error) {
-      // A start that was cut short may have stored it a moment ago.
-      if (!(error instanceof HttpError && error.status === 409)) throw error;
-    }
-    names.push(template.name);
+/** The machine that the user deploys after the last one was destroyed; null when `signal` is aborted before. */
+async function nextMachine(control: Pick<ControlPlane, 'machines'>, signal: AbortSignal): Promise<MachineView | null> {
+  while (!signal.aborted) {
+    // The control plane may be restarting: it is asked again.
+    const machine = (await control.machines().catch(() => [])).find(({ phase }) => phase !== 'destroyed' && phase !== 'destroying');
+    if (machine) return machine;
+    await sleep(NEXT_LOOK_MS, undefined, { signal }).catch(() => undefined);
   }
-  return names;
-}
-
-/** Wishes the demo user's machine; one that is there already is the answer. One that was stopped is wished to run again. */
-export async function deployMachine(controlPlane: Pick<ControlPlane, 'deploy' | 'change'>, signal: AbortSignal): Promise<MachineView> {
-  const machine = await controlPlane.deploy({ environment: LOCAL_ENVIRONMENT }, signal);
-  return machine.desired.state === 'stopped' ? controlPlane.change(machine.id, { desired: 'started' }) : machine;
+  return null;
 }

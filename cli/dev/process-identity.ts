@@ -66,3 +66,39 @@ function send(pid: number, signal: NodeJS.Signals): void {
     // It ended between the look and the signal.
   }
 }
+
+/** Processes that a process has started and that still run: the database's own, a machine's. */
+export function childrenOf(pid: number): number[] {
+  try {
+    const text = process.platform === 'linux'
+      ? readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      : execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return text.split(/\s+/).filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+const FORCE_MS = 3_000;
+
+/** Kills processes and, where they lead one, their group. The database is asked to break off (SIGQUIT), so that it cleans up after itself. */
+export async function endByForce(identities: readonly ProcessIdentity[]): Promise<void> {
+  for (const identity of identities) if (isAlive(identity)) kill(identity.pid);
+  for (let waited = 0; waited < FORCE_MS && identities.some(isAlive); waited += 50) await sleep(50);
+}
+
+function kill(pid: number): void {
+  if (commandOf(pid).startsWith('postgres')) return send(pid, 'SIGQUIT');
+  send(-pid, 'SIGKILL');
+  return send(pid, 'SIGKILL');
+}
+
+function commandOf(pid: number): string {
+  try {
+    return process.platform === 'linux'
+      ? readFileSync(`/proc/${pid}/comm`, 'utf8')
+      : execFileSync('ps', ['-o', 'comm=', '-p', String(pid)], { encoding: 'utf8' }).trim().split('/').at(-1) ?? '';
+  } catch {
+    return '';
+  }
+}

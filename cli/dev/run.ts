@@ -32,12 +32,14 @@ export async function runDev(options: DevOptions, io: Io, voice: Voice): Promise
   const folder = openDataFolder(options.data);
   const lock = takeLock(folder.running, new Date(io.now()));
   let cloud: Cloud | null = null;
-  const shutdown = listenForShutdown(() => {
+  const force = async (): Promise<void> => {
+    story.note('Ended by force.');
     story.end();
-    cloud?.force();
+    await cloud?.force();
     lock.release();
     process.exit(EXIT.interrupted);
-  }, io.now);
+  };
+  const shutdown = listenForShutdown(() => void force(), io.now);
   try {
     await cleanUp(lock, story);
     const prepared = await prepare(options, folder, io.environment, fetch);
@@ -57,7 +59,7 @@ export async function runDev(options: DevOptions, io: Io, voice: Voice): Promise
     if (cloud) await bringDown(cloud, voice, io.now);
     lock.release();
     shutdown.dispose();
-    emit({ event: 'stopped' });
+    if (cloud) emit({ event: 'stopped' });
   }
 }
 

@@ -16,8 +16,10 @@ export interface Supervised {
   ready: ReadyLine;
   /** Asks it to end, and resolves once it has. After `forceAfterMs` it is ended by force. */
   stop(forceAfterMs: number): Promise<{ forced: boolean }>;
-  /** Ends it by force now. */
-  force(): void;
+  /** Id of its process now; null while it is being started again. */
+  pid(): number | null;
+  /** Starts it no more; its process is somebody else's to end. */
+  abandon(): void;
 }
 
 export interface SuperviseOptions {
@@ -64,7 +66,8 @@ export async function supervise(program: Program, options: SuperviseOptions): Pr
   return {
     name: program.name,
     ready,
-    force: () => child?.kill('SIGKILL'),
+    pid: () => child?.pid ?? null,
+    abandon: () => ending.abort(),
     stop: async (forceAfterMs) => {
       ending.abort();
       const last = child;
