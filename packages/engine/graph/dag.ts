@@ -1,7 +1,8 @@
 import type { NodeKind } from './node-kind.ts';
+import { fold } from './program.ts';
 
-/** The columns of a candle that expressions read; a column's index is its slot in every graph. */
-export const COLUMNS = ['open', 'high', 'low', 'close', 'volume', 'quoteVolume', 'trades', 'takerBuy'] as const;
+/** The columns of a candle; a column's index is its slot in every graph. The open time is in ms of market time. */
+export const COLUMNS = ['open', 'high', 'low', 'close', 'volume', 'quoteVolume', 'trades', 'takerBuy', 'openTime'] as const;
 export type Column = (typeof COLUMNS)[number];
 
 /** A node of a Dag by its index; inputs always come before the nodes that read them. */
@@ -10,13 +11,12 @@ export type Ref = number;
 export interface Computed {
   readonly kind: NodeKind;
   readonly inputs: readonly Ref[];
-  readonly params: readonly number[];
+  /** Of a ring node: its capacity, which grows with what is asked of it. */
+  params: readonly number[];
 }
 export type Node = { readonly column: Column } | { readonly constant: number } | Computed;
 
-const NO_STATE = new Float64Array(0);
-
-/** Expressions as a graph without repetition: asking for an equal node again gives the same Ref. Columns are nodes 0 to 7. */
+/** Expressions as a graph without repetition: asking for an equal node again gives the same Ref. Columns come first. */
 export class Dag {
   readonly nodes: Node[] = COLUMNS.map((column) => ({ column }));
   /** Candles until a node's first value. */
@@ -30,11 +30,7 @@ export class Dag {
   }
 
   constant(value: number): Ref {
-    return this.findConstant(value) ?? this.#add(keyOfConstant(value), { constant: value }, 1, 1);
-  }
-
-  findConstant(value: number): Ref | undefined {
-    return this.#known.get(keyOfConstant(value));
+    return this.#known.get(keyOfConstant(value)) ?? this.#add(keyOfConstant(value), { constant: value }, 1, 1);
   }
 
   /** The value of a constant node, undefined for others. */
@@ -43,25 +39,39 @@ export class Dag {
     return 'constant' in node ? node.constant : undefined;
   }
 
-  /** A computed node. One without memory whose inputs are all constant becomes a constant, by the very step that would compute it. */
+  /** A node known to be computed. */
+  computed(ref: Ref): Computed {
+    return this.nodes[ref] as Computed;
+  }
+
+  /** A computed node. One without memory whose inputs are all constant becomes a constant, by the very run that would compute it. */
   node(kind: NodeKind, inputs: readonly Ref[], params: readonly number[] = []): Ref {
     const key = keyOf(kind, inputs, params);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const constants = inputs.map((input) => this.constantOf(input));
-    if (kind.stateSize(params) === 0 && constants.every((value) => value !== undefined)) {
-      const out = constants.length;
-      const v = Float64Array.from([...constants, 0]);
-      kind.bind({ inputs: constants.map((_, index) => index), params, out, state: 0 })(v, NO_STATE, 1, 1);
-      return this.constant(v[out]!);
+    if (kind.stateSize(params) === 0) {
+      const constants = inputs.map((input) => this.constantOf(input)).filter((value) => value !== undefined);
+      if (constants.length === inputs.length) return this.constant(fold(kind, params, constants));
     }
     const after = (lengths: readonly number[]): number => Math.max(1, ...inputs.map((input) => lengths[input]!)) - 1;
     return this.#add(key, { kind, inputs, params }, after(this.first) + kind.first(params), after(this.settle) + kind.settle(params));
   }
 
-  /** The Ref of an equal computed node, if there is one. */
-  find(kind: NodeKind, inputs: readonly Ref[], params: readonly number[]): Ref | undefined {
-    return this.#known.get(keyOf(kind, inputs, params));
+  /** A ring node of at least this capacity (a power of two): one serves all who ask. */
+  ring(kind: NodeKind, inputs: readonly Ref[], capacity: number): Ref {
+    const known = this.#known.get(keyOf(kind, inputs, []));
+    if (known === undefined) return this.#add(keyOf(kind, inputs, []), { kind, inputs, params: [capacity] }, this.first[inputs[0]!]!, this.settle[inputs[0]!]!);
+    const node = this.computed(known);
+    if (node.params[0]! < capacity) node.params = [capacity];
+    return known;
+  }
+
+  /** The node here that equals one of another graph whose inputs are mapped by `refs`; -1 if there is none. */
+  find(node: Node, refs: Int32Array): Ref {
+    if ('column' in node) return this.column(node.column);
+    if ('constant' in node) return this.#known.get(keyOfConstant(node.constant)) ?? -1;
+    const inputs = node.inputs.map((input) => refs[input]!);
+    return inputs.includes(-1) ? -1 : this.#known.get(keyOf(node.kind, inputs, node.kind.ring === undefined ? node.params : [])) ?? -1;
   }
 
   /** Takes in the nodes of another graph, all or those that `roots` need; the answer gives each its Ref here (-1: not taken). */
@@ -77,7 +87,10 @@ export class Dag {
       if (wanted[index] === 0) continue;
       if ('column' in node) refs[index] = this.column(node.column);
       else if ('constant' in node) refs[index] = this.constant(node.constant);
-      else refs[index] = this.node(node.kind, node.inputs.map((input) => refs[input]!), node.params);
+      else {
+        const inputs = node.inputs.map((input) => refs[input]!);
+        refs[index] = node.kind.ring === undefined ? this.node(node.kind, inputs, node.params) : this.ring(node.kind, inputs, node.params[0]!);
+      }
     }
     return refs;
   }

@@ -1,34 +1,32 @@
-import type { NodeKind, Place, Step } from './node-kind.ts';
+import type { Dag, Ref } from './dag.ts';
+import { HEAD, type Block, type NodeKind } from './node-kind.ts';
+import { historyOf } from './ring.ts';
 
-/** `x[n]`: the value n candles ago (params[0] = n ≥ 1). State: a ring of n values and its position. */
-export const offset: NodeKind = {
+const OFFSET_WIDTH = HEAD + 1 + 3;
+
+/** `x[n]`: the value n candles ago (params[0] = n ≥ 1), read from the history of x. */
+const offsetKind: NodeKind = {
   name: 'offset',
-  stateSize: ([n]) => n! + 1,
+  stateSize: () => 0,
   first: ([n]) => n! + 1,
   settle: ([n]) => n! + 1,
-  start: (s, at, [n]) => {
-    s.fill(Number.NaN, at + 1, at + 1 + n!);
-  },
-  bind: ({ inputs, params, out, state }) => {
-    const x = inputs[0]!;
-    const n = params[0]!;
-    return (v, s, stride, count) => {
-      let position = s[state]!;
-      for (let i = 0; i < count; i++) {
-        const cell = state + 1 + position;
-        v[out * stride + i] = s[cell]!;
-        s[cell] = v[x * stride + i]!;
-        position = position + 1 === n ? 0 : position + 1;
-      }
-      s[state] = position;
-    };
+  run: ({ v, s, count, t }, code, from, to) => {
+    for (let c = from; c < to; c += OFFSET_WIDTH) {
+      const out = code[c]!;
+      const at = t - code[c + HEAD]!;
+      const ring = code[c + HEAD + 2]!;
+      const mask = code[c + HEAD + 3]!;
+      let i = 0;
+      do v[out + i] = s[ring + ((at + i) & mask)]!; while (++i < count);
+    }
   },
 };
 
-/**
- * `a > b && a[1] <= b[1]` in three-valued logic: false as soon as one half is false. State: the previous difference's two sides.
- * One bound loop; crossunder is crossover with its inputs exchanged.
- */
+/** `x[n]`; a constant is the same at all times, x[0] is x. */
+export const offsetOf = (dag: Dag, x: Ref, n: number): Ref =>
+  n === 0 || dag.constantOf(x) !== undefined ? x : dag.node(offsetKind, [historyOf(dag, x, n)], [n]);
+
+/** `a > b && a[1] <= b[1]` in three-valued logic: false as soon as one half is false. State: both sides on the candle before. */
 export const crossover: NodeKind = {
   name: 'crossover',
   stateSize: () => 2,
@@ -38,32 +36,40 @@ export const crossover: NodeKind = {
     s[at] = Number.NaN;
     s[at + 1] = Number.NaN;
   },
-  bind: ({ inputs, out, state }) => {
-    const a = inputs[0]!;
-    const b = inputs[1]!;
-    return (v, s, stride, count) => {
+  run: ({ v, s, count }, code, from, to) => {
+    for (let c = from; c < to; c += HEAD + 2) {
+      const out = code[c]!;
+      const state = code[c + 1]!;
+      const a = code[c + HEAD]!;
+      const b = code[c + HEAD + 1]!;
       let beforeX = s[state]!;
       let beforeY = s[state + 1]!;
-      for (let i = 0; i < count; i++) {
-        const x = v[a * stride + i]!;
-        const y = v[b * stride + i]!;
-        v[out * stride + i] = x <= y || beforeX > beforeY ? 0 : x > y && beforeX <= beforeY ? 1 : Number.NaN;
+      let i = 0;
+      do {
+        const x = v[a + i]!;
+        const y = v[b + i]!;
+        v[out + i] = x <= y || beforeX > beforeY ? 0 : x > y && beforeX <= beforeY ? 1 : Number.NaN;
         beforeX = x;
         beforeY = y;
-      }
+      } while (++i < count);
       s[state] = beforeX;
       s[state + 1] = beforeY;
-    };
+    }
   },
 };
 
+const RUN_WIDTH = HEAD + 2;
+
 /** State of a run: the previous value, steps since the last one that failed, steps since the last one that was not ready. */
-function bindRun({ inputs, params, out, state }: Place, sign: 1 | -1): Step {
-  const x = inputs[0]!;
-  const n = params[0]!;
-  return (v, s, stride, count) => {
-    for (let i = 0; i < count; i++) {
-      const value = v[x * stride + i]!;
+function steps({ v, s, count }: Block, code: Int32Array, from: number, to: number, sign: 1 | -1): void {
+  for (let c = from; c < to; c += RUN_WIDTH) {
+    const out = code[c]!;
+    const state = code[c + 1]!;
+    const n = code[c + HEAD]!;
+    const x = code[c + HEAD + 1]!;
+    let i = 0;
+    do {
+      const value = v[x + i]!;
       const before = s[state]!;
       const step = (value - before) * sign;
       s[state] = value;
@@ -73,9 +79,9 @@ function bindRun({ inputs, params, out, state }: Place, sign: 1 | -1): Step {
       const sinceUnready = failed || step > 0 ? s[state + 2]! + 1 : 0;
       s[state + 1] = sinceFailed;
       s[state + 2] = sinceUnready;
-      v[out * stride + i] = sinceFailed < n ? 0 : sinceUnready < n ? Number.NaN : 1;
-    }
-  };
+      v[out + i] = sinceFailed < n ? 0 : sinceUnready < n ? Number.NaN : 1;
+    } while (++i < count);
+  }
 }
 
 const run = (name: string, sign: 1 | -1): NodeKind => ({
@@ -88,7 +94,7 @@ const run = (name: string, sign: 1 | -1): NodeKind => ({
     s[at + 1] = n!; // nothing has failed yet,
     s[at + 2] = 0; // but nothing is known either
   },
-  bind: (place) => bindRun(place, sign),
+  run: (block, code, from, to) => steps(block, code, from, to, sign),
 });
 
 /** n (params[0]) consecutive steps, each above the one before. */

@@ -1,72 +1,119 @@
-import { binary, pure, unary } from './node-kind.ts';
+import { HEAD, pure } from './node-kind.ts';
 
 // Three-valued logic on 1, 0 and NaN (not ready). A comparison with a number that is not ready is not ready.
+// Which way a comparison goes is not to be foreseen, so none of these loops branches on it: `| 0` makes 1 or 0 of it without.
+const BINARY = HEAD + 2;
 
-export const greater = binary('>', (a, b, out) => (v, _s, stride, count) => {
-  for (let i = 0; i < count; i++) {
-    const x = v[a * stride + i]!;
-    const y = v[b * stride + i]!;
-    v[out * stride + i] = x > y ? 1 : x <= y ? 0 : Number.NaN;
+export const greater = pure('>', ({ v, count }, code, from, to) => {
+  for (let c = from; c < to; c += BINARY) {
+    const out = code[c]!;
+    const a = code[c + HEAD]!;
+    const b = code[c + HEAD + 1]!;
+    let i = 0;
+    do {
+      const x = v[a + i]!;
+      const y = v[b + i]!;
+      v[out + i] = x === x && y === y ? Number(x > y) : Number.NaN;
+    } while (++i < count);
   }
 });
-export const greaterOrEqual = binary('>=', (a, b, out) => (v, _s, stride, count) => {
-  for (let i = 0; i < count; i++) {
-    const x = v[a * stride + i]!;
-    const y = v[b * stride + i]!;
-    v[out * stride + i] = x >= y ? 1 : x < y ? 0 : Number.NaN;
+export const greaterOrEqual = pure('>=', ({ v, count }, code, from, to) => {
+  for (let c = from; c < to; c += BINARY) {
+    const out = code[c]!;
+    const a = code[c + HEAD]!;
+    const b = code[c + HEAD + 1]!;
+    let i = 0;
+    do {
+      const x = v[a + i]!;
+      const y = v[b + i]!;
+      v[out + i] = x === x && y === y ? Number(x >= y) : Number.NaN;
+    } while (++i < count);
   }
 });
-export const equal = binary('==', (a, b, out) => (v, _s, stride, count) => {
-  for (let i = 0; i < count; i++) {
-    const x = v[a * stride + i]!;
-    const y = v[b * stride + i]!;
-    v[out * stride + i] = x === y ? 1 : Number.isNaN(x) || Number.isNaN(y) ? Number.NaN : 0;
+export const equal = pure('==', ({ v, count }, code, from, to) => {
+  for (let c = from; c < to; c += BINARY) {
+    const out = code[c]!;
+    const a = code[c + HEAD]!;
+    const b = code[c + HEAD + 1]!;
+    let i = 0;
+    do {
+      const x = v[a + i]!;
+      const y = v[b + i]!;
+      v[out + i] = x === x && y === y ? Number(x === y) : Number.NaN;
+    } while (++i < count);
   }
 });
 /** Not ready stays not ready, so that a negation never fires before its time. */
-export const not = unary('!', (a, out) => (v, _s, stride, count) => {
-  for (let i = 0; i < count; i++) v[out * stride + i] = 1 - v[a * stride + i]!;
+export const not = pure('!', ({ v, count }, code, from, to) => {
+  for (let c = from; c < to; c += HEAD + 1) {
+    const out = code[c]!;
+    const a = code[c + HEAD]!;
+    let i = 0;
+    do v[out + i] = 1 - v[a + i]!; while (++i < count);
+  }
 });
 /** `false && x` is false even where x is not ready. */
-export const and = binary('&&', (a, b, out) => (v, _s, stride, count) => {
-  for (let i = 0; i < count; i++) {
-    const x = v[a * stride + i]!;
-    const y = v[b * stride + i]!;
-    v[out * stride + i] = x === 0 || y === 0 ? 0 : x * y;
+export const and = pure('&&', ({ v, count }, code, from, to) => {
+  for (let c = from; c < to; c += BINARY) {
+    const out = code[c]!;
+    const a = code[c + HEAD]!;
+    const b = code[c + HEAD + 1]!;
+    let i = 0;
+    do {
+      const x = v[a + i]!;
+      const y = v[b + i]!;
+      const both = x * y;
+      v[out + i] = both === both ? both : x === 0 || y === 0 ? 0 : Number.NaN;
+    } while (++i < count);
   }
 });
 /** `true || x` is true even where x is not ready. */
-export const or = binary('||', (a, b, out) => (v, _s, stride, count) => {
-  for (let i = 0; i < count; i++) {
-    const x = v[a * stride + i]!;
-    const y = v[b * stride + i]!;
-    v[out * stride + i] = x === 1 || y === 1 ? 1 : x + y;
+export const or = pure('||', ({ v, count }, code, from, to) => {
+  for (let c = from; c < to; c += BINARY) {
+    const out = code[c]!;
+    const a = code[c + HEAD]!;
+    const b = code[c + HEAD + 1]!;
+    let i = 0;
+    do {
+      const x = v[a + i]!;
+      const y = v[b + i]!;
+      const either = x + y - x * y;
+      v[out + i] = either === either ? either : x === 1 || y === 1 ? 1 : Number.NaN;
+    } while (++i < count);
   }
 });
 /** `c ? a : b`; not ready where c is not. */
-export const choose = pure('?:', ({ inputs, out }) => {
-  const [c, a, b] = inputs as [number, number, number];
-  return (v, _s, stride, count) => {
-    for (let i = 0; i < count; i++) {
-      const condition = v[c * stride + i]!;
-      v[out * stride + i] = condition === 1 ? v[a * stride + i]! : condition === 0 ? v[b * stride + i]! : Number.NaN;
-    }
-  };
+export const choose = pure('?:', ({ v, count }, code, from, to) => {
+  for (let c = from; c < to; c += HEAD + 3) {
+    const out = code[c]!;
+    const test = code[c + HEAD]!;
+    const a = code[c + HEAD + 1]!;
+    const b = code[c + HEAD + 2]!;
+    let i = 0;
+    do {
+      const condition = v[test + i]!;
+      v[out + i] = condition === 1 ? v[a + i]! : condition === 0 ? v[b + i]! : Number.NaN;
+    } while (++i < count);
+  }
 });
-/** At least params[0] of the inputs hold: known as soon as those that are ready decide it. All = every input, any = one. */
-export const atLeast = pure('atLeast', ({ inputs, params, out }) => {
-  const slots = Int32Array.from(inputs);
-  const needed = params[0]!;
-  return (v, _s, stride, count) => {
-    for (let i = 0; i < count; i++) {
+/** At least params[0] of its params[1] inputs hold: known as soon as those that are ready decide it. */
+export const atLeast = pure('atLeast', ({ v, count }, code, from, to) => {
+  for (let c = from; c < to;) {
+    const out = code[c]!;
+    const needed = code[c + HEAD]!;
+    const inputs = c + HEAD + 2;
+    const end = inputs + code[c + HEAD + 1]!;
+    let i = 0;
+    do {
       let holding = 0;
-      let possible = slots.length;
-      for (let k = 0; k < slots.length; k++) {
-        const x = v[slots[k]! * stride + i]!;
+      let possible = end - inputs;
+      for (let cell = inputs; cell < end; cell++) {
+        const x = v[code[cell]! + i]!;
         if (x === 1) holding++;
         else if (x === 0) possible--;
       }
-      v[out * stride + i] = holding >= needed ? 1 : possible < needed ? 0 : Number.NaN;
-    }
-  };
+      v[out + i] = holding >= needed ? 1 : possible < needed ? 0 : Number.NaN;
+    } while (++i < count);
+    c = end;
+  }
 });

@@ -1,24 +1,42 @@
 /**
- * Runs one node over `count` candles. `v` holds values slot by slot: the value of slot k at the i-th candle of the block is
- * `v[k * stride + i]`; `s` holds the state of every node. A live candle is a block of one (stride 1), a warm-up a block of many: the same
- * code runs both, so they are equal bit for bit. A step reads its inputs, writes its own slot, and allocates nothing.
- *
- * Numbers: NaN = not ready. Conditions: 1 holds, 0 does not, NaN = not ready.
+ * What a run works on: the values and the state of one series over a block of candles. A live candle is a block of one, a warm-up a sequence of
+ * longer blocks: the same code runs both, so they are equal bit for bit.
  */
-export type Step = (v: Float64Array, s: Float64Array, stride: number, count: number) => void;
-
-/** Where a node's inputs, output and state lie. `inputs` and `out` are slots, `state` is an index into `s`. */
-export interface Place {
-  readonly inputs: readonly number[];
-  readonly params: readonly number[];
-  readonly out: number;
-  readonly state: number;
+export interface Block {
+  /** Values, a row per node: what it is worth on the block's i-th candle is i cells behind its row's begin. Numbers: NaN = not ready. Conditions: 1 holds, 0 does not, NaN = not ready. */
+  v: Float64Array;
+  /** The state of every node. */
+  s: Float64Array;
+  /** The program's constants that are no whole numbers. */
+  k: Float64Array;
+  /** Candles in the block: 1 to MAX_BLOCK. */
+  count: number;
+  /** Ordinal of the block's first candle in its series: rings are addressed by it. */
+  t: number;
 }
+
+/** Candles that one block may have: every ring is so much longer than what is read back from it. */
+export const MAX_BLOCK = 32;
+
+/**
+ * Runs all instances of one kind whose inputs are ready, one after the other, over a block. `code` has one row of cells per instance, from
+ * `from` to before `to`:
+ *
+ *     out, state, reals, params …, inputs …
+ *
+ * `out` and plain inputs are where rows begin in `v`; `state` is where the instance's state begins in `s`; `reals` where its constants begin in `k`; params are whole numbers.
+ * An input that is a ring node (a history, sums …) takes three cells: its row, where its ring begins in `s`, and the ring's mask. A run reads its
+ * inputs, writes its own row, and allocates nothing.
+ */
+export type Run = (block: Block, code: Int32Array, from: number, to: number) => void;
+
+/** Cells before the params. */
+export const HEAD = 3;
 
 /** What a node can be. A node is a kind with inputs and constant parameters; equal nodes are computed once. */
 export interface NodeKind {
   readonly name: string;
-  /** Doubles of state per symbol. Zero-filled before `start`. */
+  /** Doubles of state per series. Zero-filled before `start`. */
   stateSize(params: readonly number[]): number;
   /** Candles (of ready input) until the first value: 1 = at once. */
   first(params: readonly number[]): number;
@@ -26,20 +44,19 @@ export interface NodeKind {
   settle(params: readonly number[]): number;
   /** Writes the initial state where zeros will not do. */
   start?(s: Float64Array, at: number, params: readonly number[]): void;
-  bind(place: Place): Step;
+  /** Constants that a run reads from `k`. */
+  reals?(params: readonly number[]): readonly number[];
+  /**
+   * Set for a ring node: doubles per candle. Its only param is the ring's capacity, a power of two that grows with what is asked of it, and
+   * its state is `head` doubles and then the ring, in which the candle of ordinal t lies at (t & (capacity − 1)) × width.
+   */
+  readonly ring?: { readonly head: number; readonly width: number };
+  readonly run: Run;
+  /** Computes the state anew from the rings that it follows from, the last candle being t − 1: called when rings were joined. */
+  readonly recount?: Run;
 }
+
+const one = (): number => 1;
 
 /** A kind without memory: its value follows from this candle's inputs alone. */
-export function pure(name: string, bind: (place: Place) => Step): NodeKind {
-  return { name, stateSize: () => 0, first: () => 1, settle: () => 1, bind };
-}
-
-/** A pure kind of two inputs; `bind` gets their slots and its own. */
-export function binary(name: string, bind: (a: number, b: number, out: number) => Step): NodeKind {
-  return pure(name, ({ inputs, out }) => bind(inputs[0]!, inputs[1]!, out));
-}
-
-/** A pure kind of one input. */
-export function unary(name: string, bind: (a: number, out: number) => Step): NodeKind {
-  return pure(name, ({ inputs, out }) => bind(inputs[0]!, out));
-}
+export const pure = (name: string, run: Run): NodeKind => ({ name, stateSize: () => 0, first: one, settle: one, run });

@@ -1,71 +1,192 @@
 import type { Dag, Ref } from './dag.ts';
-import type { Step } from './node-kind.ts';
+import { MAX_BLOCK, type Block, type NodeKind, type Run } from './node-kind.ts';
 
-/** A Dag laid out to run: slot k of the values belongs to node k; every node with memory has its place in the state. */
+/** Nodes with one run that can be worked off one after the other, as rows of the code. */
+interface Batch { readonly run: Run; readonly recount: Run | undefined; readonly from: number; readonly to: number }
+
+/**
+ * A Dag laid out to run: slot k of the values belongs to node k, every node with memory has its place in the state, and nodes of one kind that do
+ * not wait for each other run in one loop.
+ */
 export class Program {
   readonly dag: Dag;
-  readonly steps: readonly Step[];
-  /** Doubles of values and of state that one series needs. */
   readonly slots: number;
+  /** Doubles of state that one series needs. */
   readonly stateSize: number;
-  /** Where the state of each node begins; -1 for columns and constants. */
+  /** Values of one candle and of a block, constants filled in. Series have a state each but share these: they hold until the next run. */
+  readonly values: Float64Array;
+  readonly blockValues: Float64Array;
+  /** Where the state of each node begins. */
   readonly stateAt: Int32Array;
+  /** Rows of values one cell wide, and MAX_BLOCK wide. */
+  readonly #live: Int32Array;
+  readonly #wide: Int32Array;
+  readonly #batches: readonly Batch[];
+  readonly #block: Block;
 
   constructor(dag: Dag) {
     this.dag = dag;
     this.slots = dag.nodes.length;
     this.stateAt = new Int32Array(this.slots).fill(-1);
-    const steps: Step[] = [];
+    const live: number[] = [];
+    const wide: number[] = [];
+    const reals: number[] = [];
+    const batches: Batch[] = [];
     let size = 0;
-    for (const [out, node] of dag.nodes.entries()) {
-      if (!('kind' in node)) continue;
-      this.stateAt[out] = size;
-      steps.push(node.kind.bind({ inputs: node.inputs, params: node.params, out, state: size }));
-      size += node.kind.stateSize(node.params);
+    for (const refs of schedule(dag)) {
+      const { run, recount } = dag.computed(refs[0]!).kind;
+      const from = live.length;
+      for (const ref of refs) {
+        const { kind, inputs, params } = dag.computed(ref);
+        this.stateAt[ref] = size;
+        for (const [cells, width] of [[live, 1], [wide, MAX_BLOCK]] as const) {
+          cells.push(ref * width, size, reals.length, ...params.map((param) => Math.trunc(param)), ...inputs.flatMap((input) => this.#cellsOf(input, width)));
+        }
+        reals.push(...(kind.reals?.(params) ?? []));
+        size += kind.stateSize(params);
+      }
+      batches.push({ run, recount, from, to: live.length });
     }
-    this.steps = steps;
     this.stateSize = size;
+    this.#live = Int32Array.from(live);
+    this.#wide = Int32Array.from(wide);
+    this.#batches = batches;
+    this.values = this.#newValues(1);
+    this.blockValues = this.#newValues(MAX_BLOCK);
+    this.#block = { v: EMPTY, s: EMPTY, k: Float64Array.from(reals), count: 1, t: 0 };
+  }
+
+  #cellsOf(input: Ref, width: number): number[] {
+    const node = this.dag.nodes[input]!;
+    return 'kind' in node && node.kind.ring !== undefined ? [input * width, this.stateAt[input]! + node.kind.ring.head, node.params[0]! - 1] : [input * width];
   }
 
   /** The state of a series that has seen no candle. */
   newState(): Float64Array {
     const s = new Float64Array(this.stateSize);
-    for (const [out, node] of this.dag.nodes.entries()) if ('kind' in node) node.kind.start?.(s, this.stateAt[out]!, node.params);
+    for (const [ref, node] of this.dag.nodes.entries()) if ('kind' in node) node.kind.start?.(s, this.stateAt[ref]!, node.params);
     return s;
   }
 
-  /** Values for blocks of `stride` candles, constants filled in. */
-  newValues(stride: number): Float64Array {
-    const v = new Float64Array(this.slots * stride).fill(Number.NaN);
-    for (const [slot, node] of this.dag.nodes.entries()) if ('constant' in node) v.fill(node.constant, slot * stride, (slot + 1) * stride);
+  /** Row k of values of this width belongs to node k. */
+  #newValues(width: number): Float64Array {
+    const v = new Float64Array(this.slots * width).fill(Number.NaN);
+    for (const [slot, node] of this.dag.nodes.entries()) if ('constant' in node) v.fill(node.constant, slot * width, (slot + 1) * width);
     return v;
   }
 
-  /** Runs all nodes over the first `count` candles of the block in `v`. */
-  run(v: Float64Array, s: Float64Array, stride: number, count: number): void {
-    const steps = this.steps;
-    for (let k = 0; k < steps.length; k++) steps[k]!(v, s, stride, count);
+  /** Runs all nodes over one candle, the t-th of its series, whose columns are in `values`. */
+  run(s: Float64Array, t: number): void {
+    this.#run(this.#live, this.values, s, 1, t);
+  }
+
+  /** Runs all nodes over `count` candles (at most MAX_BLOCK), the first being the t-th of its series, whose columns are in `blockValues`. */
+  runBlock(s: Float64Array, count: number, t: number): void {
+    this.#run(this.#wide, this.blockValues, s, count, t);
+  }
+
+  #run(code: Int32Array, v: Float64Array, s: Float64Array, count: number, t: number): void {
+    const block = this.#block;
+    block.v = v;
+    block.s = s;
+    block.count = count;
+    block.t = t;
+    const batches = this.#batches;
+    for (let b = 0; b < batches.length; b++) {
+      const { run, from, to } = batches[b]!;
+      run(block, code, from, to);
+    }
   }
 
   /** For each node the equal node of another program, or -1: what state can be carried over when a graph changes. */
   matchesIn(other: Program): Int32Array {
     const refs = new Int32Array(this.slots).fill(-1);
-    for (const [index, node] of this.dag.nodes.entries()) {
-      if ('column' in node) refs[index] = other.dag.column(node.column);
-      else if ('constant' in node) refs[index] = other.dag.findConstant(node.constant) ?? -1;
-      else if (node.inputs.every((input) => refs[input]! >= 0)) refs[index] = other.dag.find(node.kind, node.inputs.map((input) => refs[input]!), node.params) ?? -1;
-    }
+    for (const [ref, node] of this.dag.nodes.entries()) refs[ref] = other.dag.find(node, refs);
     return refs;
   }
 
-  /** Copies state and last values (stride 1) of the nodes that `refs` maps from this program into `to`. */
-  carry(refs: Int32Array, from: { v: Float64Array; s: Float64Array }, to: { v: Float64Array; s: Float64Array; program: Program }): void {
+  /** Copies the state of the nodes that `refs` maps from this program to another's. Of a ring as much as both have: the candles before `t`. */
+  carry(refs: Int32Array, from: Float64Array, to: Float64Array, program: Program, t: number): void {
     for (const [ref, node] of this.dag.nodes.entries()) {
-      const target: Ref = refs[ref]!;
+      const target = refs[ref]!;
       if (target < 0 || !('kind' in node)) continue;
       const at = this.stateAt[ref]!;
-      to.s.set(from.s.subarray(at, at + node.kind.stateSize(node.params)), to.program.stateAt[target]!);
-      to.v[target] = from.v[ref]!;
+      const goal = program.stateAt[target]!;
+      const { ring } = node.kind;
+      if (ring === undefined) {
+        to.set(from.subarray(at, at + node.kind.stateSize(node.params)), goal);
+        continue;
+      }
+      const here = node.params[0]!;
+      const there = program.dag.computed(target).params[0]!;
+      to.set(from.subarray(at, at + ring.head), goal);
+      for (let back = 1; back <= Math.min(here, there); back++) {
+        for (let k = 0; k < ring.width; k++) {
+          to[goal + ring.head + ((t - back) & (there - 1)) * ring.width + k] = from[at + ring.head + ((t - back) & (here - 1)) * ring.width + k]!;
+        }
+      }
     }
   }
+
+  /** Brings what follows from rings into line with them, after `carry`. */
+  recount(s: Float64Array, t: number): void {
+    const block: Block = { ...this.#block, v: this.values, s, count: 1, t };
+    for (const { recount, from, to } of this.#batches) recount?.(block, this.#live, from, to);
+  }
+}
+
+const EMPTY = new Float64Array(0);
+
+/** Runs a kind without memory on constants. */
+export function fold(kind: NodeKind, params: readonly number[], inputs: readonly number[]): number {
+  const out = inputs.length;
+  const v = Float64Array.from([...inputs, Number.NaN]);
+  const code = Int32Array.from([out, 0, 0, ...params.map((param) => Math.trunc(param)), ...inputs.map((_, slot) => slot)]);
+  kind.run({ v, s: EMPTY, k: Float64Array.from(kind.reals?.(params) ?? []), count: 1, t: 0 }, code, 0, code.length);
+  return v[out]!;
+}
+
+/**
+ * The nodes in batches: each has one run, and comes after all that it reads. Few batches cost little, so a run waits as long as more nodes of it will
+ * come and something else can be done; what stands at the beginning of the longest way goes first.
+ */
+function schedule(dag: Dag): Ref[][] {
+  const waitsFor = new Int32Array(dag.nodes.length);
+  const readers: Ref[][] = dag.nodes.map(() => []);
+  const height = new Int32Array(dag.nodes.length);
+  const left = new Map<Run, number>();
+  const ready = new Map<Run, Ref[]>();
+  const release = (ref: Ref): void => {
+    const { run } = dag.computed(ref).kind;
+    const refs = ready.get(run);
+    if (refs === undefined) ready.set(run, [ref]);
+    else refs.push(ref);
+  };
+  for (const [ref, node] of dag.nodes.entries()) {
+    if (!('kind' in node)) continue;
+    left.set(node.kind.run, (left.get(node.kind.run) ?? 0) + 1);
+    for (const input of node.inputs) {
+      if (!('kind' in dag.nodes[input]!)) continue;
+      waitsFor[ref]!++;
+      readers[input]!.push(ref);
+    }
+    if (waitsFor[ref] === 0) release(ref);
+  }
+  for (let ref = dag.nodes.length - 1; ref >= 0; ref--) height[ref] = Math.max(0, ...readers[ref]!.map((reader) => height[reader]! + 1));
+
+  const batches: Ref[][] = [];
+  while (ready.size > 0) {
+    let run: Run | undefined;
+    let highest = -1;
+    for (const [candidate, refs] of ready) {
+      const reach = refs.length === left.get(candidate) ? Infinity : Math.max(...refs.map((ref) => height[ref]!));
+      if (reach > highest) [run, highest] = [candidate, reach];
+    }
+    const refs = ready.get(run!)!;
+    ready.delete(run!);
+    left.set(run!, left.get(run!)! - refs.length);
+    batches.push(refs);
+    for (const ref of refs) for (const reader of readers[ref]!) if (--waitsFor[reader]! === 0) release(reader);
+  }
+  return batches;
 }

@@ -1,5 +1,5 @@
 import { length, type FunctionDefinition } from './definition.ts';
-import { smmaKind } from './ema.ts';
+import { smmaOf } from './ema.ts';
 import { trueRangeOf } from './true-range.ts';
 
 /** In: high, low, close; out: price; first value after n + 1 candles, settled after 14 n + 1. */
@@ -12,5 +12,5 @@ export const atr: FunctionDefinition = {
   seed: 'the mean of the first n true ranges; the first candle has none',
   source: 'J. W. Wilder, New Concepts in Technical Trading Systems, 1978; TA-Lib ATR',
   example: 'high - low > 2 * atr(14)',
-  build: (dag, _series, [n]) => dag.node(smmaKind, [trueRangeOf(dag)], [n!]),
+  build: (dag, _series, [n]) => smmaOf(dag, trueRangeOf(dag), n!),
 };

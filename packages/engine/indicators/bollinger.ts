@@ -1,7 +1,7 @@
 import { add, divide, multiply, subtract } from '../graph/arithmetic.ts';
 import { inputSeries, length, type FunctionDefinition } from './definition.ts';
-import { smaKind } from './sma.ts';
-import { stdevKind } from './stdev.ts';
+import { smaOf } from './sma.ts';
+import { stdevOf } from './stdev.ts';
 
 /**
  * In: any series; out: bands in its unit, width and percentB as ratios; first value after n candles, settled after n.
@@ -18,9 +18,9 @@ export const bollinger: FunctionDefinition = {
   source: 'J. Bollinger; TA-Lib BBANDS (population deviation)',
   example: 'close > bollinger(20, 2).upper',
   build: (dag, [x], [n, k], field) => {
-    const middle = dag.node(smaKind, [x!], [n!]);
+    const middle = smaOf(dag, x!, n!);
     if (field === 'middle') return middle;
-    const reach = dag.node(multiply, [dag.constant(k!), dag.node(stdevKind, [x!], [n!])]);
+    const reach = dag.node(multiply, [dag.constant(k!), stdevOf(dag, x!, n!)]);
     const upper = dag.node(add, [middle, reach]);
     if (field === 'upper') return upper;
     const lower = dag.node(subtract, [middle, reach]);

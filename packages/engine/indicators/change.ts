@@ -1,9 +1,6 @@
 import { divide, multiply, subtract } from '../graph/arithmetic.ts';
-import type { Dag, Ref } from '../graph/dag.ts';
-import { offset } from '../graph/history.ts';
+import { offsetOf } from '../graph/history.ts';
 import { inputSeries, length, type FunctionDefinition } from './definition.ts';
-
-const ago = (dag: Dag, x: Ref, n: number): Ref => dag.node(offset, [x], [n]);
 
 /** In: any series; out: its unit; first value after n + 1 candles, settled after n + 1. */
 export const change: FunctionDefinition = {
@@ -15,7 +12,7 @@ export const change: FunctionDefinition = {
   seed: 'none',
   source: 'definition',
   example: 'change(close) > 0',
-  build: (dag, [x], [n]) => dag.node(subtract, [x!, ago(dag, x!, n!)]),
+  build: (dag, [x], [n]) => dag.node(subtract, [x!, offsetOf(dag, x!, n!)]),
 };
 
 /** In: any series; out: its unit; first value after n + 1 candles, settled after n + 1. */
@@ -37,7 +34,7 @@ export const roc: FunctionDefinition = {
   source: 'TA-Lib ROC',
   example: 'roc(24) > 5',
   build: (dag, [x], [n]) => {
-    const before = ago(dag, x!, n!);
+    const before = offsetOf(dag, x!, n!);
     return dag.node(multiply, [dag.constant(100), dag.node(divide, [dag.node(subtract, [x!, before]), before])]);
   },
 };

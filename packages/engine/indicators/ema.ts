@@ -1,5 +1,36 @@
-import type { NodeKind } from '../graph/node-kind.ts';
+import type { Dag, Ref } from '../graph/dag.ts';
+import { HEAD, type NodeKind, type Run } from '../graph/node-kind.ts';
 import { inputSeries, length, type FunctionDefinition } from './definition.ts';
+
+const WIDTH = HEAD + 1 + 1;
+
+const run: Run = ({ v, s, k, count }, code, from, to) => {
+  for (let c = from; c < to; c += WIDTH) {
+    const out = code[c]!;
+    const state = code[c + 1]!;
+    const weight = k[code[c + 2]!]!;
+    const n = code[c + HEAD]!;
+    const x = code[c + HEAD + 1]!;
+    let seen = s[state]!;
+    let average = s[state + 1]!;
+    let i = 0;
+    do {
+      const value = v[x + i]!;
+      let result = Number.NaN;
+      if (value - value === 0) {
+        if (seen >= n) result = average += (value - average) * weight;
+        else {
+          seen++;
+          average += (value - average) / seen; // the running form of the mean is exact on a flat series
+          if (seen === n) result = average;
+        }
+      }
+      v[out + i] = result;
+    } while (++i < count);
+    s[state] = seen;
+    s[state + 1] = average;
+  }
+};
 
 /**
  * Recursive averages: seeded with the mean of the first n ready values, then `average += (x − average) × factor`. A value that is not
@@ -10,34 +41,17 @@ const recursive = (name: string, factor: (n: number) => number, settle: (n: numb
   stateSize: () => 2,
   first: ([n]) => n!,
   settle: ([n]) => settle(n!),
-  bind: ({ inputs, params, out, state }) => {
-    const x = inputs[0]!;
-    const n = params[0]!;
-    const k = factor(n);
-    return (v, s, stride, count) => {
-      for (let i = 0; i < count; i++) {
-        const value = v[x * stride + i]!;
-        let result = Number.NaN;
-        if (value - value === 0) {
-          const average = s[state + 1]!;
-          if (s[state]! >= n) s[state + 1] = result = average + (value - average) * k;
-          else {
-            const seen = ++s[state]!;
-            // The running form of the mean is exact on a flat series.
-            const mean = average + (value - average) / seen;
-            s[state + 1] = mean;
-            if (seen === n) result = mean;
-          }
-        }
-        v[out * stride + i] = result;
-      }
-    };
-  },
+  reals: ([n]) => [factor(n!)],
+  run,
 });
 
-export const emaKind: NodeKind = recursive('ema', (n) => 2 / (n + 1), (n) => (n === 1 ? 1 : 7 * n));
-/** Wilder's smoothing, which RSI, ATR and ADX are made with. */
-export const smmaKind: NodeKind = recursive('smma', (n) => 1 / n, (n) => (n === 1 ? 1 : 14 * n));
+const emaKind = recursive('ema', (n) => 2 / (n + 1), (n) => (n === 1 ? 1 : 7 * n));
+const smmaKind = recursive('smma', (n) => 1 / n, (n) => (n === 1 ? 1 : 14 * n));
+
+/** The exponential average of x. */
+export const emaOf = (dag: Dag, x: Ref, n: number): Ref => dag.node(emaKind, [x], [n]);
+/** Wilder's smoothing of x, which RSI, ATR and ADX are made with. */
+export const smmaOf = (dag: Dag, x: Ref, n: number): Ref => dag.node(smmaKind, [x], [n]);
 
 /** In: any series; out: its unit; first value after n candles, settled after 7 n. */
 export const ema: FunctionDefinition = {
@@ -49,7 +63,7 @@ export const ema: FunctionDefinition = {
   seed: 'the mean of the first n values',
   source: 'TA-Lib EMA',
   example: 'crossover(ema(9), ema(21))',
-  build: (dag, [x], [n]) => dag.node(emaKind, [x!], [n!]),
+  build: (dag, [x], [n]) => emaOf(dag, x!, n!),
 };
 
 /** In: any series; out: its unit; first value after n candles, settled after 14 n. */
@@ -62,5 +76,5 @@ export const smma: FunctionDefinition = {
   seed: 'the mean of the first n values',
   source: 'J. W. Wilder, New Concepts in Technical Trading Systems, 1978',
   example: 'close > smma(30)',
-  build: (dag, [x], [n]) => dag.node(smmaKind, [x!], [n!]),
+  build: (dag, [x], [n]) => smmaOf(dag, x!, n!),
 };

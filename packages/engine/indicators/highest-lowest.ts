@@ -1,54 +1,73 @@
-import type { NodeKind } from '../graph/node-kind.ts';
+import type { Dag, Ref } from '../graph/dag.ts';
+import { HEAD, type NodeKind } from '../graph/node-kind.ts';
+import { historyOf } from '../graph/ring.ts';
 import { length, type Argument, type FunctionDefinition } from './definition.ts';
 
-/**
- * The extreme of the last n values by a monotonic queue: each candle enters and leaves it once, so the cost is O(1) amortised. State:
- * [candles seen, candle of the last unready value, head, length, ring of n candle numbers, ring of n values]. `sign` 1 = highest, −1 = lowest;
- * of equal values the latest stays.
- */
-const extreme = (name: string, sign: 1 | -1): NodeKind => ({
-  name,
-  stateSize: ([n]) => 4 + 2 * n!,
-  first: ([n]) => n!,
-  settle: ([n]) => n!,
-  bind: ({ inputs, params, out, state }) => {
-    const x = inputs[0]!;
-    const n = params[0]!;
-    const numbers = state + 4;
-    const values = numbers + n;
-    return (v, s, stride, count) => {
-      let seen = s[state]!;
-      let head = s[state + 2]!;
-      let size = s[state + 3]!;
-      for (let i = 0; i < count; i++) {
-        const value = v[x * stride + i]!;
-        seen++;
-        if (size > 0 && s[numbers + head]! <= seen - n) {
-          head = head + 1 === n ? 0 : head + 1;
-          size--;
-        }
-        if (value === value) {
-          while (size > 0) {
-            const tail = head + size - 1 >= n ? head + size - 1 - n : head + size - 1;
-            if (s[values + tail]! * sign > value * sign) break;
-            size--;
-          }
-          const cell = head + size >= n ? head + size - n : head + size;
-          s[numbers + cell] = seen;
-          s[values + cell] = value;
-          size++;
-        } else s[state + 1] = seen;
-        v[out * stride + i] = seen - s[state + 1]! >= n ? s[values + head]! : Number.NaN;
-      }
-      s[state] = seen;
-      s[state + 2] = head;
-      s[state + 3] = size;
-    };
-  },
-});
+const WIDTH = HEAD + 1 + 1 + 3;
 
-export const highestKind = extreme('highest', 1);
-export const lowestKind = extreme('lowest', -1);
+/**
+ * The extreme of the last n values. Candles are taken in spans of n: of the last span the extremes of its ends are kept, of the one under way the
+ * extreme so far; a window is an end and a beginning, so a candle costs O(1) amortised whatever comes. State: [candles of the span under
+ * way, their extreme, for k = 1 … n − 1 the extreme of the last span without its first k candles]. Source: M. van Herk, "A fast algorithm for
+ * local minimum and maximum filters", 1992. `sign` 1 = highest, −1 = lowest.
+ */
+const extreme = (name: string, sign: 1 | -1): NodeKind => {
+  const least = -sign * Infinity;
+  /** Ends the span at the candle before `end`. */
+  const endSpan = (s: Float64Array, state: number, n: number, values: number, mask: number, end: number): void => {
+    let best = least;
+    for (let k = n - 1; k >= 1; k--) {
+      const value = s[values + ((end - n + k) & mask)]!;
+      if (value * sign > best * sign) best = value;
+      s[state + 1 + k] = best;
+    }
+    s[state] = 0;
+    s[state + 1] = least;
+  };
+  return {
+    name,
+    stateSize: ([n]) => n! + 1,
+    first: ([n]) => n!,
+    settle: ([n]) => n!,
+    start: (s, at, [n]) => {
+      s.fill(least, at + 1, at + 1 + n!);
+    },
+    run: ({ v, s, count, t }, code, from, to) => {
+      for (let c = from; c < to; c += WIDTH) {
+        const out = code[c]!;
+        const state = code[c + 1]!;
+        const n = code[c + HEAD]!;
+        const x = code[c + HEAD + 1]!;
+        const ready = code[c + HEAD + 2]!;
+        let i = 0;
+        do {
+          const value = v[x + i]!;
+          const taken = (s[state]! | 0) + 1;
+          let best = s[state + 1]!;
+          if (value * sign > best * sign) best = value;
+          s[state] = taken;
+          s[state + 1] = best;
+          if (taken < n) {
+            const end = s[state + 1 + taken]!;
+            if (end * sign > best * sign) best = end;
+          } else endSpan(s, state, n, code[c + HEAD + 3]!, code[c + HEAD + 4]!, t + i + 1);
+          v[out + i] = v[ready + i]! >= n ? best : Number.NaN;
+        } while (++i < count);
+      }
+    },
+    recount: ({ s, t }, code, from, to) => {
+      for (let c = from; c < to; c += WIDTH) endSpan(s, code[c + 1]!, code[c + HEAD]!, code[c + HEAD + 3]!, code[c + HEAD + 4]!, t);
+    },
+  };
+};
+
+const highestKind = extreme('highest', 1);
+const lowestKind = extreme('lowest', -1);
+
+/** The largest of the last n values of x. */
+export const highestOf = (dag: Dag, x: Ref, n: number): Ref => dag.node(highestKind, [x, historyOf(dag, x, n)], [n]);
+/** The smallest of the last n values of x. */
+export const lowestOf = (dag: Dag, x: Ref, n: number): Ref => dag.node(lowestKind, [x, historyOf(dag, x, n)], [n]);
 
 const series: Argument = { name: 'series', type: 'series' };
 
@@ -62,7 +81,7 @@ export const highest: FunctionDefinition = {
   seed: 'none: a full window',
   source: 'TA-Lib MAX',
   example: 'close > highest(high, 20)[1]',
-  build: (dag, [x], [n]) => dag.node(highestKind, [x!], [n!]),
+  build: (dag, [x], [n]) => highestOf(dag, x!, n!),
 };
 
 /** In: any series; out: its unit; first value after n candles, settled after n. */
@@ -75,5 +94,5 @@ export const lowest: FunctionDefinition = {
   seed: 'none: a full window',
   source: 'TA-Lib MIN',
   example: 'close < lowest(low, 20)[1]',
-  build: (dag, [x], [n]) => dag.node(lowestKind, [x!], [n!]),
+  build: (dag, [x], [n]) => lowestOf(dag, x!, n!),
 };

@@ -1,6 +1,6 @@
 import { subtract } from '../graph/arithmetic.ts';
 import { inputSeries, length, type FunctionDefinition } from './definition.ts';
-import { emaKind } from './ema.ts';
+import { emaOf } from './ema.ts';
 
 /**
  * In: any series; out: its unit; the line has its first value after `slow` candles, signal and histogram after slow + signal − 1; settled
@@ -17,9 +17,9 @@ export const macd: FunctionDefinition = {
   source: 'G. Appel; seeds as in Stock.Indicators (TA-Lib starts the fast EMA late)',
   example: 'crossover(macd(12, 26, 9).line, macd(12, 26, 9).signal)',
   build: (dag, [x], [fast, slow, signal], field) => {
-    const line = dag.node(subtract, [dag.node(emaKind, [x!], [fast!]), dag.node(emaKind, [x!], [slow!])]);
+    const line = dag.node(subtract, [emaOf(dag, x!, fast!), emaOf(dag, x!, slow!)]);
     if (field === 'line') return line;
-    const average = dag.node(emaKind, [line], [signal!]);
+    const average = emaOf(dag, line, signal!);
     return field === 'signal' ? average : dag.node(subtract, [line, average]);
   },
 };

@@ -1,41 +1,55 @@
-import type { NodeKind } from '../graph/node-kind.ts';
+import type { Dag, Ref } from '../graph/dag.ts';
+import { differenceError } from '../graph/double-double.ts';
+import { HEAD, type NodeKind, type Run } from '../graph/node-kind.ts';
+import { SUMS_FLAT, SUMS_VALUE, SUMS_WIDTH, sumsOf } from '../graph/sums.ts';
 import { inputSeries, length, type FunctionDefinition } from './definition.ts';
-import { addExact, meanExact } from './double-double.ts';
-import { isFull, ready, slide, WINDOW_HEAD, windowSize } from './window.ts';
 
-/**
- * Mean of the last n values. State: the window, then the sum in two doubles. Exact, so it is the same wherever it began; the sum is
- * taken anew each time the ring comes round, so that an extreme value leaves no trace.
- */
-export const smaKind: NodeKind = {
-  name: 'sma',
-  stateSize: ([n]) => windowSize(n!) + 2,
+const WIDTH = HEAD + 1 + 3;
+
+/** Sum or mean of the last n values: the difference of two exact totals, rounded once, so that it is the same wherever it began. */
+const windowSum = (name: string, divisor: (n: number) => number): NodeKind => ({
+  name,
+  stateSize: () => 0,
   first: ([n]) => n!,
   settle: ([n]) => n!,
-  bind: ({ inputs, params, out, state }) => {
-    const x = inputs[0]!;
-    const n = params[0]!;
-    const sum = state + windowSize(n);
-    return (v, s, stride, count) => {
-      for (let i = 0; i < count; i++) {
-        const value = ready(v[x * stride + i]!);
-        const gone = slide(s, state, n, value);
-        if (s[state] === 0) {
-          s[sum] = 0;
-          s[sum + 1] = 0;
-          for (let k = 0; k < n; k++) {
-            const held = s[state + WINDOW_HEAD + k]!;
-            if (held === held) addExact(s, sum, held);
-          }
-        } else {
-          if (value === value) addExact(s, sum, value);
-          if (gone === gone) addExact(s, sum, -gone);
+  reals: ([n]) => [divisor(n!), n! / divisor(n!)],
+  run,
+});
+
+const run: Run = ({ v, s, k, count, t }, code, from, to) => {
+  for (let c = from; c < to; c += WIDTH) {
+    const out = code[c]!;
+    const reals = code[c + 2]!;
+    const n = code[c + HEAD]!;
+    const ready = code[c + HEAD + 1]!;
+    const ring = code[c + HEAD + 2]!;
+    const mask = code[c + HEAD + 3]!;
+    let i = 0;
+    do {
+      let result = Number.NaN;
+      if (v[ready + i]! >= n) {
+        const now = ring + ((t + i) & mask) * SUMS_WIDTH;
+        if (s[now + SUMS_FLAT]! >= n) result = s[now + SUMS_VALUE]! * k[reals + 1]!; // n equal values have exactly that value as their mean
+        else {
+          const then = ring + ((t + i - n) & mask) * SUMS_WIDTH;
+          const difference = s[now]! - s[then]!;
+          result = (difference + (differenceError(s[now]!, s[then]!, difference) + s[now + 1]! - s[then + 1]!)) / k[reals]!;
         }
-        v[out * stride + i] = isFull(s, state, n) ? meanExact(s[sum]!, s[sum + 1]!, n) : Number.NaN;
       }
-    };
-  },
+      v[out + i] = result;
+    } while (++i < count);
+  }
 };
+
+const smaKind = windowSum('sma', (n) => n);
+const sumKind = windowSum('sum', () => 1);
+
+const windowOf = (kind: NodeKind) => (dag: Dag, x: Ref, n: number): Ref => dag.node(kind, [sumsOf(dag, x, n)], [n]);
+
+/** The mean of the last n values of x. */
+export const smaOf = windowOf(smaKind);
+/** The sum of the last n values of x. */
+export const sumOf = windowOf(sumKind);
 
 /** In: any series; out: its unit; first value after n candles, settled after n. */
 export const sma: FunctionDefinition = {
@@ -47,5 +61,5 @@ export const sma: FunctionDefinition = {
   seed: 'none: a full window',
   source: 'definition; TA-Lib SMA',
   example: 'close > sma(50)',
-  build: (dag, [x], [n]) => dag.node(smaKind, [x!], [n!]),
+  build: (dag, [x], [n]) => smaOf(dag, x!, n!),
 };

@@ -1,77 +1,75 @@
-import type { NodeKind } from '../graph/node-kind.ts';
+import type { Dag, Ref } from '../graph/dag.ts';
+import { differenceError, productError } from '../graph/double-double.ts';
+import { HEAD, type NodeKind } from '../graph/node-kind.ts';
+import { SUMS_FLAT, SUMS_VALUE, SUMS_WIDTH, squareSumsOf, sumsOf } from '../graph/sums.ts';
 import { inputSeries, length, type FunctionDefinition } from './definition.ts';
-import { addExact, productError } from './double-double.ts';
-import { isFull, ready, slide, WINDOW_HEAD, windowSize } from './window.ts';
 
-/** A value that leaves and was so much larger (squared) than all that stays has left its rounding behind. */
-const DWARFED = 1e-16;
+const WIDTH = HEAD + 1 + 3 + 3;
 
 /**
- * Population standard deviation. State: the window, then [pivot, run length, last value, Σd (2), Σd² (2)] with d = value − pivot. The pivot is
- * a value of the window, renewed with the sums each time the ring comes round: never far from the mean by the measure of the deviation, so that a
- * small deviation of large prices keeps its digits, and an extreme value leaves no trace. A window of equal values has exactly 0.
+ * Population standard deviation from exact totals of x and x²: √(n Σx² − (Σx)²) / n in two doubles each, so that a small deviation of large prices
+ * keeps its digits and the answer does not depend on where it began. A window of equal values has exactly 0.
  */
-export const stdevKind: NodeKind = {
+const stdevKind: NodeKind = {
   name: 'stdev',
-  stateSize: ([n]) => windowSize(n!) + 7,
+  stateSize: () => 0,
   first: ([n]) => n!,
   settle: ([n]) => n!,
-  start: (s, at, [n]) => {
-    s[at + windowSize(n!)] = Number.NaN;
-    s[at + windowSize(n!) + 2] = Number.NaN;
-  },
-  bind: ({ inputs, params, out, state }) => {
-    const x = inputs[0]!;
-    const n = params[0]!;
-    const pivot = state + windowSize(n);
-    const run = pivot + 1;
-    const last = pivot + 2;
-    const sum = pivot + 3;
-    const squares = pivot + 5;
-
-    const take = (s: Float64Array, d: number, sign: 1 | -1): void => {
-      const square = d * d;
-      addExact(s, sum, sign * d);
-      addExact(s, squares, sign * square);
-      addExact(s, squares, sign * productError(d, d, square));
-    };
-    const takeAnew = (s: Float64Array, around: number): void => {
-      s[pivot] = around;
-      s.fill(0, sum, squares + 2);
-      const filled = s[state + 1]!;
-      for (let k = 0; k < filled; k++) {
-        const held = s[state + WINDOW_HEAD + k]!;
-        if (held === held && around === around) take(s, held - around, 1);
-      }
-    };
-    return (v, s, stride, count) => {
-      for (let i = 0; i < count; i++) {
-        const value = ready(v[x * stride + i]!);
-        const gone = slide(s, state, n, value);
-        s[run] = value === s[last] ? s[run]! + 1 : 1;
-        s[last] = value;
-        if (s[state] === 0 || s[pivot] !== s[pivot]) takeAnew(s, value);
-        else {
-          if (value === value) take(s, value - s[pivot]!, 1);
-          if (gone === gone) {
-            const d = gone - s[pivot]!;
-            take(s, d, -1);
-            if (s[squares]! < d * d * DWARFED && s[run]! < n) takeAnew(s, value);
-          }
-        }
+  run: ({ v, s, count, t }, code, from, to) => {
+    for (let c = from; c < to; c += WIDTH) {
+      const out = code[c]!;
+      const n = code[c + HEAD]!;
+      const ready = code[c + HEAD + 1]!;
+      const sums = code[c + HEAD + 2]!;
+      const mask = code[c + HEAD + 3]!;
+      const squares = code[c + HEAD + 5]!;
+      const squaresMask = code[c + HEAD + 6]!;
+      let i = 0;
+      do {
         let result = Number.NaN;
-        if (isFull(s, state, n)) {
+        if (v[ready + i]! >= n) {
           result = 0;
-          if (s[run]! < n) {
-            const deviations = s[squares]! + s[squares + 1]! - (s[sum]! + s[sum + 1]!) ** 2 / n;
-            if (deviations > 0) result = Math.sqrt(deviations / n);
+          let now = sums + ((t + i) & mask) * SUMS_WIDTH;
+          if (s[now + SUMS_FLAT]! < n) {
+            let then = sums + ((t + i - n) & mask) * SUMS_WIDTH;
+            const sum = s[now]! - s[then]!;
+            const sumLow = differenceError(s[now]!, s[then]!, sum) + s[now + 1]! - s[then + 1]!;
+            now = squares + ((t + i) & squaresMask) * 2;
+            then = squares + ((t + i - n) & squaresMask) * 2;
+            const square = s[now]! - s[then]!;
+            const squareLow = differenceError(s[now]!, s[then]!, square) + s[now + 1]! - s[then + 1]!;
+            const a = square * n;
+            const b = sum * sum;
+            const difference = a - b;
+            const low = productError(square, n, a) + squareLow * n - productError(sum, sum, b) - 2 * sum * sumLow;
+            const deviations = difference + (differenceError(a, b, difference) + low);
+            // An extreme value that has left the window still weighs on the totals until they begin anew: then the window itself is asked.
+            if (deviations < s[now]! * n * TOTALS_ERROR) result = fromWindow(s, sums, mask, t + i, n, (sum + sumLow) / n);
+            else if (deviations > 0) result = Math.sqrt(deviations) / n;
           }
         }
-        v[out * stride + i] = result;
-      }
-    };
+        v[out + i] = result;
+      } while (++i < count);
+    }
   },
 };
+
+/** What a difference of totals must exceed, relative to them, to be right within about 1e-13: they are kept to some 100 bits. */
+const TOTALS_ERROR = 2 ** -100 * 1e13;
+
+/** The deviation of the n values up to ordinal t around their mean, one by one. */
+function fromWindow(s: Float64Array, sums: number, mask: number, t: number, n: number, mean: number): number {
+  let squares = 0;
+  for (let at = t - n + 1; at <= t; at++) {
+    const distance = s[sums + (at & mask) * SUMS_WIDTH + SUMS_VALUE]! - mean;
+    squares += distance * distance;
+  }
+  return Math.sqrt(squares / n);
+}
+
+/** The population standard deviation of the last n values of x. */
+export const stdevOf = (dag: Dag, x: Ref, n: number): Ref =>
+  dag.node(stdevKind, [sumsOf(dag, x, n), squareSumsOf(dag, x, n)], [n]);
 
 /** In: any series; out: its unit; first value after n candles, settled after n. */
 export const stdev: FunctionDefinition = {
@@ -83,5 +81,5 @@ export const stdev: FunctionDefinition = {
   seed: 'none: a full window',
   source: 'TA-Lib STDDEV',
   example: 'stdev(20) > 2 * stdev(100)',
-  build: (dag, [x], [n]) => dag.node(stdevKind, [x!], [n!]),
+  build: (dag, [x], [n]) => stdevOf(dag, x!, n!),
 };

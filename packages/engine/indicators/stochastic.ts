@@ -1,7 +1,7 @@
 import { divide, multiply, subtract } from '../graph/arithmetic.ts';
 import { length, type FunctionDefinition } from './definition.ts';
-import { highestKind, lowestKind } from './highest-lowest.ts';
-import { smaKind } from './sma.ts';
+import { highestOf, lowestOf } from './highest-lowest.ts';
+import { smaOf } from './sma.ts';
 
 /**
  * In: high, low, close; out: points from 0 to 100; .k after n + kSmooth − 1 candles, .d after d − 1 more, settled at once.
@@ -18,10 +18,10 @@ export const stochastic: FunctionDefinition = {
   source: 'G. Lane; TA-Lib STOCH',
   example: 'crossover(stochastic(14, 3, 3).k, stochastic(14, 3, 3).d)',
   build: (dag, _series, [n, kSmooth, d], field) => {
-    const top = dag.node(highestKind, [dag.column('high')], [n!]);
-    const bottom = dag.node(lowestKind, [dag.column('low')], [n!]);
+    const top = highestOf(dag, dag.column('high'), n!);
+    const bottom = lowestOf(dag, dag.column('low'), n!);
     const place = dag.node(divide, [dag.node(subtract, [dag.column('close'), bottom]), dag.node(subtract, [top, bottom])]);
-    const k = dag.node(smaKind, [dag.node(multiply, [dag.constant(100), place])], [kSmooth!]);
-    return field === 'k' ? k : dag.node(smaKind, [k], [d!]);
+    const k = smaOf(dag, dag.node(multiply, [dag.constant(100), place]), kSmooth!);
+    return field === 'k' ? k : smaOf(dag, k, d!);
   },
 };

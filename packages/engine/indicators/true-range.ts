@@ -1,9 +1,11 @@
 import type { Dag, Ref } from '../graph/dag.ts';
-import type { NodeKind } from '../graph/node-kind.ts';
+import { HEAD, type NodeKind } from '../graph/node-kind.ts';
 import type { FunctionDefinition } from './definition.ts';
 
+const WIDTH = HEAD + 3;
+
 /** State: the previous close. The first candle has no value, for it has no previous close. */
-export const trueRangeKind: NodeKind = {
+const trueRangeKind: NodeKind = {
   name: 'trueRange',
   stateSize: () => 1,
   first: () => 2,
@@ -11,18 +13,21 @@ export const trueRangeKind: NodeKind = {
   start: (s, at) => {
     s[at] = Number.NaN;
   },
-  bind: ({ inputs, out, state }) => {
-    const [high, low, close] = inputs as [number, number, number];
-    return (v, s, stride, count) => {
+  run: ({ v, s, count }, code, from, to) => {
+    for (let c = from; c < to; c += WIDTH) {
+      const out = code[c]!;
+      const state = code[c + 1]!;
+      const high = code[c + HEAD]!;
+      const low = code[c + HEAD + 1]!;
+      const close = code[c + HEAD + 2]!;
       let before = s[state]!;
-      for (let i = 0; i < count; i++) {
-        const top = Math.max(v[high * stride + i]!, before);
-        const bottom = Math.min(v[low * stride + i]!, before);
-        v[out * stride + i] = top - bottom;
-        before = v[close * stride + i]!;
-      }
+      let i = 0;
+      do {
+        v[out + i] = Math.max(v[high + i]!, before) - Math.min(v[low + i]!, before);
+        before = v[close + i]!;
+      } while (++i < count);
       s[state] = before;
-    };
+    }
   },
 };
 

@@ -1,7 +1,7 @@
 import type { BinaryExpression, CallExpression, Expression, Identifier, Literal, MemberExpression } from 'acorn';
 import { add, divide, multiply, negate, remainder, subtract } from '../graph/arithmetic.ts';
 import type { Dag, Ref } from '../graph/dag.ts';
-import { offset } from '../graph/history.ts';
+import { offsetOf } from '../graph/history.ts';
 import { and, choose, equal, greater, greaterOrEqual, not, or } from '../graph/logic.ts';
 import type { NodeKind } from '../graph/node-kind.ts';
 import { signatureOf } from '../indicators/definition.ts';
@@ -208,11 +208,11 @@ export class Compiler {
       throw this.error(node.property, candles > LIMITS.length ? 'too_far' : 'wrong_argument', `an offset must be a whole number from 0 to ${LIMITS.length}, not ${candles}.`);
     }
     if (object.type === 'number') throw this.error(node.object, 'wrong_type', `${object.text} is a number: it has no candles to look back on.`, 'Example: close[1].');
-    const ref = candles === 0 ? object.ref : this.dag.node(offset, [object.ref], [candles]);
+    const ref = offsetOf(this.dag, object.ref, candles);
     const readings = candles === 0 ? object.readings : object.readings.map((reading) => {
       const constant = this.dag.constantOf(reading.ref) !== undefined;
       const simple = /^[\w.]+(\([^()]*\))?(\.\w+)?$/.test(reading.expression);
-      return constant ? reading : { expression: `${simple ? reading.expression : `(${reading.expression})`}[${candles}]`, ref: this.dag.node(offset, [reading.ref], [candles]) };
+      return constant ? reading : { expression: `${simple ? reading.expression : `(${reading.expression})`}[${candles}]`, ref: offsetOf(this.dag, reading.ref, candles) };
     });
     return { type: object.type, ref, text: this.text(node), literal: false, readings };
   }

@@ -1,6 +1,6 @@
 import type { Interval, TraderDocument } from '@trademind/core';
 import { Dag, type Ref } from '../graph/dag.ts';
-import { atLeast } from '../graph/logic.ts';
+import { and, atLeast, or } from '../graph/logic.ts';
 import { Program } from '../graph/program.ts';
 import { compileExpression } from './compile-expression.ts';
 import { LIMITS } from './limits.ts';
@@ -68,15 +68,16 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
 
 function compileWhen(when: TraderDocument['when'], conditions: ReadonlyMap<string, Typed>, dag: Dag, warnings: string[]): Ref {
   const refs = [...conditions.values()].map(({ ref }) => ref);
+  const distinct = [...new Set(refs)];
   if (typeof when === 'object') {
     const source = { text: `atLeast: ${when.atLeast}`, field: 'when.atLeast' };
     if (when.atLeast > refs.length) {
       throw errorAt(source, 'wrong_argument', { start: 9, end: source.text.length }, `${when.atLeast} of ${refs.length} conditions can never hold.`, `Use 1 to ${refs.length}.`);
     }
-    return dag.node(atLeast, refs, [when.atLeast]);
+    return dag.node(atLeast, refs, [when.atLeast, refs.length]);
   }
-  if (when === 'all' && !conditions.has('all')) return refs.length === 1 ? refs[0]! : dag.node(atLeast, refs, [refs.length]);
-  if (when === 'any' && !conditions.has('any')) return refs.length === 1 ? refs[0]! : dag.node(atLeast, refs, [1]);
+  if (when === 'all' && !conditions.has('all')) return distinct.reduce((a, b) => dag.node(and, [a, b]));
+  if (when === 'any' && !conditions.has('any')) return distinct.reduce((a, b) => dag.node(or, [a, b]));
   const source = { text: when, field: 'when' };
   return conditionOf(source, compileExpression(source, namesOnly(conditions), dag, warnings)).ref;
 }

@@ -1,8 +1,10 @@
-import { intervalClose, type Candle, type ConditionReading, type Interval, type Side } from '@trademind/core';
+import { intervalClose, type ConditionReading, type Interval, type Side } from '@trademind/core';
+import type { CandleSeries } from '../candles/candle-series.ts';
+import { MAX_BLOCK } from '../graph/node-kind.ts';
 import type { CompiledCondition } from '../language/compile-trader.ts';
-import type { Lane } from './lane.ts';
+import { Lane } from './lane.ts';
 import { readCondition } from './match.ts';
-import type { ActiveTrader } from './screening-graph.ts';
+import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
 
 /** A condition as it stands on the last closed candle, and what it still waits for. */
 export interface ExplainedCondition extends ConditionReading {
@@ -31,28 +33,37 @@ export interface Explanation {
   readonly sentence: string;
 }
 
-/** Explains a trader on one symbol from what its lane last computed. */
-export function explain(trader: ActiveTrader, symbol: string, at: { included: boolean; candle: Candle | undefined; lane: Lane | undefined }): Explanation {
+/**
+ * Explains a trader on one symbol by running its graph once more over the stored candles, up to the index-th oldest: the same runs that screen.
+ * Undefined series: no candle has come yet.
+ */
+export function explain(trader: ActiveTrader, symbol: string, at: { included: boolean; series: CandleSeries | undefined; index: number }): Explanation {
   const { compiled } = trader;
   const { interval, document } = compiled;
-  const index = at.lane?.indexOf(trader) ?? -1;
-  const seen = at.lane === undefined || index < 0 ? 0 : at.lane.seen(index);
+  const { included, series, index } = at;
+  const candle = series?.at(index);
   const known = {
-    traderId: trader.id, traderVersion: trader.version, traderName: document.name, side: document.side, symbol, interval, seen, needs: compiled.settle,
-    candle: at.candle === undefined ? null : { openTime: at.candle.openTime, closeTime: intervalClose(interval, at.candle.openTime), close: at.candle.close },
+    traderId: trader.id, traderVersion: trader.version, traderName: document.name, side: document.side, symbol, interval, needs: compiled.settle,
+    candle: candle === undefined ? null : { openTime: candle.openTime, closeTime: intervalClose(interval, candle.openTime), close: candle.close },
   };
-  if (!at.included) return { ...known, verdict: 'not in the universe', conditions: [], sentence: `${document.name} does not screen ${symbol}.` };
-  if (at.lane === undefined || index < 0 || at.candle === undefined) {
-    return { ...known, verdict: 'no candles', conditions: [], sentence: `${document.name} on ${symbol}: no closed ${interval} candle has come yet.` };
+  if (!included) return { ...known, seen: 0, verdict: 'not in the universe', conditions: [], sentence: `${document.name} does not screen ${symbol}.` };
+  if (series === undefined || candle === undefined) {
+    return { ...known, seen: 0, verdict: 'no candles', conditions: [], sentence: `${document.name} on ${symbol}: no closed ${interval} candle has come yet.` };
   }
-  const { lane } = at;
-  const { slots } = lane.graph.traders[index]!;
+  const graph = new ScreeningGraph([trader]);
+  const lane = new Lane(symbol, interval, graph, series.total - series.size);
+  lane.warmUp(series, index + 1);
+  const seen = lane.seen(0);
+  const { slots } = graph.traders[0]!;
+  const values = graph.program.blockValues;
+  const column = index % MAX_BLOCK;
   const conditions = compiled.conditions.map((condition): ExplainedCondition => {
     const missing = missingOf(condition, compiled.dag.settle, seen);
-    return { ...readCondition(condition, slots, lane.v, 1, 0), ready: missing.length === 0, missing };
+    return { ...readCondition(condition, slots, values, MAX_BLOCK, column), ready: missing.length === 0, missing };
   });
-  const verdict = !lane.ready(index) || Number.isNaN(lane.v[slots[compiled.when]!]!) ? 'not ready' : lane.holds(index) ? 'matching' : 'not matching';
-  return { ...known, verdict, conditions, sentence: sentenceOf(document.name, symbol, interval, verdict, conditions, seen, compiled.settle) };
+  const unanswered = Number.isNaN(values[slots[compiled.when]! * MAX_BLOCK + column]!);
+  const verdict = !lane.ready(0) || unanswered ? 'not ready' : lane.holds(0) ? 'matching' : 'not matching';
+  return { ...known, seen, verdict, conditions, sentence: sentenceOf(document.name, symbol, interval, verdict, conditions, seen, compiled.settle) };
 }
 
 function missingOf(condition: CompiledCondition, settle: readonly number[], seen: number): { expression: string; has: number; needs: number }[] {

@@ -1,38 +1,36 @@
 import type { Candle, Interval } from '@trademind/core';
 import type { CandleSeries } from '../candles/candle-series.ts';
+import { MAX_BLOCK } from '../graph/node-kind.ts';
 import { readMatch, type Match } from './match.ts';
 import type { ActiveTrader, ScreeningGraph } from './screening-graph.ts';
-
-/** Candles that a warm-up runs at a time: many enough to keep its loops tight, few enough to stay in the cache. */
-const BLOCK = 64;
 
 /** One symbol and interval being screened: the running state of its graph and what each trader last said. */
 export class Lane {
   readonly symbol: string;
   readonly interval: Interval;
   readonly graph: ScreeningGraph;
-  /** Values of the last candle. */
-  readonly v: Float64Array;
   readonly s: Float64Array;
-  /** Candles taken in. */
-  count = 0;
-  /** Per trader: `count` when its nodes began, and whether it held on the last candle. */
+  /** Ordinal in the series of the candle that comes next. */
+  #next: number;
+  /** Per trader: ordinal of the first candle that its nodes saw, and whether it held on the last candle. */
   readonly #since: Float64Array;
   readonly #held: Uint8Array;
 
-  constructor(symbol: string, interval: Interval, graph: ScreeningGraph) {
+  /** @param next ordinal in its series of the first candle that the lane will take in. */
+  constructor(symbol: string, interval: Interval, graph: ScreeningGraph, next: number) {
     this.symbol = symbol;
     this.interval = interval;
     this.graph = graph;
-    this.v = graph.program.newValues(1);
     this.s = graph.program.newState();
-    this.#since = new Float64Array(graph.traders.length);
+    this.#next = next;
+    this.#since = new Float64Array(graph.traders.length).fill(next);
     this.#held = new Uint8Array(graph.traders.length);
   }
 
   /** Takes the next closed candle in; the matches it gives, undefined for none. */
   push(candle: Candle): Match[] | undefined {
-    const { v } = this;
+    const { program, when, settle, everyCandle } = this.graph;
+    const v = program.values;
     v[0] = candle.open;
     v[1] = candle.high;
     v[2] = candle.low;
@@ -41,47 +39,60 @@ export class Lane {
     v[5] = candle.quoteVolume;
     v[6] = candle.trades;
     v[7] = candle.takerBuy;
-    this.graph.program.run(v, this.s, 1, 1);
-    return this.#judge(v, 1, 0, candle.openTime, undefined);
-  }
-
-  /** Runs over stored candles, from the oldest on; the matches found on the way. */
-  warmUp(series: CandleSeries): Match[] {
-    const { program } = this.graph;
-    const block = program.newValues(BLOCK);
+    v[8] = candle.openTime;
+    program.run(this.s, this.#next);
+    const since = this.#since;
+    const held = this.#held;
+    const next = ++this.#next;
     let matches: Match[] | undefined;
-    for (let from = 0; from < series.size; from += BLOCK) {
-      const count = Math.min(BLOCK, series.size - from);
-      series.fill(block, BLOCK, from, count);
-      program.run(block, this.s, BLOCK, count);
-      for (let i = 0; i < count; i++) matches = this.#judge(block, BLOCK, i, series.openTime(from + i)!, matches);
-      if (from + count === series.size) for (let slot = 0; slot < program.slots; slot++) this.v[slot] = block[slot * BLOCK + count - 1]!;
-    }
-    return matches ?? [];
-  }
-
-  /**
-   * The edge: a trader matches where it holds and did not on the candle before, both after its nodes had settled; so the signals are the same
-   * wherever the candles began.
-   */
-  #judge(v: Float64Array, stride: number, i: number, openTime: number, matches: Match[] | undefined): Match[] | undefined {
-    const { when, settle, everyCandle } = this.graph;
-    const count = ++this.count;
-    for (let t = 0; t < when.length; t++) {
-      if (v[when[t]! * stride + i] !== 1) this.#held[t] = 0;
+    for (let k = 0; k < when.length; k++) {
+      if (v[when[k]!] !== 1) held[k] = 0;
       else {
-        if ((this.#held[t] === 0 || everyCandle[t] === 1) && count - this.#since[t]! > settle[t]!) {
-          (matches ??= []).push(readMatch(this.graph.traders[t]!, this.symbol, this.interval, openTime, v[3 * stride + i]!, v, stride, i));
-        }
-        this.#held[t] = 1;
+        if ((held[k] === 0 || everyCandle[k] === 1) && next - since[k]! > settle[k]!) (matches ??= []).push(this.#match(k, candle.openTime, v, 1, 0));
+        held[k] = 1;
       }
     }
     return matches;
   }
 
+  /**
+   * Runs over stored candles, from the oldest on, all or the first `size`; the matches found on the way, in the order of candles. The same edges as `push`, trader by
+   * trader over each block.
+   */
+  warmUp(series: CandleSeries, size = series.size): Match[] {
+    const { program, when, settle, everyCandle } = this.graph;
+    const block = program.blockValues;
+    const found: { match: Match; trader: number }[] = [];
+    for (let from = 0; from < size; from += MAX_BLOCK) {
+      const count = Math.min(MAX_BLOCK, size - from);
+      series.fill(block, MAX_BLOCK, from, count);
+      program.runBlock(this.s, count, this.#next);
+      for (let k = 0; k < when.length; k++) {
+        const row = when[k]! * MAX_BLOCK;
+        const first = settle[k]! - (this.#next - this.#since[k]!);
+        let held = this.#held[k]!;
+        for (let i = 0; i < count; i++) {
+          if (block[row + i] !== 1) held = 0;
+          else {
+            if ((held === 0 || everyCandle[k] === 1) && i >= first) found.push({ match: this.#match(k, series.openTime(from + i)!, block, MAX_BLOCK, i), trader: k });
+            held = 1;
+          }
+        }
+        this.#held[k] = held;
+      }
+      this.#next += count;
+    }
+    return found.sort((a, b) => a.match.openTime - b.match.openTime || a.trader - b.trader).map(({ match }) => match);
+  }
+
+  /** A trader matches where it holds and did not on the candle before, both after its nodes had settled: the same wherever the candles began. */
+  #match(k: number, openTime: number, v: Float64Array, stride: number, i: number): Match {
+    return readMatch(this.graph.traders[k]!, this.symbol, this.interval, openTime, v[3 * stride + i]!, v, stride, i);
+  }
+
   /** Candles that a trader's nodes have seen here. */
   seen(index: number): number {
-    return this.count - this.#since[index]!;
+    return this.#next - this.#since[index]!;
   }
 
   /** Whether a trader's nodes have settled here. */
@@ -98,22 +109,26 @@ export class Lane {
     return this.graph.traders.findIndex((linked) => linked.trader === trader);
   }
 
+  /** Ordinal of the candle that comes next. */
+  get next(): number {
+    return this.#next;
+  }
+
   /**
-   * Takes over from lanes of the same series: state and verdicts of all nodes and traders that were there. An earlier lane wins over a later
+   * Takes over from lanes of the same series that have come as far: state and verdicts of all nodes and traders that were there. An earlier lane wins over a later
    * one, so that who was already running notices nothing of who is new.
    */
   takeOver(lanes: readonly Lane[]): void {
-    this.count = Math.max(...lanes.map((lane) => lane.count));
+    const { program } = this.graph;
     for (const lane of lanes.toReversed()) {
-      const refs = lane.graph.program.matchesIn(this.graph.program);
-      lane.graph.program.carry(refs, lane, { v: this.v, s: this.s, program: this.graph.program });
-      this.v.set(lane.v.subarray(0, 8));
+      lane.graph.program.carry(lane.graph.refsIn(this.graph), lane.s, this.s, program, this.#next);
       for (const [index, { trader }] of lane.graph.traders.entries()) {
         const here = this.indexOf(trader);
         if (here < 0) continue;
-        this.#since[here] = this.count - lane.seen(index);
+        this.#since[here] = lane.#since[index]!;
         this.#held[here] = lane.#held[index]!;
       }
     }
+    program.recount(this.s, this.#next);
   }
 }

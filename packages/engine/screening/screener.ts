@@ -1,4 +1,4 @@
-import { TradeMindError, type Candle, type Interval, type TraderDocument } from '@trademind/core';
+import { intervalClose, TradeMindError, type Candle, type Interval, type TraderDocument } from '@trademind/core';
 import { CandleStore } from '../candles/candle-store.ts';
 import { compileTrader } from '../language/compile-trader.ts';
 import { LanguageError } from '../language/language-error.ts';
@@ -84,7 +84,7 @@ export class Screener {
     if (lane === undefined) {
       // The series is new (or was forgotten): its lane begins with this candle.
       const traders = this.#tradersOf(symbol, interval);
-      lane = traders.length === 0 ? null : new Lane(symbol, interval, this.#graph(interval, traders));
+      lane = traders.length === 0 ? null : new Lane(symbol, interval, this.#graph(interval, traders), this.candles.series(symbol, interval)!.total - 1);
       this.#setLane(symbol, interval, lane);
     }
     return lane?.push(candle) ?? [];
@@ -96,16 +96,20 @@ export class Screener {
     this.#lanes.get(interval)?.delete(symbol);
   }
 
-  /** Why a trader holds on a symbol's last closed candle, or why not, or what is missing. Throws `unknown_trader`. */
-  explain(traderId: string, symbol: string): Explanation {
+  /**
+   * Why a trader holds on a symbol's closed candle, or why not, or what is missing: on the last one, or on the stored one that closed at `closeTime`
+   * (ms). Throws `unknown_trader`, `unknown_candle`.
+   */
+  explain(traderId: string, symbol: string, closeTime?: number): Explanation {
     const trader = this.#traders.get(traderId);
     if (trader === undefined) throw new TradeMindError({ code: 'unknown_trader', message: `No trader with the id ${traderId} is running.`, field: 'traderId' });
     const { interval } = trader.compiled;
-    return explain(trader, symbol, {
-      included: this.#universes.get(traderId)?.has(symbol) ?? false,
-      candle: this.candles.last(symbol, interval),
-      lane: this.#lane(symbol, interval) ?? undefined,
-    });
+    const series = this.candles.series(symbol, interval);
+    const index = series === undefined ? -1 : closeTime === undefined ? series.size - 1 : series.find((openTime) => intervalClose(interval, openTime) >= closeTime);
+    if (closeTime !== undefined && (series?.openTime(index) === undefined || intervalClose(interval, series.openTime(index)!) !== closeTime)) {
+      throw new TradeMindError({ code: 'unknown_candle', message: `No stored ${interval} candle of ${symbol} closed at ${new Date(closeTime).toISOString()}.`, field: 'closeTime' });
+    }
+    return explain(trader, symbol, { included: this.#universes.get(traderId)?.has(symbol) ?? false, series, index });
   }
 
   /** Symbols in a trader's universe, those on which it has settled, those on which it holds now. */
@@ -172,12 +176,13 @@ export class Screener {
         const fresh = traders.filter((trader) => !staying.includes(trader));
         let warm: Lane | undefined;
         if (fresh.length > 0) {
-          warm = new Lane(symbol, interval, graphOf(fresh));
-          matches.push(...warm.warmUp(this.candles.series(symbol, interval)!));
+          const series = this.candles.series(symbol, interval)!;
+          warm = new Lane(symbol, interval, graphOf(fresh), series.total - series.size);
+          matches.push(...warm.warmUp(series));
         }
         if (staying.length === 0) lanes.set(symbol, warm ?? null);
         else {
-          const next = new Lane(symbol, interval, graphOf(traders));
+          const next = new Lane(symbol, interval, graphOf(traders), lane!.next);
           next.takeOver(warm === undefined ? [lane!] : [lane!, warm]);
           lanes.set(symbol, next);
         }

@@ -24,6 +24,7 @@ export class ScreeningGraph {
   readonly when: Int32Array;
   readonly settle: Int32Array;
   readonly everyCandle: Uint8Array;
+  readonly #refsIn = new WeakMap<ScreeningGraph, Int32Array>();
 
   constructor(traders: readonly ActiveTrader[]) {
     const dag = new Dag();
@@ -32,5 +33,12 @@ export class ScreeningGraph {
     this.when = Int32Array.from(this.traders, ({ trader, slots }) => slots[trader.compiled.when]!);
     this.settle = Int32Array.from(traders, ({ compiled }) => compiled.settle);
     this.everyCandle = Uint8Array.from(traders, ({ compiled }) => (compiled.document.repeat === 'every-candle' ? 1 : 0));
+  }
+
+  /** For each node the equal node of another graph, or -1. */
+  refsIn(other: ScreeningGraph): Int32Array {
+    let refs = this.#refsIn.get(other);
+    if (refs === undefined) this.#refsIn.set(other, (refs = this.program.matchesIn(other.program)));
+    return refs;
   }
 }

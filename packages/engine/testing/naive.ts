@@ -92,25 +92,25 @@ export const crossover = (a: Naive, b: Naive): Naive =>
 export const run = (x: Naive, n: number, sign: 1 | -1): Naive =>
   each(and, ...Array.from({ length: n }, (_, k) => each(compare((later, earlier) => (sign === 1 ? later > earlier : later < earlier)), offset(x, k), offset(x, k + 1))));
 
-/** Something over the last n cells, all of which must be ready; `finite`: and finite. */
-const window = (x: Naive, n: number, finite: boolean, f: (cells: Cell[]) => Cell): Naive => scan(x, (history) => {
+/** Something over the last n cells, all of which must be finite. */
+const window = (x: Naive, n: number, f: (cells: Cell[]) => Cell): Naive => scan(x, (history) => {
   const last = history.slice(-n);
   if (last.length < n) return unready;
   if (last.some((c) => !known(c))) return UNKNOWN;
-  return last.some((c) => (finite ? !Number.isFinite(c.v) : Number.isNaN(c.v))) ? unready : f(last);
+  return last.some((c) => !Number.isFinite(c.v)) ? unready : f(last);
 });
 const worst = (cells: readonly Cell[]): number => Math.max(...cells.map((c) => c.e));
 const largest = (cells: readonly Cell[]): number => Math.max(...cells.map((c) => Math.abs(c.v)));
 const meanOf = (cells: readonly Cell[]): number => cells.reduce((sum, c) => sum + c.v, 0) / cells.length;
 
-export const sma = (x: Naive, n: number): Naive => window(x, n, true, (cells) => cell(meanOf(cells), worst(cells) + n * EPS * largest(cells)));
-export const stdev = (x: Naive, n: number): Naive => window(x, n, true, (cells) => {
+export const sma = (x: Naive, n: number): Naive => window(x, n, (cells) => cell(meanOf(cells), worst(cells) + n * EPS * largest(cells)));
+export const stdev = (x: Naive, n: number): Naive => window(x, n, (cells) => {
   const mean = meanOf(cells);
   const flat = worst(cells) === 0 && cells.every((c) => c.v === cells[0]!.v);
   return flat ? cell(0, 0) : cell(Math.sqrt(cells.reduce((sum, c) => sum + (c.v - mean) ** 2, 0) / n), 2 * worst(cells) + 1e-11 * largest(cells));
 });
-export const highest = (x: Naive, n: number): Naive => window(x, n, false, (cells) => cell(Math.max(...cells.map((c) => c.v)), worst(cells)));
-export const lowest = (x: Naive, n: number): Naive => window(x, n, false, (cells) => cell(Math.min(...cells.map((c) => c.v)), worst(cells)));
+export const highest = (x: Naive, n: number): Naive => window(x, n, (cells) => cell(Math.max(...cells.map((c) => c.v)), worst(cells)));
+export const lowest = (x: Naive, n: number): Naive => window(x, n, (cells) => cell(Math.min(...cells.map((c) => c.v)), worst(cells)));
 
 /** A recursive average over the ready values; not ready on a candle whose value is not. */
 const recursive = (factor: (n: number) => number) => (x: Naive, n: number): Naive => scan(x, (history) => {
