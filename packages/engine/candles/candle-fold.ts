@@ -53,6 +53,25 @@ export class CandleFold {
     return done;
   }
 
+  /** What must be kept to go on after a restart. */
+  save(): Float64Array {
+    const { openTime, open, high, low, close } = this.#candle;
+    return Float64Array.from([this.#open ?? Number.NaN, this.#next, Number(this.#whole), Number(this.#first), openTime, open, high, low, close, ...this.#sums]);
+  }
+
+  /** A fold that goes on where one of the same intervals was saved. */
+  static restored(base: Interval, interval: Interval, saved: Float64Array): CandleFold {
+    const fold = new CandleFold(base, interval);
+    const of = (index: number): number => saved[index]!;
+    fold.#open = Number.isNaN(of(0)) ? undefined : of(0);
+    fold.#next = of(1);
+    fold.#whole = of(2) === 1;
+    fold.#first = of(3) === 1;
+    fold.#candle = { ...unknownCandle(of(4)), open: of(5), high: of(6), low: of(7), close: of(8) };
+    fold.#sums.set(saved.subarray(9));
+    return fold;
+  }
+
   #start(candle: Candle): void {
     this.#whole = true;
     this.#candle = { ...candle };

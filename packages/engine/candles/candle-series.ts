@@ -39,6 +39,18 @@ export class CandleSeries {
     return Math.max(0, this.total - this.capacity);
   }
 
+  /** A copy of the candles held and of their count, for `restored`. */
+  save(): Float64Array {
+    return this.#data.slice(0, HEAD + this.size * WIDTH);
+  }
+
+  /** A series that goes on where a saved one of the same capacity stood, ordinals included. */
+  static restored(capacity: number, saved: Float64Array): CandleSeries {
+    const series = new CandleSeries(capacity);
+    series.#data.set(saved);
+    return series;
+  }
+
   /** Takes a candle in; the oldest falls out when the ring is full. */
   push(candle: Candle): void {
     const data = this.#data;

@@ -86,6 +86,18 @@ export class CandleStore {
     return this.#series.get(interval)?.get(symbol);
   }
 
+  /** Every series, by symbol and interval. */
+  *all(): Generator<{ symbol: string; interval: Interval; series: CandleSeries }> {
+    for (const [interval, bySymbol] of this.#series) for (const [symbol, series] of bySymbol) yield { symbol, interval, series };
+  }
+
+  /** Takes in a whole series, such as one of a snapshot. */
+  adopt(symbol: string, interval: Interval, series: CandleSeries): void {
+    let bySymbol = this.#series.get(interval);
+    if (bySymbol === undefined) this.#series.set(interval, (bySymbol = new Map()));
+    bySymbol.set(symbol, series);
+  }
+
   /** Drops one series, before it is fetched anew. */
   forget(symbol: string, interval: Interval): void {
     this.#series.get(interval)?.delete(symbol);
@@ -97,9 +109,7 @@ export class CandleStore {
       throw new TradeMindError({ code: 'bad_capacity', message: `The number of ${interval} candles to keep must be a whole number above 0, not ${capacity}.`, field: 'capacity' });
     }
     const series = new CandleSeries(capacity);
-    let bySymbol = this.#series.get(interval);
-    if (bySymbol === undefined) this.#series.set(interval, (bySymbol = new Map()));
-    bySymbol.set(symbol, series);
+    this.adopt(symbol, interval, series);
     return series;
   }
 }

@@ -3,6 +3,15 @@ import type { CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
 import { byTime, type Match } from './match.ts';
 import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
+import type { SavedNumbers, SnapshotReader, SnapshotWriter } from './snapshot.ts';
+
+export interface SavedLane {
+  readonly symbol: string;
+  readonly interval: Interval;
+  readonly traders: readonly string[];
+  readonly fingerprint: string;
+  readonly place: SavedNumbers;
+}
 
 /**
  * Every symbol and interval that traders screen, each a lane of its own, over candles that another part stores. Level-based: told which traders run and which symbols
@@ -68,6 +77,27 @@ export class LaneSet {
     for (const [one, lanes] of this.#lanes) {
       if (interval !== undefined && one !== interval) continue;
       for (const lane of lanes.values()) if (lane !== null) yield lane;
+    }
+  }
+
+  /** Every lane as it stands, for `restore`. */
+  save(writer: SnapshotWriter): SavedLane[] {
+    return [...this.lanes()].map((lane) => ({
+      symbol: lane.symbol, interval: lane.interval, traders: lane.graph.traders.map(({ trader }) => trader.id), fingerprint: lane.fingerprint, place: writer.add(lane.save()),
+    }));
+  }
+
+  /** Runs these traders on the lanes of a snapshot, over candles restored before. A lane that no longer fits what the traders compute begins anew from the stored candles. */
+  restore(traders: readonly ActiveTrader[], universes: ReadonlyMap<string, ReadonlySet<string>>, saved: readonly SavedLane[], reader: SnapshotReader): void {
+    for (const trader of traders) this.#traders.set(trader.id, trader);
+    for (const [id, symbols] of universes) this.#universes.set(id, symbols);
+    for (const { symbol, interval, traders: ids, fingerprint, place } of saved) {
+      const screening = this.#tradersOf(symbol, interval);
+      if (screening.length !== ids.length || !screening.every(({ id }, index) => id === ids[index])) continue;
+      const lane = this.#newLane(symbol, interval, this.#graph(interval, screening), 0);
+      if (lane.fingerprint !== fingerprint) continue;
+      lane.restore(reader.at(place));
+      this.#setLane(symbol, interval, lane);
     }
   }
 

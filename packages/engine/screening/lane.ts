@@ -161,6 +161,37 @@ export class Lane {
     return this.#sources[frame];
   }
 
+  /** What must be kept to go on after a restart: numbers that `restore` takes. Frames that are shared with other symbols are not in it. */
+  save(): Float64Array {
+    const parts = [this.#counts, Float64Array.from(this.#held), this.#s, ...this.#own().map((source) => source.save())];
+    const saved = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      saved.set(part, at);
+      at += part.length;
+    }
+    return saved;
+  }
+
+  /** Goes on where a lane of an equal graph was saved, over series restored with their ordinals. */
+  restore(saved: Float64Array): void {
+    let at = 0;
+    const next = (length: number): Float64Array => saved.subarray(at, (at += length));
+    this.#counts.set(next(this.#counts.length));
+    this.#held.set(next(this.#held.length));
+    this.#s.set(next(this.#s.length));
+    for (const source of this.#own()) source.restore(next(source.savedLength));
+  }
+
+  /** The same for lanes whose saved numbers fit each other. */
+  get fingerprint(): string {
+    return this.graph.frames.map(({ key, program, exports }) => `${key} ${program.fingerprint} ${exports.map(({ slot }) => slot).join(',')}`).join('|');
+  }
+
+  #own(): readonly FrameLane[] {
+    return this.#sources.filter(({ graph }) => graph.symbol === undefined);
+  }
+
   /**
    * Takes over from lanes of the same series that have come as far: state and verdicts of all nodes and traders that were there. An earlier lane wins over a later
    * one, so that who was already running notices nothing of who is new.

@@ -5,9 +5,20 @@ import { Lane } from './lane.ts';
 import { byTime, type Match } from './match.ts';
 import type { ExternalSlot } from './link-frames.ts';
 import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
+import type { SavedNumbers, SnapshotReader, SnapshotWriter } from './snapshot.ts';
 
 /** What all symbols were worth at one close, by the symbol's place in `symbols`; kept for those that come late. */
 interface Standing { readonly closeTime: number; readonly values: readonly Float64Array[] }
+
+export interface SavedMarket {
+  readonly id: string;
+  readonly due: number | null;
+  readonly arrived: readonly string[];
+  readonly fingerprint: string;
+  readonly named: readonly (readonly [key: string, place: SavedNumbers])[];
+  readonly lanes: readonly (readonly [symbol: string, place: SavedNumbers])[];
+  readonly standings: readonly { readonly closeTime: number; readonly values: readonly SavedNumbers[] }[];
+}
 
 /** Closes whose standings are kept. */
 const KEPT = 3;
@@ -103,6 +114,31 @@ export class MarketTrader {
   /** When the close under way is screened at the latest (ms of market time); undefined where none is. */
   get deadline(): number | undefined {
     return this.#arrived.size > 0 ? this.#due + this.#deadlineMs : undefined;
+  }
+
+  /** All of it as it stands, for `restore`. */
+  save(writer: SnapshotWriter): SavedMarket {
+    return {
+      id: this.trader.id, due: this.#due === -Infinity ? null : this.#due, arrived: [...this.#arrived], fingerprint: this.#fingerprint(),
+      named: [...this.#named].map(([key, lane]) => [key, writer.add(lane.save())]),
+      lanes: [...this.#lanes].map(([symbol, lane]) => [symbol, writer.add(lane.save())]),
+      standings: this.#standings.map(({ closeTime, values }) => ({ closeTime, values: values.map((one) => writer.add(one)) })),
+    };
+  }
+
+  /** Goes on where an equal one was saved, over candles restored before; answers false, and has changed nothing, where it no longer fits. */
+  restore(saved: SavedMarket, reader: SnapshotReader): boolean {
+    if (saved.fingerprint !== this.#fingerprint() || saved.lanes.map(([symbol]) => symbol).join() !== [...this.#lanes.keys()].join()) return false;
+    this.#due = saved.due ?? -Infinity;
+    for (const symbol of saved.arrived) this.#arrived.add(symbol);
+    for (const [key, place] of saved.named) this.#named.get(key)!.restore(reader.at(place));
+    for (const [symbol, place] of saved.lanes) this.#lanes.get(symbol)!.restore(reader.at(place));
+    for (const { closeTime, values } of saved.standings) this.#standings.push({ closeTime, values: values.map((place) => reader.at(place).slice()) });
+    return true;
+  }
+
+  #fingerprint(): string {
+    return this.#graph.frames.map(({ key, program }) => `${key} ${program.fingerprint}`).join('|');
   }
 
   /** Every symbol whose candles it needs. */

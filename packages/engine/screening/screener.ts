@@ -1,14 +1,16 @@
 import { intervalClose, TradeMindError, type Candle, type Interval, type TraderDocument } from '@trademind/core';
 import { CandleFold } from '../candles/candle-fold.ts';
+import { CandleSeries } from '../candles/candle-series.ts';
 import { CandleStore } from '../candles/candle-store.ts';
 import { compileTrader } from '../language/compile-trader.ts';
 import { LanguageError } from '../language/language-error.ts';
 import { explain, type Explanation } from './explain.ts';
 import type { Lane } from './lane.ts';
-import { LaneSet } from './lane-set.ts';
-import { MarketTrader } from './market-trader.ts';
+import { LaneSet, type SavedLane } from './lane-set.ts';
+import { MarketTrader, type SavedMarket } from './market-trader.ts';
 import { byTime, type Match } from './match.ts';
 import type { ActiveTrader } from './screening-graph.ts';
+import { SnapshotReader, SnapshotWriter, type SavedNumbers } from './snapshot.ts';
 
 export interface RunningTrader { id: string; version: number; document: TraderDocument }
 
@@ -29,6 +31,16 @@ export interface NeededSeries {
   readonly settle: number;
   /** Whether it must come from the exchange candle by candle. Else it is made of a shorter one, and the exchange is asked for its past alone (`seed`). */
   readonly streamed: boolean;
+}
+
+/** What a snapshot says in words; its numbers lie behind. */
+interface SnapshotHeader {
+  readonly traders: readonly RunningTrader[];
+  readonly universes: readonly (readonly [id: string, symbols: readonly string[]])[];
+  readonly series: readonly { readonly symbol: string; readonly interval: Interval; readonly capacity: number; readonly place: SavedNumbers }[];
+  readonly folds: readonly { readonly symbol: string; readonly base: Interval; readonly interval: Interval; readonly place: SavedNumbers }[];
+  readonly lanes: readonly SavedLane[];
+  readonly market: readonly SavedMarket[];
 }
 
 const DEADLINE_MS = 5_000;
@@ -223,10 +235,60 @@ export class Screener {
     return names;
   }
 
-  #startMarket(trader: ActiveTrader): Match[] {
+  /** All that it knows, candles included, as bytes (with a checksum): `restore` of a new screener goes on as if nothing had happened. */
+  snapshot(): Uint8Array {
+    const writer = new SnapshotWriter();
+    const header: SnapshotHeader = {
+      traders: [...this.#traders.values()].map(({ id, version, compiled }) => ({ id, version, document: compiled.document })),
+      universes: [...this.#universes].map(([id, symbols]) => [id, [...symbols]]),
+      series: [...this.candles.all()].map(({ symbol, interval, series }) => ({ symbol, interval, capacity: series.capacity, place: writer.add(series.save()) })),
+      folds: [...this.#folds].flatMap(([symbol, byBase]) => [...byBase].flatMap(([base, folds]) => folds.map((fold) => ({ symbol, base, interval: fold.interval, place: writer.add(fold.save()) })))),
+      lanes: this.#lanes.save(writer),
+      market: [...this.#market.values()].map((market) => market.save(writer)),
+    };
+    return writer.finish(header);
+  }
+
+  /**
+   * Takes in a snapshot; for a screener that knows nothing yet. `setTraders` and `setUniverse` then say what has changed meanwhile. Throws `snapshot_unreadable` and stays as new for
+   * bytes that are torn or of another version; what an engine of today computes otherwise is computed again from the candles.
+   */
+  restore(bytes: Uint8Array): void {
+    const reader = new SnapshotReader(bytes);
+    const header = reader.header as SnapshotHeader;
+    for (const { symbol, interval, capacity, place } of header.series) this.candles.adopt(symbol, interval, CandleSeries.restored(capacity, reader.at(place)));
+    for (const { symbol, base, interval, place } of header.folds) {
+      let byBase = this.#folds.get(symbol);
+      if (byBase === undefined) this.#folds.set(symbol, (byBase = new Map()));
+      byBase.set(base, [...(byBase.get(base) ?? []), CandleFold.restored(base, interval, reader.at(place))]);
+    }
+    for (const { id, version, document } of header.traders) {
+      try {
+        this.#traders.set(id, { id, version, compiled: compileTrader(document, this.#options.defaultInterval) });
+      } catch (error) {
+        // What today's language refuses, `setTraders` will report.
+        if (!(error instanceof LanguageError)) throw error;
+      }
+    }
+    for (const [id, symbols] of header.universes) this.#universes.set(id, new Set(symbols));
+    const local = [...this.#traders.values()].filter(({ compiled }) => !compiled.waits);
+    this.#lanes.restore(local, new Map(local.map(({ id }) => [id, this.#universes.get(id) ?? new Set()])), header.lanes, reader);
+    for (const trader of this.#traders.values()) {
+      if (!trader.compiled.waits) continue;
+      const saved = header.market.find(({ id }) => id === trader.id);
+      const market = this.#newMarket(trader);
+      if (saved === undefined || !market.restore(saved, reader)) market.warmUp();
+    }
+  }
+
+  #newMarket(trader: ActiveTrader): MarketTrader {
     const market = new MarketTrader(trader, this.#universes.get(trader.id) ?? new Set(), this.candles, this.#options.deadlineMs ?? DEADLINE_MS);
     this.#market.set(trader.id, market);
-    return market.warmUp();
+    return market;
+  }
+
+  #startMarket(trader: ActiveTrader): Match[] {
+    return this.#newMarket(trader).warmUp();
   }
 
   /** Sees to it that the longer candles which these traders look at are made, from the stored ones on. */
