@@ -61,7 +61,7 @@ export function explain(trader: ActiveTrader, symbol: string, at: ExplainAt): Ex
     return { ...known, seen: 0, verdict: 'no candles', conditions: [], sentence: `${document.name} on ${symbol}: no closed ${interval} candle has come yet.` };
   }
   const lane = replay(trader, symbol, at, series.oldest + index, known.candle!.closeTime);
-  const seen = lane.seen(0);
+  const seen = lane.book.seen(0);
   const { graph } = lane;
   const { slots } = graph.traders[0]!;
   const { values } = graph.program;
@@ -70,7 +70,7 @@ export function explain(trader: ActiveTrader, symbol: string, at: ExplainAt): Ex
     return { ...readCondition(condition, slots, values, 1, 0), ready: missing.length === 0, missing };
   });
   const unanswered = Number.isNaN(values[slots[compiled.when]!]!);
-  const verdict = !lane.ready(0) || unanswered ? 'not ready' : lane.holds(0) ? 'matching' : 'not matching';
+  const verdict = !lane.book.ready(0) || unanswered ? 'not ready' : lane.book.holds(0) ? 'matching' : 'not matching';
   return { ...known, seen, verdict, conditions, sentence: sentenceOf(document.name, symbol, interval, verdict, conditions, seen, compiled.settle) };
 }
 

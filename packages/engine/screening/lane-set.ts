@@ -1,6 +1,8 @@
 import type { Interval } from '@trademind/core';
 import type { CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
+import type { LaneBook } from './lane-book.ts';
+import type { LaneHost } from './lane-host.ts';
 import { byTime, type Match } from './match.ts';
 import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
 import type { SavedNumbers, SnapshotReader, SnapshotWriter } from './snapshot.ts';
@@ -17,7 +19,7 @@ export interface SavedLane {
  * Every symbol and interval that traders screen, each a lane of its own, over candles that another part stores. Level-based: told which traders run and which symbols
  * each screens, it makes it so, touching only what differs. Traders that look at other symbols are not its business.
  */
-export class LaneSet {
+export class LaneSet implements LaneHost {
   readonly #candles: CandleSource;
   readonly #traders = new Map<string, ActiveTrader>();
   readonly #universes = new Map<string, ReadonlySet<string>>();
@@ -28,7 +30,6 @@ export class LaneSet {
     this.#candles = candles;
   }
 
-  /** Makes the running set equal the given one. New traders warm up from the stored candles at once; the matches found in that, oldest first. */
   setTraders(traders: readonly ActiveTrader[]): Match[] {
     const wanted = new Set(traders);
     let changed = traders.length !== this.#traders.size;
@@ -39,7 +40,6 @@ export class LaneSet {
     return this.#relane();
   }
 
-  /** Which symbols a trader screens, whether it runs yet or not. Newly included symbols warm up; the matches found, oldest first. */
   setUniverse(traderId: string, symbols: ReadonlySet<string> | undefined): Match[] {
     const before = this.#universes.get(traderId) ?? new Set<string>();
     const now = symbols ?? new Set<string>();
@@ -50,7 +50,6 @@ export class LaneSet {
     return trader === undefined || changed.size === 0 ? [] : this.#relane({ interval: trader.compiled.interval, symbols: changed });
   }
 
-  /** Screens what a series has beyond what was screened of it; the matches, in the order of candles. */
   advance(symbol: string, interval: Interval): Match[] {
     const series = this.#candles.series(symbol, interval);
     if (series === undefined) return [];
@@ -64,30 +63,29 @@ export class LaneSet {
     return lane?.advance(series) ?? [];
   }
 
-  /** Drops all that was computed from a series, before it is begun anew. */
   forget(symbol: string, interval: Interval): void {
     this.#lanes.get(interval)?.delete(symbol);
   }
 
-  lane(symbol: string, interval: Interval): Lane | undefined {
-    return this.#lanes.get(interval)?.get(symbol) ?? undefined;
+  book(symbol: string, interval: Interval): LaneBook | undefined {
+    return this.#lanes.get(interval)?.get(symbol)?.book;
   }
 
-  *lanes(interval?: Interval): Generator<Lane> {
-    for (const [one, lanes] of this.#lanes) {
-      if (interval !== undefined && one !== interval) continue;
-      for (const lane of lanes.values()) if (lane !== null) yield lane;
-    }
+  *books(interval: Interval): Generator<LaneBook> {
+    for (const lane of this.#lanes.get(interval)?.values() ?? []) if (lane !== null) yield lane.book;
   }
 
-  /** Every lane as it stands, for `restore`. */
+  /** Every lane there is. */
+  *lanes(): Generator<Lane> {
+    for (const lanes of this.#lanes.values()) for (const lane of lanes.values()) if (lane !== null) yield lane;
+  }
+
   save(writer: SnapshotWriter): SavedLane[] {
     return [...this.lanes()].map((lane) => ({
       symbol: lane.symbol, interval: lane.interval, traders: lane.graph.traders.map(({ trader }) => trader.id), fingerprint: lane.fingerprint, place: writer.add(lane.save()),
     }));
   }
 
-  /** Runs these traders on the lanes of a snapshot, over candles restored before. A lane that no longer fits what the traders compute begins anew from the stored candles. */
   restore(traders: readonly ActiveTrader[], universes: ReadonlyMap<string, ReadonlySet<string>>, saved: readonly SavedLane[], reader: SnapshotReader): void {
     for (const trader of traders) this.#traders.set(trader.id, trader);
     for (const [id, symbols] of universes) this.#universes.set(id, symbols);

@@ -1,6 +1,7 @@
 import { intervalClose, type Interval } from '@trademind/core';
 import type { CandleSeries } from '../candles/candle-series.ts';
 import { MAX_BLOCK } from '../graph/node-kind.ts';
+import { LaneBook } from './lane-book.ts';
 import { FrameLane, settledAt, type CandleSource } from './frame-lane.ts';
 import { readMatch, type Match } from './match.ts';
 import type { ActiveTrader, ScreeningGraph } from './screening-graph.ts';
@@ -15,9 +16,9 @@ export class Lane {
   readonly #sources: readonly FrameLane[];
   /** Per external slot of its own frame that is a place among all symbols: that place now. Whoever ranks writes it. */
   readonly places: Float64Array;
-  /** Shared with whoever watches from another thread: the ordinal of the candle that comes next, and per trader that of the first candle its nodes saw. */
+  /** What the traders have seen and last said. */
+  readonly book: LaneBook;
   readonly #counts: Float64Array;
-  /** Per trader: whether it held on the last candle. */
   readonly #held: Uint8Array;
 
   /**
@@ -33,10 +34,9 @@ export class Lane {
     for (const frame of graph.frames.slice(0, -1)) sources.push(shared?.get(frame.key) ?? new FrameLane(frame, frame.symbol ?? symbol, candles, [...sources]));
     this.#sources = sources;
     this.places = new Float64Array(graph.own.externals.length).fill(Number.NaN);
-    const count = graph.traders.length;
-    const book = new SharedArrayBuffer((count + 1) * 8 + count);
-    this.#counts = new Float64Array(book, 0, count + 1).fill(next);
-    this.#held = new Uint8Array(book, (count + 1) * 8, count);
+    this.book = new LaneBook(symbol, interval, graph.booked);
+    this.#counts = this.book.counts.fill(next);
+    this.#held = this.book.held;
   }
 
   /** Ordinal of the candle that comes next. */
@@ -135,21 +135,6 @@ export class Lane {
   /** A trader matches where it holds and did not on the candle before, both after its nodes had settled: the same wherever the candles began. */
   #match(k: number, openTime: number, v: Float64Array, stride: number, i: number): Match {
     return readMatch(this.graph.traders[k]!, this.symbol, this.interval, openTime, v[3 * stride + i]!, v, stride, i);
-  }
-
-  /** Candles that a trader's nodes have seen here since all that it reads elsewhere has settled. */
-  seen(index: number): number {
-    return Math.max(0, this.next - this.#counts[index + 1]!);
-  }
-
-  /** Whether a trader's nodes have settled here. */
-  ready(index: number): boolean {
-    return this.seen(index) >= this.graph.settle[index]!;
-  }
-
-  /** Whether a settled trader holds on the last candle. */
-  holds(index: number): boolean {
-    return this.#held[index] === 1 && this.ready(index);
   }
 
   indexOf(trader: ActiveTrader): number {

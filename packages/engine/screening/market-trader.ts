@@ -2,6 +2,7 @@ import { intervalClose, intervalMs } from '@trademind/core';
 import { MARKET, PERCENTILE, RANK } from '../language/frames.ts';
 import { FrameLane, type CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
+import type { LaneBook } from './lane-book.ts';
 import { byTime, type Match } from './match.ts';
 import type { ExternalSlot } from './link-frames.ts';
 import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
@@ -69,8 +70,8 @@ export class MarketTrader {
     return this.#lanes.get(symbol);
   }
 
-  lanes(): Iterable<Lane> {
-    return this.#lanes.values();
+  books(): LaneBook[] {
+    return [...this.#lanes.values()].map(({ book }) => book);
   }
 
   /** Screens the stored candles close by close, all or those up to `until`; the matches, oldest first. */

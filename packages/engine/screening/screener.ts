@@ -5,7 +5,8 @@ import { CandleStore } from '../candles/candle-store.ts';
 import { compileTrader } from '../language/compile-trader.ts';
 import { LanguageError } from '../language/language-error.ts';
 import { explain, type Explanation } from './explain.ts';
-import type { Lane } from './lane.ts';
+import type { LaneBook } from './lane-book.ts';
+import type { LaneHost } from './lane-host.ts';
 import { LaneSet, type SavedLane } from './lane-set.ts';
 import { MarketTrader, type SavedMarket } from './market-trader.ts';
 import { byTime, type Match } from './match.ts';
@@ -19,6 +20,8 @@ export interface ScreenerOptions {
   defaultInterval: Interval;
   /** Candles kept per series: at least what settling needs plus the history to search, else new traders find less. */
   capacity: (interval: Interval) => number;
+  /** Who screens for the traders that look at one symbol at a time; unless given, this thread does. */
+  lanes?: (candles: CandleStore) => LaneHost;
   /** Market time (ms) that a trader which looks at other symbols waits for their candles after a close. */
   deadlineMs?: number;
 }
@@ -54,7 +57,7 @@ export class Screener {
   readonly #options: ScreenerOptions;
   readonly #traders = new Map<string, ActiveTrader>();
   readonly #universes = new Map<string, ReadonlySet<string>>();
-  readonly #lanes: LaneSet;
+  readonly #lanes: LaneHost;
   /** Those that look at other symbols. */
   readonly #market = new Map<string, MarketTrader>();
   /** By symbol and interval: what longer candles are made of its candles. */
@@ -63,7 +66,7 @@ export class Screener {
   constructor(options: ScreenerOptions) {
     this.#options = options;
     this.candles = new CandleStore({ capacity: options.capacity });
-    this.#lanes = new LaneSet(this.candles);
+    this.#lanes = options.lanes?.(this.candles) ?? new LaneSet(this.candles);
   }
 
   /**
@@ -215,11 +218,11 @@ export class Screener {
     const counts = { symbols: this.#universes.get(traderId)?.size ?? 0, ready: 0, matching: 0 };
     const trader = this.#traders.get(traderId);
     if (trader === undefined) return counts;
-    for (const lane of this.#market.get(traderId)?.lanes() ?? this.#lanes.lanes(trader.compiled.interval)) {
-      const index = lane.indexOf(trader);
+    for (const book of this.#market.get(traderId)?.books() ?? this.#lanes.books(trader.compiled.interval)) {
+      const index = book.traders.findIndex(({ id }) => id === traderId);
       if (index < 0) continue;
-      if (lane.ready(index)) counts.ready++;
-      if (lane.holds(index)) counts.matching++;
+      if (book.ready(index)) counts.ready++;
+      if (book.holds(index)) counts.matching++;
     }
     return counts;
   }
@@ -227,11 +230,11 @@ export class Screener {
   /** Names of the traders that hold on the symbol's last closed candle, each on its own interval. */
   matching(symbol: string): string[] {
     const names: string[] = [];
-    const read = (lane: Lane | undefined): void => {
-      for (const [index, { trader }] of lane?.graph.traders.entries() ?? []) if (lane!.holds(index)) names.push(trader.compiled.document.name);
+    const read = (book: LaneBook | undefined): void => {
+      for (const [index, { name }] of book?.traders.entries() ?? []) if (book!.holds(index)) names.push(name);
     };
-    for (const interval of this.intervals()) read(this.#lanes.lane(symbol, interval));
-    for (const market of this.#market.values()) read(market.lane(symbol));
+    for (const interval of this.intervals()) read(this.#lanes.book(symbol, interval));
+    for (const market of this.#market.values()) read(market.lane(symbol)?.book);
     return names;
   }
 

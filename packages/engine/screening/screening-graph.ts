@@ -2,6 +2,7 @@ import type { FrameRefs } from '../graph/dag.ts';
 import type { Program } from '../graph/program.ts';
 import type { CompiledTrader } from '../language/compile-trader.ts';
 import { OWN, withPlaces } from '../language/frames.ts';
+import type { BookedTrader } from './lane-book.ts';
 import { linkFrames, readsOf, type ExternalSlot, type FrameGraph } from './link-frames.ts';
 
 /** A trader the screener runs. One object per id and version: lanes compare traders by identity. */
@@ -31,6 +32,8 @@ export class ScreeningGraph {
   readonly everyCandle: Uint8Array;
   /** Per trader: the external slots of its own frame that it reads; few traders have any. */
   readonly reads: readonly (readonly ExternalSlot[])[];
+  /** The traders as a book names them. */
+  readonly booked: readonly BookedTrader[];
   readonly #refsIn = new WeakMap<ScreeningGraph, FrameRefs>();
 
   constructor(traders: readonly ActiveTrader[]) {
@@ -42,6 +45,7 @@ export class ScreeningGraph {
     this.when = Int32Array.from(this.traders, ({ trader, slots }) => slots[trader.compiled.when]!);
     this.settle = Int32Array.from(traders, ({ compiled }) => compiled.settle);
     this.everyCandle = Uint8Array.from(traders, ({ compiled }) => (compiled.document.repeat === 'every-candle' ? 1 : 0));
+    this.booked = traders.map(({ id, compiled }) => ({ id, name: compiled.document.name, settle: compiled.settle }));
     this.reads = this.traders.map(({ slots }) => readsOf(this.program.dag, slots, this.own.externals));
   }
 
