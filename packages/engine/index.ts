@@ -1,10 +1,16 @@
 export * from './candles/candle-store.ts';
+export { checksumOfText } from './checksum.ts';
 export { CandleSeries } from './candles/candle-series.ts';
 export { compileTrader, type CompiledTrader } from './language/compile-trader.ts';
 export { evaluateExpression, type Evaluation } from './language/evaluate.ts';
 export { LanguageError, type LanguageErrorCode } from './language/language-error.ts';
 export type { ExplainedCondition, Explanation } from './screening/explain.ts';
+export { LaneBook, type BookedTrader } from './screening/lane-book.ts';
+export type { LaneHost } from './screening/lane-host.ts';
+export { LaneSet, type SavedLane } from './screening/lane-set.ts';
 export { signalOf, type Match } from './screening/match.ts';
-export { Screener, type RunningTrader } from './screening/screener.ts';
+export { Screener, type NeededSeries, type RunningTrader } from './screening/screener.ts';
+export type { ActiveTrader } from './screening/screening-graph.ts';
+export { SnapshotReader, SnapshotWriter } from './screening/snapshot.ts';
 export { selectUniverse } from './screening/universe.ts';
 export { TEMPLATE_TRADERS } from './templates/index.ts';
