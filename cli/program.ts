@@ -42,11 +42,15 @@ Examples:
   $ npx trademind local --market simulated        screen right here, without any cloud
 ${EXIT_STATUS}`);
 
-  const sub = (name: string, description: string, examples: string, parent = program): Command =>
+  /** A command that needs nothing but what it is given. */
+  const alone = (name: string, description: string, examples: string, parent = program): Command =>
     parent.command(name).description(description)
       .option('--json', 'JSON lines on stdout, nothing else')
-      .option('--data <dir>', 'data folder of the local cloud (.trademind in the checkout)')
       .addHelpText('after', `\nExamples:\n${examples.split('\n').map((line) => `  $ ${line}`).join('\n')}\n${EXIT_STATUS}`);
+  /** One that speaks with the local cloud. */
+  const sub = (name: string, description: string, examples: string, parent = program): Command =>
+    alone(name, description, examples, parent).option('--data <dir>', 'data folder of the local cloud (.trademind in the checkout)');
+  const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
   sub('dev', 'starts the whole platform on this computer (npm start)', 'npm start\nnpm start -- --market ../shared/data/klines --speed 60 --until first-signal\nnpm start -- --data /tmp/tm --port-base 0 --json')
     .option('--market <market>', 'live, simulated, or a folder or file of candles (remembered; default: live if Binance answers, else simulated)')
@@ -86,6 +90,16 @@ ${EXIT_STATUS}`);
   sub('destroy', 'destroys your machine, its app and its volume', 'npx trademind destroy\nnpx trademind destroy --yes --json')
     .option('--yes', 'do not ask')
     .action(act(async () => (await import('./commands/destroy.ts')).destroy));
+
+  alone('evaluate', 'what an expression is worth on each candle of a file',
+    "npx trademind evaluate 'adx(14).plusDi' --candles BTCUSDT-1d.csv\nnpx trademind evaluate 'rsi(n) < 30' --param n=14 --candles BTCUSDT-1m.csv.gz --json\nnpx trademind evaluate 'crossover(fast, slow)' --let 'fast=ema(9)' --let 'slow=ema(21)' --candles candles.csv")
+    .argument('<expression>', 'in the language of traders: docs/language.md, `trademind language`')
+    .requiredOption('--candles <file>', 'CSV, also .gz, with openTime (or date),open,high,low,close,volume and, if you have them, quoteVolume,trades,takerBuy')
+    .option('--interval <interval>', 'interval of the candles (default: by their spacing)')
+    .option('--param <name=value>', 'a number that the expression may name; may be repeated', collect)
+    .option('--let <name=expression>', 'an expression that the expression may name; may be repeated', collect)
+    .option('--last <n>', 'rows of the table', '10')
+    .action(act(async () => (await import('./commands/evaluate.ts')).evaluate));
 
   const traders = program.command('traders').description('what your machine looks for');
   sub('list', 'lists your traders', 'npx trademind traders list', traders)

@@ -1,5 +1,6 @@
 export * from './candles/candle-store.ts';
 export { CandleSeries } from './candles/candle-series.ts';
+export { columnsRead } from './language/columns-read.ts';
 export { compileTrader, type CompiledTrader } from './language/compile-trader.ts';
 export { evaluateExpression, type Evaluation } from './language/evaluate.ts';
 export { LanguageError, type LanguageErrorCode } from './language/language-error.ts';
