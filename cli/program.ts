@@ -38,7 +38,7 @@ Examples:
   $ npm start                                     the whole platform on this computer, no account needed
   $ npx trademind status                          how your machine stands
   $ npx trademind monitor                         your machine, live in this terminal
-  $ npx trademind traders add my-trader.json      look for something else
+  $ npx trademind traders add my-trader.yaml      look for something else
   $ npx trademind local --market simulated        screen right here, without any cloud
 ${EXIT_STATUS}`);
 
@@ -65,7 +65,7 @@ ${EXIT_STATUS}`);
     .option('--market <market>', 'live, simulated, or a folder or file of candles (default: live if Binance answers, else simulated)')
     .option('--speed <n>', 'market time per wall time for simulated and recorded markets (60)')
     .option('--interval <interval>', 'candle interval of traders that name none', '5m')
-    .option('--traders <file...>', 'trader documents (JSON); default: the templates')
+    .option('--traders <file...>', 'trader documents (YAML or JSON); default: the templates')
     .action(act(async () => (await import('./commands/local.ts')).local));
 
   sub('open', 'prints a fresh link that signs you in to the page', 'npx trademind open')
@@ -101,11 +101,20 @@ ${EXIT_STATUS}`);
     .option('--last <n>', 'rows of the table', '10')
     .action(act(async () => (await import('./commands/evaluate.ts')).evaluate));
 
+  alone('language', 'the language of traders: all of it, or one word', 'npx trademind language\nnpx trademind language macd\nnpx trademind language --json     # completion and hover data for editors')
+    .argument('[name]', 'a function, a series or an operator')
+    .action(act(async () => (await import('./commands/language.ts')).language));
+
   const traders = program.command('traders').description('what your machine looks for');
   sub('list', 'lists your traders', 'npx trademind traders list', traders)
     .action(act(async () => (await import('./commands/traders.ts')).listTraders));
-  sub('add', 'checks a trader and stores it', 'npx trademind traders add my-trader.json', traders)
-    .argument('<file>', 'trader document (JSON), or - for stdin')
+  alone('check', 'checks a trader, without any cloud, and says what it needs', 'npx trademind traders check my-trader.yaml\ncat my-trader.json | npx trademind traders check - --json', traders)
+    .argument('<file>', 'trader document (YAML or JSON), or - for stdin')
+    .action(act(async () => (await import('./commands/traders.ts')).checkTraders));
+  alone('schema', 'prints the JSON Schema of a trader', 'npx trademind traders schema > trader.schema.json', traders)
+    .action(act(async () => (await import('./commands/traders.ts')).traderSchema));
+  sub('add', 'checks a trader and stores it', 'npx trademind traders add my-trader.yaml', traders)
+    .argument('<file>', 'trader document (YAML or JSON), or - for stdin')
     .action(act(async () => (await import('./commands/traders.ts')).addTrader));
   sub('remove', 'removes a trader', 'npx trademind traders remove "My trader"', traders)
     .argument('<name>', 'its name or id')

@@ -1,10 +1,13 @@
 export * from './candles/candle-store.ts';
 export { CandleSeries } from './candles/candle-series.ts';
 export { columnsRead } from './language/columns-read.ts';
+export { compileExecution, type CompiledExecution } from './language/compile-execution.ts';
 export { compileTrader, type CompiledTrader } from './language/compile-trader.ts';
+export { describeLanguage, type FunctionDescription, type LanguageDescription } from './language/describe.ts';
 export { evaluateExpression, type Evaluation } from './language/evaluate.ts';
 export { LanguageError, type LanguageErrorCode } from './language/language-error.ts';
 export type { ExplainedCondition, Explanation } from './screening/explain.ts';
+export { needsOf, type TraderNeeds } from './language/needs.ts';
 export { signalOf, type Match } from './screening/match.ts';
 export { Screener, type RunningTrader } from './screening/screener.ts';
 export { selectUniverse } from './screening/universe.ts';
