@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommand } from '../testing/run-command.ts';
 
 let folder = '';
 const CLOSES = [10, 11, 12, 11, 13, 14, 12];
@@ -13,8 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const run = (...args: string[]) => promisify(execFile)(process.execPath, [join(import.meta.dirname, '../bin/trademind.mjs'), 'evaluate', ...args], { cwd: folder })
-  .then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }), (error: { code: number; stdout: string; stderr: string }) => error);
+const run = (...args: string[]) => runCommand(['evaluate', ...args], folder);
 const json = async (...args: string[]) => JSON.parse((await run(...args, '--json', '--candles', 'c.csv')).stdout) as Record<string, unknown>;
 
 describe('evaluate', () => {

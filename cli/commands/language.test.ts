@@ -1,18 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { createProgram } from '../program.ts';
+import { runCommand } from '../testing/run-command.ts';
 
-/** Runs a command line in this process; what it printed and its exit status. */
-async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  let stdout = '';
-  let stderr = '';
-  const write = (text: string) => { stdout += text; return true; };
-  const streams = { stdout: { write }, stderr: { write: () => true }, stdin: process.stdin } as unknown as { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream; stdin: NodeJS.ReadStream };
-  const code = await createProgram({
-    stdout: write, stderr: (text) => { stderr += text; }, streams, interactive: false, color: { stdout: false, stderr: false }, cwd: process.cwd(),
-    environment: { geminiApiKey: undefined, color: undefined, inherited: {} }, now: () => 0,
-  }).run(['language', ...args]);
-  return { code, stdout, stderr };
-}
+const run = (...args: string[]) => runCommand(['language', ...args]);
 
 describe('language', () => {
   test('lists series, functions by family, operators and limits', async () => {

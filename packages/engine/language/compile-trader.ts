@@ -1,7 +1,8 @@
-import type { Interval, TraderDocument } from '@trademind/core';
+import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
 import { Dag, type Ref } from '../graph/dag.ts';
 import { and, atLeast, or } from '../graph/logic.ts';
 import { Program } from '../graph/program.ts';
+import { compileExecution } from './compile-execution.ts';
 import { compileExpression } from './compile-expression.ts';
 import { LIMITS } from './limits.ts';
 import { errorAt, type Source } from './parse.ts';
@@ -38,7 +39,7 @@ export interface CompiledTrader {
 export function compileTrader(document: TraderDocument, defaultInterval: Interval): CompiledTrader {
   const draft = new Dag();
   const warnings: string[] = [];
-  const scope = scopeOf(document.params, document.let, draft, warnings);
+  const scope = scopeOf(paramValues(document.params), document.let, draft, warnings);
   scope.compileAll();
 
   const typed = new Map<string, Typed>();
@@ -48,6 +49,7 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
     typed.set(name, conditionOf(source, compileExpression(source, scope, draft, warnings)));
   }
   const whole = compileWhen(document.when, typed, draft, warnings);
+  warnings.push(...compileExecution(document).warnings.filter((warning) => !warnings.includes(warning)));
 
   // Names that nothing uses, and what folding left behind, cost nothing.
   const dag = new Dag();

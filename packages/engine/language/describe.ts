@@ -39,7 +39,8 @@ export interface LanguageDescription {
   /** Those that bind closest first. */
   readonly operators: readonly OperatorDefinition[];
   readonly limits: readonly { readonly name: string; readonly value: number; readonly summary: string }[];
-  readonly errors: readonly { readonly code: string; readonly summary: string }[];
+  /** `example`, over the names in `let`, gives the error. */
+  readonly errors: readonly { readonly code: string; readonly summary: string; readonly example?: string; readonly let?: Readonly<Record<string, string>> }[];
 }
 
 const LIMIT_SUMMARIES: Record<keyof typeof LIMITS, string> = {
@@ -63,7 +64,7 @@ export function describeLanguage(): LanguageDescription {
     functions,
     operators: OPERATORS,
     limits: (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).map((name) => ({ name, value: LIMITS[name], summary: LIMIT_SUMMARIES[name] })),
-    errors: Object.entries(ERROR_CODES).map(([code, { summary }]) => ({ code, summary })),
+    errors: Object.entries(ERROR_CODES).map(([code, error]) => ({ code, ...error })),
   };
 }
 

@@ -3,7 +3,7 @@ import type { FunctionDefinition } from '../indicators/definition.ts';
 /** Families of functions, as a reader looks for them, each with the names that belong to it. */
 const FAMILIES = {
   'Averages': 'sma ema wma vwma hma dema tema smma kama',
-  'Momentum': 'rsi stochRsi stochastic macd roc momentum percentChange change cci williamsR awesome trix ultimate tsi',
+  'Oscillators and momentum': 'rsi stochRsi stochastic macd roc momentum percentChange change cci williamsR awesome trix ultimate tsi',
   'Trend': 'adx aroon vortex supertrend psar ichimoku choppiness linreg',
   'Range and bands': 'trueRange atr bollinger keltner donchian stdev zScore',
   'Volume': 'obv adl cmf mfi vwap rollingVwap volumeProfile',
