@@ -1,13 +1,17 @@
 export * from './candles/candle-store.ts';
 export { checksumOfText } from './checksum.ts';
 export { CandleSeries } from './candles/candle-series.ts';
+export { columnsRead } from './language/columns-read.ts';
+export { compileExecution, type CompiledExecution } from './language/compile-execution.ts';
 export { compileTrader, type CompiledTrader } from './language/compile-trader.ts';
+export { describeLanguage, type FunctionDescription, type LanguageDescription } from './language/describe.ts';
 export { evaluateExpression, type Evaluation } from './language/evaluate.ts';
 export { LanguageError, type LanguageErrorCode } from './language/language-error.ts';
 export type { ExplainedCondition, Explanation } from './screening/explain.ts';
 export { LaneBook, type BookedTrader } from './screening/lane-book.ts';
 export type { LaneHost } from './screening/lane-host.ts';
 export { LaneSet, type SavedLane } from './screening/lane-set.ts';
+export { needsOf, type TraderNeeds } from './language/needs.ts';
 export { signalOf, type Match } from './screening/match.ts';
 export { Screener, type NeededSeries, type RunningTrader } from './screening/screener.ts';
 export type { ActiveTrader } from './screening/screening-graph.ts';

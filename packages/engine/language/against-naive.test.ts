@@ -17,6 +17,7 @@ const mean = (name: string, ...columns: (keyof Candle)[]): Pair =>
 const leaf = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(column('open'), column('high'), column('low'), column('close'), column('volume'), column('takerBuy'), column('trades'), column('quoteVolume')) },
   { weight: 1, arbitrary: fc.constantFrom(mean('hl2', 'high', 'low'), mean('hlc3', 'high', 'low', 'close'), mean('ohlc4', 'open', 'high', 'low', 'close')) },
+  { weight: 1, arbitrary: fc.constantFrom(numberOf('hour', naive.column(({ openTime }) => new Date(openTime).getUTCHours())), numberOf('minute', naive.column(({ openTime }) => new Date(openTime).getUTCMinutes()))) },
   { weight: 2, arbitrary: fc.constantFrom(0, 1, 2, 0.5, 30, 100, 1_000).map((value) => numberOf(String(value), naive.constant(value), true)) },
 );
 const length = fc.integer({ min: 1, max: 6 });
