@@ -1,14 +1,11 @@
-import { add, divide } from '../graph/arithmetic.ts';
 import type { Column, Dag, Ref } from '../graph/dag.ts';
+import { meanPriceOf } from '../indicators/mean-price.ts';
 
 export interface SeriesDefinition {
   readonly name: string;
   readonly summary: string;
   build(dag: Dag): Ref;
 }
-
-const mean = (columns: readonly ('open' | 'high' | 'low' | 'close')[]) => (dag: Dag): Ref =>
-  dag.node(divide, [columns.map((column) => dag.column(column)).reduce((sum, column) => dag.node(add, [sum, column])), dag.constant(columns.length)]);
 
 const SUMMARIES: Record<Exclude<Column, 'openTime'>, string> = {
   open: 'Price of the first trade.',
@@ -24,7 +21,7 @@ const SUMMARIES: Record<Exclude<Column, 'openTime'>, string> = {
 /** Every series of a candle. */
 export const SERIES: readonly SeriesDefinition[] = [
   ...(Object.entries(SUMMARIES) as [keyof typeof SUMMARIES, string][]).map(([name, summary]) => ({ name, summary, build: (dag: Dag): Ref => dag.column(name) })),
-  { name: 'hl2', summary: '(high + low) / 2', build: mean(['high', 'low']) },
-  { name: 'hlc3', summary: '(high + low + close) / 3', build: mean(['high', 'low', 'close']) },
-  { name: 'ohlc4', summary: '(open + high + low + close) / 4', build: mean(['open', 'high', 'low', 'close']) },
+  { name: 'hl2', summary: '(high + low) / 2', build: (dag) => meanPriceOf(dag, 'high', 'low') },
+  { name: 'hlc3', summary: '(high + low + close) / 3', build: (dag) => meanPriceOf(dag, 'high', 'low', 'close') },
+  { name: 'ohlc4', summary: '(open + high + low + close) / 4', build: (dag) => meanPriceOf(dag, 'open', 'high', 'low', 'close') },
 ];
