@@ -1,7 +1,11 @@
 import type { Candle } from '@trademind/core';
 import { describe, expect, test } from 'vitest';
+import { Dag } from '../graph/dag.ts';
+import { Program } from '../graph/program.ts';
+import { compileExpression } from '../language/compile-expression.ts';
 import { FUNCTIONS } from '../language/functions.ts';
 import { evaluateExpression } from '../language/evaluate.ts';
+import { scopeOf } from '../language/scope.ts';
 import { candleAt, simulateCandles } from '../testing/simulate.ts';
 import { INDICATORS } from './index.ts';
 
@@ -45,6 +49,21 @@ const values = (expression: string, candles: readonly Candle[], block?: number) 
   evaluateExpression(expression, candles, block === undefined ? {} : { block }).values as (number | null)[];
 /** Without candles that stand still, for on these percentB and the stochastic have no value. */
 const lively = simulateCandles(1_500, { flatness: 0 });
+
+function compiled(text: string): { dag: Dag; ref: number } {
+  const dag = new Dag();
+  return { dag, ref: compileExpression({ text, field: 'expression' }, scopeOf({}, {}, dag, []), dag, []).ref };
+}
+
+/** Runs a program candle by candle, the first being the t-th; what its node `ref` is worth on each. */
+function runOver(program: Program, state: Float64Array, candles: readonly Candle[], t: number, ref: number): (number | null)[] {
+  return candles.map(({ open, high, low, close, volume, quoteVolume, trades, takerBuy, openTime }, index) => {
+    program.values.set([open, high, low, close, volume, quoteVolume, trades, takerBuy, openTime]);
+    program.run(state, t + index);
+    const value = program.values[ref]!;
+    return Number.isNaN(value) ? null : value;
+  });
+}
 
 test('every indicator is in this suite, says where it comes from and shows an example that compiles', () => {
   expect(Object.keys(CALLS).sort()).toEqual(INDICATORS.map(({ name }) => name).sort());
@@ -101,6 +120,22 @@ describe.each(all)('%s', (expression) => {
     for (const candles of [lively.slice(0, 1), lively.map((candle) => ({ ...candle, volume: 0 }))]) {
       for (const value of values(expression, candles)) expect(value === null || Number.isFinite(value)).toBe(true);
     }
+  });
+
+  test('goes on bit for bit when a larger graph, with longer rings, takes its state over', () => {
+    const candles = simulateCandles(300, { seed: 3 });
+    const { dag, ref } = compiled(expression);
+    const grown = new Dag();
+    const rings = ['close', 'volume', 'high', 'low', 'hlc3', 'hl2', 'trueRange()', 'rsi(14)'].flatMap((series) => [`stdev(${series}, 150)`, `wma(${series}, 150)`, `highest(${series}, 150)`]);
+    for (const { dag: other } of [compiled(['vwma(150)', 'cci(150)', ...rings].join(' + ')), { dag }]) grown.merge(other);
+    const [small, large] = [new Program(dag), new Program(grown)];
+    const refs = small.matchesIn(large);
+    const state = small.newState();
+    runOver(small, state, candles.slice(0, 201), 0, ref);
+    const taken = large.newState();
+    small.carry(refs, state, taken, large, 201);
+    large.recount(taken, 201);
+    expect(runOver(large, taken, candles.slice(201), 201, refs[ref]!)).toEqual(values(expression, candles).slice(201));
   });
 
   test('keeps its digits at 1e-8 and at 1e9', () => {
