@@ -69,7 +69,7 @@ function kamaOf(dag: Dag, x: Ref, n: number, fast: number, slow: number): Ref {
 }
 
 /**
- * In: any series; out: its unit; first value after n + 1 candles; settled after 638 for (10, 2, 30): three times what a market needs that wanders at random (the recorded
+ * In: any series; out: its unit; first value after n + 1 candles; settled after 628 for (10, 2, 30): three times what a market needs that wanders at random (the recorded
  * ones need up to 250). One that strictly goes back and forth for all that time has not settled before 3,324.
  */
 export const kama: FunctionDefinition = {

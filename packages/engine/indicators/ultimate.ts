@@ -21,8 +21,9 @@ export const ultimate: FunctionDefinition = {
     const close = dag.column('close');
     const range = trueRangeOf(dag);
     const pressure = dag.node(subtract, [close, dag.node(minimum, [dag.column('low'), offsetOf(dag, close, 1)])]);
-    const weighted = (n: number, weight: number) => dag.node(multiply, [dag.constant(weight), dag.node(divide, [sumOf(dag, pressure, n), sumOf(dag, range, n)])]);
-    const sum = dag.node(add, [dag.node(add, [weighted(a!, 4), weighted(b!, 2)]), weighted(c!, 1)]);
+    const share = (n: number) => dag.node(divide, [sumOf(dag, pressure, n), sumOf(dag, range, n)]);
+    const weighted = (weight: number, n: number) => dag.node(multiply, [dag.constant(weight), share(n)]);
+    const sum = dag.node(add, [dag.node(add, [weighted(4, a!), weighted(2, b!)]), share(c!)]);
     return dag.node(divide, [dag.node(multiply, [dag.constant(100), sum]), dag.constant(7)]);
   },
 };
