@@ -1,52 +1,13 @@
 import type { Dag, Ref } from '../graph/dag.ts';
-import { addExact } from '../graph/double-double.ts';
 import { HEAD, type NodeKind } from '../graph/node-kind.ts';
 import { historyOf, ringCapacity } from '../graph/ring.ts';
 import { length, type FunctionDefinition } from './definition.ts';
+import { clearRows, layVolume, MAX_ROWS, rowVolumes, sumRows } from './price-rows.ts';
 
-const MAX_ROWS = 200;
 /** The share of all volume that the value area holds. */
 const VALUE_AREA = 0.7;
 const FIELDS = ['poc', 'high', 'low'] as const;
 const ENTRY = FIELDS.length;
-
-/**
- * Scratch of one profile, written anew for each: per row in two doubles the volume of candles that end in it, and how the volume that passes through
- * changes at its lower edge. Sums so kept are exact: rows that held the same hold equal volumes, and what no candle touches holds 0.
- */
-const ends = new Float64Array(MAX_ROWS * 2);
-const steps = new Float64Array(MAX_ROWS * 2);
-const through = new Float64Array(2);
-const volumes = new Float64Array(MAX_ROWS);
-
-/** Lays q over the rows that a candle covers: a and b are its low and high in rows from the bottom. */
-function spread(a: number, b: number, q: number, rows: number): void {
-  const first = Math.min(Math.floor(a), rows - 1);
-  const last = Math.min(Math.ceil(b), rows) - 1;
-  if (last <= first) {
-    addExact(ends, first * 2, first * 2, q, 0);
-    return;
-  }
-  const perRow = q / (b - a);
-  addExact(ends, first * 2, first * 2, perRow * (first + 1 - a), 0);
-  addExact(ends, last * 2, last * 2, perRow * (b - last), 0);
-  addExact(steps, first * 2 + 2, first * 2 + 2, perRow, 0);
-  addExact(steps, last * 2, last * 2, -perRow, 0);
-}
-
-/** Fills `volumes` from `ends` and `steps`; the total. */
-function sumUp(rows: number): number {
-  through.fill(0);
-  let total = 0;
-  for (let row = 0; row < rows; row++) {
-    addExact(through, 0, 0, steps[row * 2]!, steps[row * 2 + 1]!);
-    addExact(ends, row * 2, row * 2, through[0]!, through[1]!);
-    const volume = ends[row * 2]!;
-    volumes[row] = volume;
-    total += volume;
-  }
-  return total;
-}
 
 const WIDTH = HEAD + 1 + 3 * 3 + 2;
 
@@ -94,15 +55,14 @@ function profile(s: Float64Array, code: Int32Array, inputs: number, t: number, n
     if (low < bottom) bottom = low;
   }
   const range = top - bottom;
-  ends.fill(0, 0, rows * 2);
-  steps.fill(0, 0, rows * 2);
+  clearRows(rows);
   for (let j = t - n + 1; j <= t; j++) {
     const q = s[amounts + (j & amountMask)]!;
     if (q === 0) continue;
-    if (range === 0) addExact(ends, 0, 0, q, 0);
-    else spread(((s[lows + (j & lowMask)]! - bottom) / range) * rows, ((s[highs + (j & highMask)]! - bottom) / range) * rows, q, rows);
+    if (range === 0) layVolume(0, 0, q, rows);
+    else layVolume(((s[lows + (j & lowMask)]! - bottom) / range) * rows, ((s[highs + (j & highMask)]! - bottom) / range) * rows, q, rows);
   }
-  const total = sumUp(rows);
+  const total = sumRows(rows);
   if (!(total > 0)) s.fill(Number.NaN, at, at + ENTRY);
   else if (range === 0) s.fill(bottom, at, at + ENTRY);
   else writeLevels(s, at, bottom, top, rows, total);
@@ -111,14 +71,14 @@ function profile(s: Float64Array, code: Int32Array, inputs: number, t: number, n
 function writeLevels(s: Float64Array, at: number, bottom: number, top: number, rows: number, total: number): void {
   let poc = 0;
   for (let row = 1; row < rows; row++) {
-    const more = volumes[row]! - volumes[poc]!;
+    const more = rowVolumes[row]! - rowVolumes[poc]!;
     if (more > 0 || (more === 0 && Math.abs(2 * row + 1 - rows) < Math.abs(2 * poc + 1 - rows))) poc = row;
   }
   let [lowest, highest] = [poc, poc];
-  let held = volumes[poc]!;
+  let held = rowVolumes[poc]!;
   while (held < VALUE_AREA * total && highest - lowest < rows - 1) {
-    const above = highest + 1 < rows ? volumes[highest + 1]! : -1;
-    const below = lowest > 0 ? volumes[lowest - 1]! : -1;
+    const above = highest + 1 < rows ? rowVolumes[highest + 1]! : -1;
+    const below = lowest > 0 ? rowVolumes[lowest - 1]! : -1;
     if (above >= below) highest++;
     else lowest--;
     held += Math.max(above, below);

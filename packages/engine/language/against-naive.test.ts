@@ -71,7 +71,7 @@ const { number, condition } = fc.letrec<{ number: Pair; condition: Pair }>((tie)
     fc.tuple(fc.boolean(), tie('number'), tie('number'))
       .map(([over, a, b]) => numberOf(`${over ? 'crossover' : 'crossunder'}(${a.text}, ${b.text})`, over ? naive.crossover(a.read, b.read) : naive.crossover(b.read, a.read))),
     fc.tuple(fc.boolean(), tie('number').map(asSeries), fc.integer({ min: 1, max: 3 })).map(([up, x, n]) => numberOf(`${up ? 'rising' : 'falling'}(${x.text}, ${n})`, naive.run(x.read, n, up ? 1 : -1))),
-    fc.tuple(fc.constantFrom('within' as const, 'held' as const), tie('condition'), length).map(([name, c, n]) => numberOf(`${name}(${c.text}, ${n})`, shapes[name](c.read, n))),
+    fc.tuple(fc.boolean(), tie('condition'), length).map(([all, c, n]) => numberOf(`${all ? 'held' : 'within'}(${c.text}, ${n})`, (all ? shapes.held : shapes.within)(c.read, n))),
     fc.tuple(fc.boolean(), tie('number').map(asSeries), side, side)
       .map(([bullish, x, left, right]) => numberOf(`${bullish ? 'bullishDivergence' : 'bearishDivergence'}(${x.text}, ${left}, ${right})`, shapes.divergence(x.read, bullish ? 'low' : 'high', left, right))),
     fc.constantFrom(...Object.keys(shapes.PATTERNS)).map((name) => numberOf(`${name}()`, shapes.PATTERNS[name]!)),

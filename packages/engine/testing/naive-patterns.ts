@@ -85,7 +85,7 @@ export const barsSince = (c: Naive): Naive => scan(c, (history) => {
 
 /** A pattern of the candles up to now, [now, before, …]; not ready before the oldest is there. Lengths carry a bound of their rounding, so that a ratio met exactly is too close to call. */
 const pattern = (size: number, f: (...candles: Candle[]) => Cell): Naive => (candles) =>
-  candles.map((_, t) => (t < size - 1 ? unready : f(...candles.slice(t - size + 1, t + 1).reverse())));
+  candles.map((_, t) => (t < size - 1 ? unready : f(...candles.slice(t - size + 1, t + 1).toReversed())));
 const length = (from: number, to: number): Cell => cell(to - from, 4e-16 * Math.max(Math.abs(from), Math.abs(to)));
 const times = (c: Cell, factor: number): Cell => cell(c.v * factor, c.e * factor);
 const fact = (holds: boolean): Cell => cell(holds ? 1 : 0, 0);

@@ -5,7 +5,7 @@ import { UNKNOWN, cell, unready, type Naive } from './naive.ts';
 function rowsOf(candles: readonly Candle[], rows: number): number[] | undefined {
   const bottom = Math.min(...candles.map(({ low }) => low));
   const height = (Math.max(...candles.map(({ high }) => high)) - bottom) / rows;
-  const volumes = new Array<number>(rows).fill(0);
+  const volumes = Array.from({ length: rows }, () => 0);
   for (const { high, low, volume } of candles) {
     if (volume === 0) continue;
     const place = (low - bottom) / height;
