@@ -51,9 +51,6 @@ const barsSince = (name: string, sign: 1 | -1): NodeKind => {
         } while (++i < count);
       }
     },
-    recount: ({ s, t }, code, from, to) => {
-      for (let c = from; c < to; c += WIDTH) endSpan(s, code[c + 1]!, code[c + HEAD]!, code[c + HEAD + 3]!, code[c + HEAD + 4]!, t);
-    },
   };
 };
 
@@ -75,7 +72,7 @@ export const highestBars: FunctionDefinition = {
   returns: 'series',
   unit: 'candles',
   seed: 'none: a full window',
-  source: 'TA-Lib MAXINDEX, counted back from the current candle',
+  source: 'TA-Lib MAXINDEX, counted back from the current candle (of equal ones TA-Lib may take an earlier)',
   example: 'highestBars(high, 20) == 0',
   build: (dag, [x], [n]) => highestBarsOf(dag, x!, n!),
 };
@@ -85,7 +82,7 @@ export const lowestBars: FunctionDefinition = {
   ...highestBars,
   name: 'lowestBars',
   summary: 'Candles since the smallest of the last n values: 0 = the current candle, n − 1 = the oldest; of equal ones the latest.',
-  source: 'TA-Lib MININDEX, counted back from the current candle',
+  source: 'TA-Lib MININDEX, counted back from the current candle (of equal ones TA-Lib may take an earlier)',
   example: 'lowestBars(low, 20) > 5',
   build: (dag, [x], [n]) => lowestBarsOf(dag, x!, n!),
 };
