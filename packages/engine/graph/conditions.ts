@@ -59,7 +59,7 @@ const barsSinceKind: NodeKind = {
   },
 };
 
-/** Candles since c last held: 0 = now; not ready until it has. */
+/** Candles since c last held: 0 = now; not ready until it has. Settled with the first event after c has settled: from then on it is the same wherever the candles began. */
 export const barsSinceOf = (dag: Dag, c: Ref): Ref => dag.node(barsSinceKind, [c]);
 
 /** State: the answer, NaN before the first event. */

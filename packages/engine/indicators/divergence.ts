@@ -53,7 +53,8 @@ const divergenceOf = (dag: Dag, kind: NodeKind, column: 'high' | 'low', x: Ref, 
 
 /**
  * In: low and any series; out: a condition that holds on the candle that confirms the second pivot, `right` candles after its low, and on no other. Not ready until a first
- * pivot has been confirmed, after left + right + 1 candles at the earliest, and where the series has no value at a pivot.
+ * pivot has been confirmed, after left + right + 1 candles at the earliest, and where the series has no value at a pivot. Settled
+ * with the first pivot at which the series had: from then on it is the same wherever the candles began.
  */
 export const bullishDivergence: FunctionDefinition = {
   name: 'bullishDivergence',

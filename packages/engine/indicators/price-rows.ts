@@ -11,8 +11,8 @@ const ends = new Float64Array(MAX_ROWS * 2);
 const steps = new Float64Array(MAX_ROWS * 2);
 const through = new Float64Array(2);
 
-/** The volume of each row, from the lowest on, after `sumRows`. */
-export const rowVolumes = new Float64Array(MAX_ROWS);
+/** After `sumRows`: the volume of each row, from the lowest on, and behind the rows the total. Doubles that a function gives back are allocated; these are not. */
+export const rowVolumes = new Float64Array(MAX_ROWS + 1);
 
 export function clearRows(rows: number): void {
   ends.fill(0, 0, rows * 2);
@@ -34,8 +34,8 @@ export function layVolume(a: number, b: number, volume: number, rows: number): v
   addExact(steps, last * 2, last * 2, -perRow, 0);
 }
 
-/** Fills `rowVolumes`; the total. */
-export function sumRows(rows: number): number {
+/** Fills `rowVolumes`. */
+export function sumRows(rows: number): void {
   through.fill(0);
   let total = 0;
   for (let row = 0; row < rows; row++) {
@@ -43,5 +43,5 @@ export function sumRows(rows: number): number {
     addExact(ends, row * 2, row * 2, through[0]!, through[1]!);
     total += rowVolumes[row] = ends[row * 2]!;
   }
-  return total;
+  rowVolumes[rows] = total;
 }

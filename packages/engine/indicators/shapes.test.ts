@@ -114,7 +114,8 @@ describe('volume profile', () => {
           else if (Math.min(Math.floor(a), rows - 1) === row) expected[row]! += q;
         }
       }
-      const total = sumRows(rows);
+      sumRows(rows);
+      const total = rowVolumes[rows]!;
       const whole = candles.reduce((sum, [, , q]) => sum + q, 0);
       expect(Math.abs(total - whole)).toBeLessThanOrEqual(1e-12 * whole);
       // A candle narrower than 1e-9 rows may be split between two.

@@ -62,19 +62,15 @@ function profile(s: Float64Array, code: Int32Array, inputs: number, t: number, n
     if (range === 0) layVolume(0, 0, q, rows);
     else layVolume(((s[lows + (j & lowMask)]! - bottom) / range) * rows, ((s[highs + (j & highMask)]! - bottom) / range) * rows, q, rows);
   }
-  const total = sumRows(rows);
-  if (!(total > 0)) s.fill(Number.NaN, at, at + ENTRY);
-  else if (range === 0) s.fill(bottom, at, at + ENTRY);
-  else writeLevels(s, at, bottom, top, rows, total);
-}
-
-function writeLevels(s: Float64Array, at: number, bottom: number, top: number, rows: number, total: number): void {
-  let poc = 0;
-  for (let row = 1; row < rows; row++) {
-    const more = rowVolumes[row]! - rowVolumes[poc]!;
-    if (more > 0 || (more === 0 && Math.abs(2 * row + 1 - rows) < Math.abs(2 * poc + 1 - rows))) poc = row;
+  sumRows(rows);
+  const total = rowVolumes[rows]!;
+  if (!(total > 0) || range === 0) {
+    s.fill(total > 0 ? bottom : Number.NaN, at, at + ENTRY);
+    return;
   }
-  let [lowest, highest] = [poc, poc];
+  const poc = largestRow(rows);
+  let lowest = poc;
+  let highest = poc;
   let held = rowVolumes[poc]!;
   while (held < VALUE_AREA * total && highest - lowest < rows - 1) {
     const above = highest + 1 < rows ? rowVolumes[highest + 1]! : -1;
@@ -83,10 +79,19 @@ function writeLevels(s: Float64Array, at: number, bottom: number, top: number, r
     else lowest--;
     held += Math.max(above, below);
   }
-  const price = (row: number): number => (row === rows ? top : bottom + ((top - bottom) * row) / rows);
-  s[at] = price(poc + 0.5);
-  s[at + 1] = price(highest + 1);
-  s[at + 2] = price(lowest);
+  s[at] = bottom + (range * (poc + 0.5)) / rows;
+  s[at + 1] = highest + 1 === rows ? top : bottom + (range * (highest + 1)) / rows;
+  s[at + 2] = bottom + (range * lowest) / rows;
+}
+
+/** The row with the most volume; of equal ones that nearest to the middle, then the lower. */
+function largestRow(rows: number): number {
+  let best = 0;
+  for (let row = 1; row < rows; row++) {
+    const more = rowVolumes[row]! - rowVolumes[best]!;
+    if (more > 0 || (more === 0 && Math.abs(2 * row + 1 - rows) < Math.abs(2 * best + 1 - rows))) best = row;
+  }
+  return best;
 }
 
 /** Reads one output (params: its place, n) of the profile. */
