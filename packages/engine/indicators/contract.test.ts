@@ -138,7 +138,7 @@ test('an extreme value leaves no trace once it has left the window', () => {
     // At each place of the ring: its first value is the one that sums are taken around.
     for (const at of [58, 59, 60, 61]) {
       const shaken = candles.map((candle, index) => (index === at ? { ...candle, close: extreme } : candle));
-      for (const expression of ['sma(20)', 'stdev(20)', 'highest(close, 20)', 'lowest(close, 20)']) {
+      for (const expression of ['sma(20)', 'stdev(20)', 'highest(close, 20)', 'lowest(close, 20)', 'linreg(20).slope', 'linreg(20).r2']) {
         const [plain, found] = [values(expression, candles), values(expression, shaken)];
         const worst = Math.max(...plain.slice(at + 20).map((value, index) => Math.abs(found[at + 20 + index]! / value! - 1)));
         expect(worst, `${expression} with ${extreme} at ${at}`).toBeLessThanOrEqual(1e-12);
