@@ -62,21 +62,21 @@ const barsSinceKind: NodeKind = {
 /** Candles since c last held: 0 = now; not ready until it has. Settled with the first event after c has settled: from then on it is the same wherever the candles began. */
 export const barsSinceOf = (dag: Dag, c: Ref): Ref => dag.node(barsSinceKind, [c]);
 
-/** State: the answer, NaN before the first event. */
+/** State: the answer, NaN before the first event. Its only param is how many candles the first event is waited for. */
 const valueWhenKind: NodeKind = {
   name: 'valueWhen',
   stateSize: () => 1,
   first: () => 1,
-  settle: () => 1,
+  settle: ([wait]) => wait!,
   start: (s, at) => {
     s[at] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 2) {
+    for (let c = from; c < to; c += HEAD + 1 + 2) {
       const out = code[c]!;
       const state = code[c + 1]!;
-      const condition = code[c + HEAD]!;
-      const x = code[c + HEAD + 1]!;
+      const condition = code[c + HEAD + 1]!;
+      const x = code[c + HEAD + 2]!;
       let last = s[state]!;
       let i = 0;
       do {
@@ -88,5 +88,5 @@ const valueWhenKind: NodeKind = {
   },
 };
 
-/** The value that x had when c last held; not ready until it has. */
-export const valueWhenOf = (dag: Dag, c: Ref, x: Ref): Ref => dag.node(valueWhenKind, [c, x]);
+/** The value that x had when c last held; not ready until it has, which nearly always is within `wait` candles: it is said to have settled then. */
+export const valueWhenOf = (dag: Dag, c: Ref, x: Ref, wait: number): Ref => dag.node(valueWhenKind, [c, x], [wait]);

@@ -2,28 +2,28 @@ import type { Dag, Ref } from '../graph/dag.ts';
 import { offsetOf } from '../graph/history.ts';
 import { HEAD, type NodeKind } from '../graph/node-kind.ts';
 import { length, type FunctionDefinition } from './definition.ts';
-import { pivotOf } from './pivot.ts';
+import { pivotOf, pivotWait } from './pivot.ts';
 
 /**
  * Compares each pivot with the one before it: price went further out (`sign` 1 = lower lows, −1 = higher highs), the series did not. State: price
- * and series at the last pivot, NaN before the first. A pivot at which the series has no value is no pivot to compare with.
+ * and series at the last pivot, NaN before the first. A pivot at which the series has no value is no pivot to compare with. Its only param is how many candles the first is waited for.
  */
 const divergence = (name: string, sign: 1 | -1): NodeKind => ({
   name,
   stateSize: () => 2,
   first: () => 1,
-  settle: () => 1,
+  settle: ([wait]) => wait!,
   start: (s, at) => {
     s[at] = Number.NaN;
     s[at + 1] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 3) {
+    for (let c = from; c < to; c += HEAD + 1 + 3) {
       const out = code[c]!;
       const state = code[c + 1]!;
-      const confirmed = code[c + HEAD]!;
-      const price = code[c + HEAD + 1]!;
-      const x = code[c + HEAD + 2]!;
+      const confirmed = code[c + HEAD + 1]!;
+      const price = code[c + HEAD + 2]!;
+      const x = code[c + HEAD + 3]!;
       let i = 0;
       do {
         const before = s[state]!;
@@ -48,13 +48,13 @@ const bearishKind = divergence('bearishDivergence', -1);
 
 const divergenceOf = (dag: Dag, kind: NodeKind, column: 'high' | 'low', x: Ref, left: number, right: number): Ref => {
   const { confirmed, price } = pivotOf(dag, column, left, right);
-  return dag.node(kind, [confirmed, price, offsetOf(dag, x, right)]);
+  return dag.node(kind, [confirmed, price, offsetOf(dag, x, right)], [pivotWait(left, right)]);
 };
 
 /**
  * In: low and any series; out: a condition that holds on the candle that confirms the second pivot, `right` candles after its low, and on no other. Not ready until a first
  * pivot has been confirmed, after left + right + 1 candles at the earliest, and where the series has no value at a pivot. Settled
- * with the first pivot at which the series had: from then on it is the same wherever the candles began.
+ * with the first pivot after the series has settled, which is waited for 9 (left + right + 1) candles: from then on it is the same wherever the candles began.
  */
 export const bullishDivergence: FunctionDefinition = {
   name: 'bullishDivergence',

