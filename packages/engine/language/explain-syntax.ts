@@ -10,9 +10,10 @@ const SIGNS: Readonly<Record<string, string>> = {
 const SIGN = /=>|=<|<>|:=|(?<![=!<>])=(?![=])|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|[≥≤≠≡¬∧∨×·÷−–—√²“”„‘’；，（）]/;
 
 /** Words that people write between two values. */
-const WORDS: Readonly<Record<string, string>> = {
-  and: '&&', or: '||', not: '!', is: '==', equals: '==', equal: '==', above: '>', over: '>', below: '<', under: '<', than: '', mod: '%', crosses: 'crossover(a, b)', crossed: 'crossover(a, b)', cross: 'crossover(a, b)', if: 'c ? a : b', then: 'c ? a : b', else: 'c ? a : b',
-};
+const WORDS = new Map([
+  ['and', '&&'], ['or', '||'], ['not', '!'], ['is', '=='], ['equals', '=='], ['equal', '=='], ['above', '>'], ['over', '>'], ['below', '<'], ['under', '<'], ['mod', '%'],
+  ['cross', 'crossover(a, b)'], ['crosses', 'crossover(a, b)'], ['crossed', 'crossover(a, b)'], ['if', 'c ? a : b'], ['then', 'c ? a : b'], ['else', 'c ? a : b'],
+]);
 
 const EXAMPLE = 'Write one expression, such as close > sma(50) && rsi(14) < 30.';
 
@@ -44,8 +45,8 @@ export function explainSyntax(text: string, at: number, said: string | undefined
   const rest = text.slice(at);
   const before = text.slice(0, at).trimEnd();
   const word = /^[\p{L}_$][\p{L}\p{N}_$]*/u.exec(rest)?.[0];
-  const meant = word !== undefined && Object.hasOwn(WORDS, word.toLowerCase()) ? WORDS[word.toLowerCase()] : undefined;
-  if (meant !== undefined) return fault(at, at + word!.length, `\`${word}\` is not part of the language.${meant === '' ? '' : ` Did you mean ${meant}?`}`);
+  const meant = WORDS.get(word?.toLowerCase() ?? '');
+  if (meant !== undefined) return fault(at, at + word!.length, `\`${word}\` is not part of the language. Did you mean ${meant}?`);
 
   const number = GROUPED.exec(text);
   if (number !== null && at >= number.index && at <= number.index + number[0].length) return grouped(number[0], number.index);

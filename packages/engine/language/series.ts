@@ -1,12 +1,15 @@
+import { intervalMs } from '@trademind/core';
 import { add, divide } from '../graph/arithmetic.ts';
 import { dayOfWeekOf, hourOf, minuteOf } from '../graph/calendar.ts';
 import type { Column, Dag, Ref } from '../graph/dag.ts';
 import type { NodeKind } from '../graph/node-kind.ts';
+import { sumOf } from '../indicators/sma.ts';
 
 export interface SeriesDefinition {
   readonly name: string;
   readonly summary: string;
-  build(dag: Dag): Ref;
+  /** Undefined where the graph's interval has no such series. */
+  build(dag: Dag): Ref | undefined;
 }
 
 const mean = (columns: readonly ('open' | 'high' | 'low' | 'close')[]) => (dag: Dag): Ref =>
@@ -25,6 +28,14 @@ const SUMMARIES: Record<Exclude<Column, 'openTime'>, string> = {
   takerBuy: 'Base volume bought by takers.',
 };
 
+/** Sums the candles that make up 24 h: closed candles alone, so that it is the same live and in a backtest. */
+function dayVolume(dag: Dag): Ref | undefined {
+  const candles = DAY_MS / intervalMs(dag.interval);
+  return candles >= 1 ? sumOf(dag, dag.column('quoteVolume'), candles) : undefined;
+}
+
+const DAY_MS = 86_400_000;
+
 /** Every series of a candle. */
 export const SERIES: readonly SeriesDefinition[] = [
   ...(Object.entries(SUMMARIES) as [keyof typeof SUMMARIES, string][]).map(([name, summary]) => ({ name, summary, build: (dag: Dag): Ref => dag.column(name) })),
@@ -34,4 +45,5 @@ export const SERIES: readonly SeriesDefinition[] = [
   { name: 'hour', summary: 'Hour of the day in which the candle opened, 0 to 23, UTC.', build: calendar(hourOf) },
   { name: 'minute', summary: 'Minute of the hour in which the candle opened, 0 to 59, UTC.', build: calendar(minuteOf) },
   { name: 'dayOfWeek', summary: 'Day of the week on which the candle opened, 0 = Sunday to 6 = Saturday, UTC.', build: calendar(dayOfWeekOf) },
+  { name: 'quoteVolume24h', summary: 'Volume in the quote asset over the closed candles of the last 24 h.', build: dayVolume },
 ];
