@@ -47,7 +47,7 @@ function show(expression: string, interval: Interval | null, { candles }: Candle
   line(`${c.bold(expression)}  ${c.dim([interval, count(candles.length, 'candle'), `${when(candles[0]!)} to ${when(candles.at(-1)!)} UTC`, gaps > 0 ? count(gaps, 'gap') : ''].filter(Boolean).join(' · '))}`);
   const first = values.findIndex((value) => value !== null) + 1;
   // What a higher interval needs is not counted in candles of this one.
-  const settled = settle >= first ? `, settled after ${settle.toLocaleString('en-US')}` : '';
+  const settled = first > 0 && settle >= first ? `, settled after ${settle.toLocaleString('en-US')}` : '';
   line(c.dim(`${first === 0 ? 'no value on any of them' : `first value on candle ${first.toLocaleString('en-US')}`}${settled}${type === 'condition' ? `; held on ${count(values.filter((value) => value === true).length, 'candle')}` : ''}`));
   line();
 
