@@ -8,11 +8,11 @@ export { describeLanguage, type FunctionDescription, type LanguageDescription } 
 export { evaluateExpression, type Evaluation } from './language/evaluate.ts';
 export { LanguageError, type LanguageErrorCode } from './language/language-error.ts';
 export type { ExplainedCondition, Explanation } from './screening/explain.ts';
-export { needsOf, type TraderNeeds } from './language/needs.ts';
 export { LaneBook, type BookedTrader } from './screening/lane-book.ts';
 export type { LaneHost } from './screening/lane-host.ts';
 export { LaneSet, type SavedLane } from './screening/lane-set.ts';
-export { signalOf, type Match } from './screening/match.ts';
+export { needsOf, type TraderNeeds } from './language/needs.ts';
+export { signalOf, withdrawalOf, type Match } from './screening/match.ts';
 export { Screener, type NeededSeries, type RunningTrader } from './screening/screener.ts';
 export type { ActiveTrader } from './screening/screening-graph.ts';
 export { SnapshotReader, SnapshotWriter } from './screening/snapshot.ts';

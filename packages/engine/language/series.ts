@@ -2,8 +2,8 @@ import { intervalMs } from '@trademind/core';
 import { add, divide } from '../graph/arithmetic.ts';
 import { dayOfWeekOf, hourOf, minuteOf } from '../graph/calendar.ts';
 import type { Column, Dag, Ref } from '../graph/dag.ts';
-import type { NodeKind } from '../graph/node-kind.ts';
 import { sumOf } from '../indicators/sma.ts';
+import type { NodeKind } from '../graph/node-kind.ts';
 
 export interface SeriesDefinition {
   readonly name: string;
@@ -42,8 +42,8 @@ export const SERIES: readonly SeriesDefinition[] = [
   { name: 'hl2', summary: '(high + low) / 2', build: mean(['high', 'low']) },
   { name: 'hlc3', summary: '(high + low + close) / 3', build: mean(['high', 'low', 'close']) },
   { name: 'ohlc4', summary: '(open + high + low + close) / 4', build: mean(['open', 'high', 'low', 'close']) },
+  { name: 'quoteVolume24h', summary: 'Volume in the quote asset over the closed candles of the last 24 h.', build: dayVolume },
   { name: 'hour', summary: 'Hour of the day in which the candle opened, 0 to 23, UTC.', build: calendar(hourOf) },
   { name: 'minute', summary: 'Minute of the hour in which the candle opened, 0 to 59, UTC.', build: calendar(minuteOf) },
   { name: 'dayOfWeek', summary: 'Day of the week on which the candle opened, 0 = Sunday to 6 = Saturday, UTC.', build: calendar(dayOfWeekOf) },
-  { name: 'quoteVolume24h', summary: 'Volume in the quote asset over the closed candles of the last 24 h.', build: dayVolume },
 ];
