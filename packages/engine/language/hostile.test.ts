@@ -84,12 +84,12 @@ const PIECES = [
 const piece = fc.constantFrom(...PIECES);
 const PROGRAMS = [...FUNCTIONS.values()].map(({ example }) => example).concat(OPERATORS.map(({ example }) => example));
 /** A valid program with some places cut, doubled, exchanged or filled with something else. */
-const mutated = fc.tuple(fc.constantFrom(...PROGRAMS), fc.constantFrom(...PROGRAMS), fc.array(fc.tuple(fc.nat(120), fc.nat(12), fc.constantFrom('cut', 'double', 'put', 'graft', 'wrap'), piece), { minLength: 1, maxLength: 6 }))
-  .map(([program, other, steps]) => steps.reduce((text, [at, size, how, put]) => {
+const mutated = fc.tuple(fc.constantFrom(...PROGRAMS), fc.constantFrom(...PROGRAMS), fc.array(fc.tuple(fc.nat(120), fc.nat(8), fc.constantFrom('cut', 'double', 'put', 'graft', 'wrap', 'swap'), piece, fc.constantFrom('1', '2', '14', ' ', '-', '+', '*', '<', '>')), { minLength: 1, maxLength: 4 }))
+  .map(([program, other, steps]) => steps.reduce((text, [at, size, how, put, sign]) => {
     const from = at % (text.length + 1);
     const middle = text.slice(from, from + size);
-    const changed = { cut: '', double: middle + middle, put, graft: other.slice(0, size * 3), wrap: `(${middle})` }[how];
-    return text.slice(0, from) + changed + text.slice(from + size);
+    const changed = { cut: '', double: middle + middle, put, graft: other.slice(0, size * 3), wrap: `(${middle})`, swap: sign }[how];
+    return text.slice(0, from) + changed + text.slice(from + (how === 'swap' ? 1 : size));
   }, program));
 
 describe('whatever is said', () => {
@@ -113,7 +113,7 @@ describe('whatever is said', () => {
       // A terminal is shown no control characters and no text that runs the other way.
       expect(`${said.message}${said.frame.replaceAll('\n', '')}`).not.toMatch(/\p{C}/u);
     }), { numRuns: 3_000 });
-    expect(seen.accepted).toBeGreaterThan(50);
+    expect(seen.accepted).toBeGreaterThan(20);
     expect(seen.refused).toBeGreaterThan(500);
   });
 
