@@ -13,6 +13,10 @@ export const Universe = z.strictObject({
   exclude: z._default(z.array(z.string()).check(z.maxLength(500)), []),
   /** At most so many symbols, the largest by 24 h quote volume first. */
   largest: z._default(z.int().check(z.gte(1), z.lte(500)), 100),
+  /** Least quote volume of the last 24 h, by closed candles. */
+  minQuoteVolume: z._default(z.number().check(z.gte(0)), 0),
+  /** Least whole days since the symbol's first candle. */
+  minAgeDays: z._default(z.int().check(z.gte(0), z.lte(10_000)), 0),
 });
 export type Universe = z.infer<typeof Universe>;
 
@@ -30,7 +34,7 @@ export const TraderDocument = z.strictObject({
   params: z._default(z.record(Name, z.number()), {}),
   /** Named expressions that conditions may use. */
   let: z._default(z.record(Name, Expression), {}),
-  universe: z._default(Universe, { quote: 'USDT', include: [], exclude: [], largest: 100 }),
+  universe: z._default(Universe, { quote: 'USDT', include: [], exclude: [], largest: 100, minQuoteVolume: 0, minAgeDays: 0 }),
   /** Named conditions, each an expression that is true or false on a closed candle. */
   where: z.record(Name, Expression).check(z.refine((where) => Object.keys(where).length >= 1, 'name at least one condition')),
   when: z._default(z.union([z.enum(['all', 'any']), z.strictObject({ atLeast: z.int().check(z.gte(1)) }), Expression]), 'all'),
