@@ -87,7 +87,7 @@ test('ending it ends what waits', async () => {
 
 test('the weight budget lets nothing through beyond its share of a minute', async () => {
   let epoch = 30_000;
-  const wall: Wall = { epoch: () => epoch, now: () => epoch, random: () => 0 };
+  const wall: Wall = { ...systemWall, epoch: () => epoch, now: () => epoch, random: () => 0 };
   const budget = new WeightBudget(wall);
   const stop = new AbortController();
   await budget.spend(20, stop.signal);

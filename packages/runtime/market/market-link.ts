@@ -64,7 +64,8 @@ export class MarketLink {
       url: exchange.streamUrl, wall, log,
       events: {
         onClosed: (series, candle, eventTime) => { this.#saw(eventTime); this.candles.onClosed(series, candle); },
-        onForming: (series, candle, eventTime) => { this.#saw(eventTime); options.onPrice(series.symbol, candle.close); },
+        onForming: (series, close, eventTime) => { this.#saw(eventTime); options.onPrice(series.symbol, close); },
+        onPrice: (symbol, price, eventTime) => { this.#saw(eventTime); options.onPrice(symbol, price); },
         onSubscribed: (series) => this.candles.onSubscribed(series),
         onState: ({ connected, error }) => {
           this.#streamProblem = connected ? null : { code: error?.code ?? 'stream_lost', message: error ? sentenceOf(error) : 'The exchange\'s stream is being connected again.' };
