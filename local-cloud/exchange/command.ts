@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { runStandIn } from '../shared/run.ts';
 import { startExchange } from './start.ts';
-import { forgetState } from './state.ts';
+import { forgetState } from './market/state.ts';
 
 interface Flags { port: number; market?: string; speed?: number; data: string; seed?: string; symbols?: number; token?: string; allowOrigin: string[]; reset?: boolean }
 

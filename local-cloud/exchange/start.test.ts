@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { recordings } from '../../tests/support/recordings.ts';
-import { DAY, MINUTE } from './intervals.ts';
+import { DAY, MINUTE } from './market/intervals.ts';
 import { startExchange, type ExchangeOptions } from './start.ts';
 import type { StandIn } from '../shared/run.ts';
 

@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { listen } from '../shared/http.ts';
-import { Broadcaster } from './broadcaster.ts';
-import { haltWatch } from './halts.ts';
-import { openMarket, type Market, type MarketOptions } from './market.ts';
-import { restHandler } from './rest.ts';
-import { serveStreams } from './streams.ts';
-import { Tickers } from './ticker.ts';
-import { Weights } from './weights.ts';
+import { Broadcaster } from './streams/broadcaster.ts';
+import { haltWatch } from './market/halts.ts';
+import { openMarket, type Market, type MarketOptions } from './market/open-market.ts';
+import { restHandler } from './rest/handle.ts';
+import { serveStreams } from './streams/serve.ts';
+import { Tickers } from './market/ticker.ts';
+import { Weights } from './rest/weights.ts';
 import type { StandIn } from '../shared/run.ts';
 
 export interface ExchangeOptions extends Omit<MarketOptions, 'now' | 'log'> {

@@ -1,10 +1,10 @@
-import { formatUnits, type Candle } from './candle.ts';
+import { formatUnits, type Candle } from '../market/candle.ts';
 import { exchangeInfo } from './exchange-info.ts';
-import { isInterval, stepOpen, type Interval } from './intervals.ts';
+import { isInterval, stepOpen, type Interval } from '../market/intervals.ts';
 import { ApiError, type Params } from './params.ts';
-import { tickerRow, type Tickers } from './ticker.ts';
-import type { Market } from './market.ts';
-import type { SymbolInfo } from './source.ts';
+import { tickerRow, type Tickers } from '../market/ticker.ts';
+import type { Market } from '../market/open-market.ts';
+import type { SymbolInfo } from '../market/source.ts';
 
 /** What a route works with: the market, the tickers, and the market time of this request. */
 interface Context { market: Market; tickers: Tickers; now: number }

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { guardRequest, sameSecret, sendJson } from '../shared/http.ts';
-import { MINUTE } from './intervals.ts';
+import { guardRequest, sameSecret, sendJson } from '../../shared/http.ts';
+import { MINUTE } from '../market/intervals.ts';
 import { ApiError, Params } from './params.ts';
 import { ROUTES } from './routes.ts';
-import type { Market } from './market.ts';
-import type { Tickers } from './ticker.ts';
+import type { Market } from '../market/open-market.ts';
+import type { Tickers } from '../market/ticker.ts';
 import type { Weights } from './weights.ts';
 
 export interface RestOptions {

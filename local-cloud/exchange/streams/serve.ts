@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
-import { guardRequest } from '../shared/http.ts';
+import { guardRequest } from '../../shared/http.ts';
 import { answerControl, MAX_STREAMS, type Subscriptions } from './control.ts';
 import type { Broadcaster, Subscriber } from './broadcaster.ts';
 

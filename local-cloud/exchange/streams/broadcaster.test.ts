@@ -1,14 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CandleBook } from './aggregate.ts';
+import { CandleBook } from '../market/aggregate.ts';
 import { Broadcaster, type Subscriber } from './broadcaster.ts';
-import { formatUnits } from './candle.ts';
-import { MarketClock } from './clock.ts';
-import { DAY, MINUTE, openOf, stepOpen, type Interval } from './intervals.ts';
-import { RecordedMarket } from './recorded.ts';
-import { SimulatedMarket } from './simulated.ts';
-import { Tickers } from './ticker.ts';
-import type { MarketSource } from './source.ts';
+import { formatUnits } from '../market/candle.ts';
+import { MarketClock } from '../market/clock.ts';
+import { DAY, MINUTE, openOf, stepOpen, type Interval } from '../market/intervals.ts';
+import { RecordedMarket } from '../market/recorded.ts';
+import { SimulatedMarket } from '../market/simulated.ts';
+import { Tickers } from '../market/ticker.ts';
+import type { MarketSource } from '../market/source.ts';
 
 const ORIGIN = Date.UTC(2026, 0, 31, 23, 50);
 

@@ -1,7 +1,7 @@
-import { formatUnits, join, type Candle } from './candle.ts';
-import { isInterval, MINUTE, openOf, stepOpen, type Interval } from './intervals.ts';
-import { miniTickerEvent, type Ticker, type Tickers } from './ticker.ts';
-import type { CandleBook } from './aggregate.ts';
+import { formatUnits, join, type Candle } from '../market/candle.ts';
+import { isInterval, MINUTE, openOf, stepOpen, type Interval } from '../market/intervals.ts';
+import { miniTickerEvent, type Ticker, type Tickers } from '../market/ticker.ts';
+import type { CandleBook } from '../market/aggregate.ts';
 
 /** One stream, shared by its subscribers. A channel is asked at every minute's end and whenever an update is due. */
 export interface Channel {

@@ -1,5 +1,5 @@
 import { boundaries, openChannel, type Channel, type ChannelContext } from './channels.ts';
-import type { MarketClock } from './clock.ts';
+import type { MarketClock } from '../market/clock.ts';
 
 /** Whoever is subscribed: gets each frame of a stream as text, in order. */
 export interface Subscriber { send(stream: string, frame: string): void }
