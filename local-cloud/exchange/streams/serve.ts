@@ -1,60 +1,78 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { WebSocketServer } from 'ws';
 import { guardRequest } from '../../shared/http.ts';
-import { answerControl, MAX_STREAMS, type Subscriptions } from './control.ts';
-import type { Broadcaster, Subscriber } from './broadcaster.ts';
-
-const MESSAGES_PER_SECOND = 5;
-const PING_EVERY = 20_000;
-const PONG_WITHIN = 60_000;
-const LONGEST_LIFE = 24 * 60 * 60_000;
-/** A socket that is this far behind is closed: its client reconnects and asks for what it missed. */
-const MOST_BUFFERED = 4 * 1024 * 1024;
-const POLICY = 1008;
+import { Attempts } from './attempts.ts';
+import { Connection } from './connection.ts';
+import type { Faults } from '../faults/faults.ts';
+import type { Broadcaster } from './broadcaster.ts';
 
 export interface StreamsOptions {
   server: Server;
   broadcaster: Broadcaster;
+  faults: Faults;
   /** Wall time, ms. */
   now: () => number;
   allowedOrigins: readonly string[];
   log: (line: Record<string, unknown>) => void;
 }
 
-export interface Streams { keepAlive(): void; close(): void }
+export interface Streams {
+  keepAlive(): void;
+  /** All connections, or the one of this id. */
+  connections(id?: string): Connection[];
+  attempts(): Record<string, number>;
+  close(): void;
+}
 
 /** The WebSocket side: /ws/<stream>, /ws, /stream?streams=a/b/c, with Binance's control frames and limits. */
 export function serveStreams(options: StreamsOptions): Streams {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: 64 * 1024, perMessageDeflate: false });
-  const connections = new Set<Connection>();
+  // Without compression, so that a frame's bytes are the same for everyone; pongs are our own, so that a stalled connection gives none.
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: 64 * 1024, perMessageDeflate: false, autoPong: false });
+  const attempts = new Attempts(options.now);
+  const connections = new Map<string, Connection>();
+  let made = 0;
 
-  options.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', () => socket.destroy());
+  options.server.on('upgrade', (request: IncomingMessage, wire: Duplex, head: Buffer) => {
+    wire.on('error', () => wire.destroy());
     const asked = askedStreams(request.url ?? '/');
-    const refusal = guardRequest(request, options);
-    if (refusal || !asked) {
-      socket.end(`HTTP/1.1 ${refusal ? `${refusal.status} Refused` : '404 Not Found'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const refused = refusal(request, options, attempts);
+    if (refused || !asked) {
+      wire.end(`HTTP/1.1 ${refused ?? '404 Not Found'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection = new Connection(webSocket, asked.combined, options);
-      connections.add(connection);
-      webSocket.on('close', () => {
-        connections.delete(connection);
+    sockets.handleUpgrade(request, wire, head, (socket) => {
+      const { broadcaster, faults, now, log } = options;
+      const connection = new Connection({ id: String(++made), socket, wire, combined: asked.combined, broadcaster, faults, now, log });
+      connections.set(connection.id, connection);
+      socket.on('close', () => {
+        connections.delete(connection.id);
         connection.end();
       });
       connection.start(asked.streams);
     });
   });
 
+  const all = () => [...connections.values()];
   return {
-    keepAlive: () => connections.forEach((connection) => connection.keepAlive()),
+    keepAlive: () => all().forEach((connection) => connection.keepAlive()),
+    connections: (id) => (id === undefined ? all() : all().filter((connection) => connection.id === id)),
+    attempts: () => attempts.report(),
     close: () => {
-      for (const connection of connections) connection.leave();
+      for (const connection of all()) connection.leave();
       sockets.close();
     },
   };
+}
+
+/** Why a connection may not come in, as the first line of the answer and its headers; null when it may. */
+function refusal(request: IncomingMessage, { faults, allowedOrigins }: StreamsOptions, attempts: Attempts): string | null {
+  const guarded = guardRequest(request, { allowedOrigins });
+  if (guarded) return `${guarded.status} Refused`;
+  const wait = attempts.count(request.socket.remoteAddress ?? '');
+  if (wait !== null) return `429 Too Many Requests\r\nRetry-After: ${wait}`;
+  const status = faults.refusal();
+  return status === null ? null : `${status} Refused`;
 }
 
 /** The streams that a URL names; null for a path that is not a stream endpoint. */
@@ -75,94 +93,4 @@ function askedStreams(url: string): { streams: string[]; combined: boolean } | n
 
 function splitNames(names: string): string[] {
   return [...new Set(names.split('/').filter((name) => name !== ''))];
-}
-
-class Connection implements Subscriber, Subscriptions {
-  combined: boolean;
-  readonly #socket: WebSocket;
-  readonly #options: StreamsOptions;
-  readonly #streams = new Set<string>();
-  readonly #openedAt: number;
-  readonly #received: number[] = [];
-  #pingedAt: number;
-  #pongedAt: number;
-
-  constructor(socket: WebSocket, combined: boolean, options: StreamsOptions) {
-    this.#socket = socket;
-    this.combined = combined;
-    this.#options = options;
-    this.#openedAt = this.#pingedAt = this.#pongedAt = options.now();
-    socket.on('error', () => socket.terminate());
-    socket.on('message', (data, binary) => this.#obey(data, binary));
-    socket.on('ping', () => this.#withinRate());
-    socket.on('pong', () => {
-      this.#pongedAt = options.now();
-      this.#withinRate();
-    });
-  }
-
-  start(streams: readonly string[]): void {
-    if (streams.length > MAX_STREAMS) this.#socket.close(POLICY, 'Too many subscriptions');
-    else for (const stream of streams) this.add(stream);
-  }
-
-  names(): readonly string[] {
-    return [...this.#streams];
-  }
-
-  add(stream: string): void {
-    this.#streams.add(stream);
-    if (!this.#options.broadcaster.subscribe(stream, this)) this.#options.log({ level: 'warn', event: 'stream_without_data', stream: stream.slice(0, 80) });
-  }
-
-  remove(stream: string): void {
-    if (this.#streams.delete(stream)) this.#options.broadcaster.unsubscribe(stream, this);
-  }
-
-  send(stream: string, frame: string): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#socket.bufferedAmount > MOST_BUFFERED) {
-      this.#options.log({ level: 'warn', event: 'slow_client_closed', buffered: this.#socket.bufferedAmount });
-      this.#socket.terminate();
-      return;
-    }
-    this.#socket.send(this.combined ? `{"stream":${JSON.stringify(stream)},"data":${frame}}` : frame);
-  }
-
-  /** Pings when it is due; ends a connection that does not answer, or that has lived its day. */
-  keepAlive(): void {
-    const now = this.#options.now();
-    if (now - this.#openedAt >= LONGEST_LIFE) this.leave();
-    else if (this.#pingedAt > this.#pongedAt && now - this.#pongedAt >= PONG_WITHIN + PING_EVERY) this.#socket.terminate();
-    else if (now - this.#pingedAt >= PING_EVERY) {
-      this.#pingedAt = now;
-      this.#socket.ping(String(now));
-    }
-  }
-
-  leave(): void {
-    this.#socket.close(1001, 'going away');
-  }
-
-  end(): void {
-    for (const stream of this.#streams) this.#options.broadcaster.unsubscribe(stream, this);
-    this.#streams.clear();
-  }
-
-  #obey(data: RawData, binary: boolean): void {
-    if (!this.#withinRate()) return;
-    if (binary) this.#socket.close(1003, 'text frames only');
-    else this.#socket.send(answerControl(Buffer.isBuffer(data) ? data.toString('utf8') : '', this));
-  }
-
-  /** Counts a ping, a pong or a control frame; a client that sends more than five a second is disconnected. */
-  #withinRate(): boolean {
-    const now = this.#options.now();
-    this.#received.push(now);
-    if (this.#received.length <= MESSAGES_PER_SECOND) return true;
-    const sixthLast = this.#received.shift() as number;
-    if (now - sixthLast >= 1_000) return true;
-    this.#socket.close(POLICY, 'Too many requests');
-    return false;
-  }
 }
