@@ -1,16 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { guardRequest, sameSecret, sendJson } from '../shared/http.ts';
-import { MINUTE } from './intervals.ts';
+import { guardRequest, sameSecret } from '../../shared/http.ts';
+import { sendFaulty, statusAnswer, type Answer } from '../faults/rest-faults.ts';
+import { marketReport } from '../market/report.ts';
 import { ApiError, Params } from './params.ts';
 import { ROUTES } from './routes.ts';
-import type { Market } from './market.ts';
-import type { Tickers } from './ticker.ts';
+import type { CandleLies } from '../faults/candle-lies.ts';
+import type { Faults } from '../faults/faults.ts';
+import type { Market } from '../market/open-market.ts';
+import type { Tickers } from '../market/ticker.ts';
 import type { Weights } from './weights.ts';
 
 export interface RestOptions {
   market: Market;
   tickers: Tickers;
   weights: Weights;
+  faults: Faults;
+  lies: CandleLies;
   token?: string | undefined;
   allowedOrigins: readonly string[];
 }
@@ -20,29 +25,45 @@ const SIGNED = /^\/api\/v3\/(account|order|orderList|openOrders|openOrderList|al
 
 /** Answers every HTTP request of the stand-in. */
 export function restHandler(options: RestOptions): (request: IncomingMessage, response: ServerResponse) => void {
-  const { market } = options;
+  const { market, faults, allowedOrigins } = options;
   return (request, response) => {
     const headers: Record<string, string> = {
       // Absent on Binance, where market time is wall time: with it a client can run market time by itself.
       'x-market-clock-rate': String(market.clock.speed),
       'cache-control': 'no-store',
-      ...originHeaders(request, options.allowedOrigins),
+      ...originHeaders(request, allowedOrigins),
     };
-    const refusal = guardRequest(request, options);
-    if (refusal) return sendJson(response, refusal.status, { code: refusal.code, msg: refusal.message });
-    if (request.method === 'OPTIONS') return sendJson(response, 204, undefined, headers);
-    try {
-      sendJson(response, 200, route(request, options, headers), headers);
-    } catch (error) {
-      const known = error instanceof ApiError ? error : new ApiError(500, -1000, 'An unknown error occurred while processing the request.');
-      if (known !== error) process.stderr.write(`${JSON.stringify({ level: 'error', event: 'request_failed', message: String((error as Error).stack) })}\n`);
-      sendJson(response, known.status, { code: known.code, msg: known.message }, headers);
+    const refusal = guardRequest(request, { allowedOrigins });
+    if (refusal) {
+      sendFaulty(response, json(refusal.status, { code: refusal.code, msg: refusal.message }, {}), []);
+      return;
     }
-    return undefined;
+    if (request.method === 'OPTIONS') {
+      response.writeHead(204, headers).end();
+      return;
+    }
+    const harm = faults.request((request.url ?? '/').split('?')[0] as string);
+    const answer = statusAnswer(harm) ?? answerRequest(request, options, headers);
+    sendFaulty(response, { ...answer, headers: { ...headers, ...answer.headers } }, harm);
   };
 }
 
-function route(request: IncomingMessage, { market, tickers, weights, token }: RestOptions, headers: Record<string, string>): unknown {
+function json(status: number, body: unknown, headers: Record<string, string>): Answer {
+  return { status, headers: { 'content-type': 'application/json;charset=UTF-8', ...headers }, text: JSON.stringify(body) };
+}
+
+function answerRequest(request: IncomingMessage, options: RestOptions, headers: Record<string, string>): Answer {
+  try {
+    return json(200, route(request, options, headers), headers);
+  } catch (error) {
+    const known = error instanceof ApiError ? error : new ApiError(500, -1000, 'An unknown error occurred while processing the request.');
+    if (known !== error) process.stderr.write(`${JSON.stringify({ level: 'error', event: 'request_failed', message: String((error as Error).stack) })}\n`);
+    return json(known.status, { code: known.code, msg: known.message }, headers);
+  }
+}
+
+function route(request: IncomingMessage, options: RestOptions, headers: Record<string, string>): unknown {
+  const { market, tickers, weights, lies, faults, token } = options;
   const url = new URL(request.url ?? '/', 'http://stand-in');
   if (url.pathname === '/_stand-in/market') return marketReport(market);
   const found = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
@@ -55,7 +76,7 @@ function route(request: IncomingMessage, { market, tickers, weights, token }: Re
   if (SIGNED.test(url.pathname)) refuseSigned(request, token);
   if (!found) throw new ApiError(404, -1000, `${url.pathname} is not an endpoint of this stand-in.`);
   if (request.method !== 'GET') throw new ApiError(405, -1000, `Request method '${request.method}' not supported`);
-  return found.answer(new Params(url.searchParams, found.params), { market, tickers, now: market.clock.time() });
+  return found.answer(new Params(url.searchParams, found.params), { market, tickers, lies, now: market.clock.time(), skew: faults.skew() });
 }
 
 function refuseSigned(request: IncomingMessage, token: string | undefined): never {
@@ -69,18 +90,4 @@ function originHeaders(request: IncomingMessage, allowed: readonly string[]): Re
   const { origin } = request.headers;
   if (origin === undefined || !allowed.includes(origin)) return {};
   return { 'access-control-allow-origin': origin, 'access-control-allow-headers': 'content-type, x-mbx-apikey', 'access-control-expose-headers': '*', vary: 'origin' };
-}
-
-/** GET /_stand-in/market: what is played, and what of it was derived or has ended. */
-function marketReport(market: Market): unknown {
-  const now = market.clock.time();
-  return {
-    market: market.name, speed: market.clock.speed, origin: market.origin, marketTime: now,
-    ended: market.source.symbols.every(({ end }) => now >= end),
-    symbols: market.source.symbols.map((info) => ({
-      symbol: info.symbol, source: info.source, shiftWeeks: info.shiftWeeks, first: info.first,
-      last: Number.isFinite(info.end) ? info.end - MINUTE : null,
-      halted: !market.book.trades(info.symbol, now), derived: info.derived,
-    })),
-  };
 }

@@ -10,7 +10,7 @@ type Charged =
   | { ok: true; used: number }
   | { ok: false; status: 429 | 418; used: number; retryAfterSeconds: number; message: string };
 
-interface Account { minute: number; used: number; refused: number; bannedUntil: number; bans: number }
+interface Account { minute: number; used: number; refused: number; bannedUntil: number; bans: number; highest: number; refusals: number }
 
 /** The request weights of each address, counted in minutes of wall time as Binance does. */
 export class Weights {
@@ -26,11 +26,13 @@ export class Weights {
     const now = this.#now();
     const minute = Math.floor(now / MINUTE);
     let account = this.#accounts.get(address);
-    if (!account) this.#accounts.set(address, account = { minute, used: 0, refused: 0, bannedUntil: 0, bans: 0 });
+    if (!account) this.#accounts.set(address, account = { minute, used: 0, refused: 0, bannedUntil: 0, bans: 0, highest: 0, refusals: 0 });
     if (account.minute !== minute) Object.assign(account, { minute, used: 0, refused: 0 });
     if (now < account.bannedUntil) return banned(account, now);
     account.used += weight;
+    account.highest = Math.max(account.highest, account.used);
     if (account.used <= WEIGHT_LIMIT) return { ok: true, used: account.used };
+    account.refusals += 1;
     if (++account.refused > PATIENCE) {
       account.bannedUntil = now + Math.min(FIRST_BAN * 2 ** account.bans++, LONGEST_BAN);
       return banned(account, now);
@@ -40,6 +42,14 @@ export class Weights {
       retryAfterSeconds: Math.max(1, Math.ceil(((minute + 1) * MINUTE - now) / 1000)),
       message: `Too much request weight used; current limit is ${WEIGHT_LIMIT} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.`,
     };
+  }
+
+  /** Of each address: weight used this minute and at most in any minute, requests refused with 429, bans. */
+  report(): Record<string, { used: number; highest: number; refusals: number; bans: number; bannedUntil: number }> {
+    const minute = Math.floor(this.#now() / MINUTE);
+    return Object.fromEntries([...this.#accounts].map(([address, { used, highest, refusals, bans, bannedUntil, ...account }]) => [
+      address, { used: account.minute === minute ? used : 0, highest, refusals, bans, bannedUntil },
+    ]));
   }
 }
 

@@ -62,7 +62,7 @@ export function openMarket(options: MarketOptions): Market {
 }
 
 function checkOptions(speed: number, symbols: number): void {
-  if (!(speed > 0 && speed <= 3600)) throw exchangeError('invalid_option', `--speed ${speed}: give a number above 0 and at most 3600 (1 is real time).`);
+  if (!(speed >= 0 && speed <= 3600)) throw exchangeError('invalid_option', `--speed ${speed}: give a number from 0 to 3600 (1 is real time; 0 waits to be stepped over the admin port).`);
   if (!(Number.isInteger(symbols) && symbols >= 1 && symbols <= 500)) throw exchangeError('invalid_option', `--symbols ${symbols}: give a whole number from 1 to 500.`);
 }
 

@@ -1,13 +1,14 @@
-import { formatUnits, type Candle } from './candle.ts';
+import { formatUnits, type Candle } from '../market/candle.ts';
 import { exchangeInfo } from './exchange-info.ts';
-import { isInterval, stepOpen, type Interval } from './intervals.ts';
+import { isInterval, stepOpen, type Interval } from '../market/intervals.ts';
 import { ApiError, type Params } from './params.ts';
-import { tickerRow, type Tickers } from './ticker.ts';
-import type { Market } from './market.ts';
-import type { SymbolInfo } from './source.ts';
+import { tickerRow, type Tickers } from '../market/ticker.ts';
+import type { CandleLies } from '../faults/candle-lies.ts';
+import type { Market } from '../market/open-market.ts';
+import type { SymbolInfo } from '../market/source.ts';
 
-/** What a route works with: the market, the tickers, and the market time of this request. */
-interface Context { market: Market; tickers: Tickers; now: number }
+/** What a route works with. `now` is the market time of this request, `skew` by how many ms the exchange's clock is told wrong. */
+interface Context { market: Market; tickers: Tickers; lies: CandleLies; now: number; skew: number }
 
 export interface Route {
   params: readonly string[];
@@ -24,7 +25,7 @@ const KLINES: Route = {
 /** The public market data of Binance Spot that the stand-in serves, with the weights of the real endpoints. */
 export const ROUTES: Readonly<Record<string, Route>> = {
   '/api/v3/ping': { params: [], weight: () => 1, answer: () => ({}) },
-  '/api/v3/time': { params: [], weight: () => 1, answer: (_, { now }) => ({ serverTime: now }) },
+  '/api/v3/time': { params: [], weight: () => 1, answer: (_, { now, skew }) => ({ serverTime: now + skew }) },
   '/api/v3/exchangeInfo': { params: ['symbol', 'symbols', 'permissions', 'showPermissionSets', 'symbolStatus'], weight: () => 20, answer: info },
   '/api/v3/klines': KLINES,
   '/api/v3/uiKlines': KLINES,
@@ -32,19 +33,21 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   '/api/v3/ticker/price': { params: ['symbol', 'symbols', 'symbolStatus'], weight: (query) => (query.has('symbol') ? 2 : 4), answer: price },
 };
 
-function klines(params: Params, { market, now }: Context): unknown {
+function klines(params: Params, { market, lies, now }: Context): unknown {
   const symbol = params.required('symbol');
-  known(params.symbol() as string, market);
+  const { tick } = known(params.symbol() as string, market);
   const interval = params.required('interval');
   if (!isInterval(interval)) throw new ApiError(400, -1120, 'Invalid interval.');
   params.choice('timeZone', ['0', '+0', '00:00', '+00:00', '0:00', '+0:00']);
   const limit = params.number('limit') ?? 500;
   if (limit < 1) throw new ApiError(400, -1130, "Data sent for parameter 'limit' is not valid.");
   const rows = market.book.klines(symbol, interval, now, { start: params.number('startTime'), end: params.number('endTime'), limit: Math.min(limit, 1000) });
-  return rows.map((row) => klineRow(row, interval));
+  const finished = rows.filter((row) => stepOpen(interval, row.openTime) <= now);
+  return [...lies.answered(symbol, interval, finished, tick), ...rows.slice(finished.length)].map((row) => klineRow(row, interval));
 }
 
-function klineRow(candle: Candle, interval: Interval): unknown[] {
+/** A row of GET /klines. */
+export function klineRow(candle: Candle, interval: Interval): unknown[] {
   return [
     candle.openTime, formatUnits(candle.open), formatUnits(candle.high), formatUnits(candle.low), formatUnits(candle.close),
     formatUnits(candle.volume), stepOpen(interval, candle.openTime) - 1, formatUnits(candle.quoteVolume), candle.trades,
@@ -52,7 +55,7 @@ function klineRow(candle: Candle, interval: Interval): unknown[] {
   ];
 }
 
-function info(params: Params, { market, now }: Context): unknown {
+function info(params: Params, { market, now, skew }: Context): unknown {
   const asked = params.symbols();
   const permissions = params.text('permissions');
   if (asked && permissions !== undefined) throw new ApiError(400, -1128, 'Combination of optional parameters invalid.');
@@ -60,7 +63,7 @@ function info(params: Params, { market, now }: Context): unknown {
   const wanted = new Set(permissions?.replace(/[[\]"\s]/g, '').split(','));
   const chosen = asked ? asked.names.map((name) => known(name, market))
     : withStatus(params, market, now).filter((symbol) => wanted.size === 0 || symbol.permissions.some((permission) => wanted.has(permission)));
-  return exchangeInfo(chosen, now, (symbol) => market.book.trades(symbol, now), show);
+  return exchangeInfo(chosen, now + skew, (symbol) => market.book.trades(symbol, now), show);
 }
 
 function day(params: Params, { market, tickers, now }: Context): unknown {

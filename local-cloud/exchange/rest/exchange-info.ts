@@ -1,6 +1,6 @@
-import { formatUnits } from './candle.ts';
+import { formatUnits } from '../market/candle.ts';
 import { WEIGHT_LIMIT } from './weights.ts';
-import type { SymbolInfo } from './source.ts';
+import type { SymbolInfo } from '../market/source.ts';
 
 const ORDER_TYPES = ['LIMIT', 'LIMIT_MAKER', 'MARKET', 'STOP_LOSS', 'STOP_LOSS_LIMIT', 'TAKE_PROFIT', 'TAKE_PROFIT_LIMIT'];
 const SELF_TRADE_PREVENTION = ['NONE', 'EXPIRE_TAKER', 'EXPIRE_MAKER', 'EXPIRE_BOTH', 'DECREMENT'];

@@ -1,14 +1,17 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CandleBook } from './aggregate.ts';
+import { CandleBook } from '../market/aggregate.ts';
+import { CandleLies } from '../faults/candle-lies.ts';
+import { Faults } from '../faults/faults.ts';
 import { Broadcaster, type Subscriber } from './broadcaster.ts';
-import { formatUnits } from './candle.ts';
-import { MarketClock } from './clock.ts';
-import { DAY, MINUTE, openOf, stepOpen, type Interval } from './intervals.ts';
-import { RecordedMarket } from './recorded.ts';
-import { SimulatedMarket } from './simulated.ts';
-import { Tickers } from './ticker.ts';
-import type { MarketSource } from './source.ts';
+import { formatUnits } from '../market/candle.ts';
+import { MarketClock } from '../market/clock.ts';
+import { DAY, MINUTE, openOf, stepOpen, type Interval } from '../market/intervals.ts';
+import { RecordedMarket } from '../market/recorded.ts';
+import { SimulatedMarket } from '../market/simulated.ts';
+import { Tickers } from '../market/ticker.ts';
+import type { MarketSource } from '../market/source.ts';
+import type { Frame } from './frame.ts';
 
 const ORIGIN = Date.UTC(2026, 0, 31, 23, 50);
 
@@ -19,14 +22,14 @@ function play(speed: number, source: MarketSource = new SimulatedMarket({ seed: 
   const now = () => wall.now;
   const clock = new MarketClock({ now, speed, origin: ORIGIN, save: () => undefined });
   const book = new CandleBook(source);
-  const broadcaster = new Broadcaster(clock, now, { book, tickers: new Tickers(book), speed, symbols: source.symbols.map((info) => info.symbol) });
+  const broadcaster = new Broadcaster(now, { book, tickers: new Tickers(book), clock, lies: new CandleLies(new Faults(now)), symbols: source.symbols.map((info) => info.symbol) });
   return { wall, clock, book, broadcaster };
 }
 
 class Listener implements Subscriber {
   readonly frames: { stream: string; data: Kline }[] = [];
-  send(stream: string, frame: string): void {
-    this.frames.push({ stream, data: JSON.parse(frame) as Kline });
+  send({ stream, payload }: Frame): void {
+    this.frames.push({ stream, data: JSON.parse(payload) as Kline });
   }
 
   closes(stream: string): Kline['k'][] {

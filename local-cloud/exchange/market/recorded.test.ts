@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { recordings } from '../../tests/support/recordings.ts';
+import { recordings } from '../../../tests/support/recordings.ts';
 import { formatUnits } from './candle.ts';
 import { DAY, HOUR, MINUTE, WEEK } from './intervals.ts';
 import { readRecordings, RecordedMarket } from './recorded.ts';

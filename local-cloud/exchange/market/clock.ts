@@ -20,11 +20,11 @@ export interface ClockOptions {
 
 /**
  * Market time: it runs `speed` times as fast as wall time while the exchange runs, stands still while it does not, and
- * never goes back, whatever happens to the process or to the wall clock.
+ * never goes back, whatever happens to the process or to the wall clock. At speed 0 it moves only when it is stepped.
  */
 export class MarketClock {
-  readonly speed: number;
   readonly #options: ClockOptions;
+  #speed: number;
   #marketOrigin: number;
   #wallOrigin: number;
   #lastWall: number;
@@ -34,7 +34,7 @@ export class MarketClock {
 
   constructor(options: ClockOptions) {
     this.#options = options;
-    this.speed = options.speed;
+    this.#speed = options.speed;
     this.#wallOrigin = this.#lastWall = options.now();
     this.#marketOrigin = this.#shown = Math.floor(options.stored ? resumeAt(options.stored, this.#wallOrigin) : options.origin);
     this.#promise(this.#shown);
@@ -45,7 +45,7 @@ export class MarketClock {
     const wall = this.#options.now();
     if (wall - this.#lastWall > LONGEST_STEP_MS || wall < this.#lastWall) this.#restFrom(this.#shown, wall);
     this.#lastWall = wall;
-    const market = Math.floor(this.#marketOrigin + (wall - this.#wallOrigin) * this.speed);
+    const market = Math.floor(this.#marketOrigin + (wall - this.#wallOrigin) * this.#speed);
     if (market > this.#ahead || wall - this.#savedAt >= RENEW_MS) {
       try {
         this.#promise(market);
@@ -57,6 +57,25 @@ export class MarketClock {
     if (market > this.#ahead) [this.#marketOrigin, this.#wallOrigin] = [this.#ahead, wall];
     this.#shown = Math.max(this.#shown, Math.min(market, this.#ahead));
     return this.#shown;
+  }
+
+  /** Seconds of market time in a second of wall time. */
+  get speed(): number {
+    return this.#speed;
+  }
+
+  /** Runs on from now at another speed; 0 holds the market until it is stepped. */
+  setSpeed(speed: number): void {
+    this.#restFrom(this.time(), this.#lastWall);
+    this.#speed = speed;
+    this.#promise(this.#shown);
+  }
+
+  /** Moves the market on by `ms`, at once. Throws what `save` throws: then the market has not moved. */
+  step(ms: number): void {
+    const target = this.time() + ms;
+    this.#promise(target);
+    [this.#marketOrigin, this.#wallOrigin, this.#shown] = [target, this.#lastWall, target];
   }
 
   /** Stops cleanly: the next start resumes exactly here. */
@@ -73,14 +92,14 @@ export class MarketClock {
   }
 
   #promise(market: number): void {
-    const ahead = market + AHEAD_MS * this.speed;
+    const ahead = market + AHEAD_MS * this.#speed;
     this.#options.save({ ...this.#state(market), ahead });
     this.#ahead = ahead;
     this.#savedAt = this.#lastWall;
   }
 
   #state(marketTime: number): ClockState {
-    return { marketOrigin: this.#marketOrigin, wallOrigin: this.#wallOrigin, speed: this.speed, marketTime, ahead: this.#ahead, paused: false };
+    return { marketOrigin: this.#marketOrigin, wallOrigin: this.#wallOrigin, speed: this.#speed, marketTime, ahead: this.#ahead, paused: false };
   }
 }
 

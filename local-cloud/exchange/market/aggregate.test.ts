@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { recordings } from '../../tests/support/recordings.ts';
+import { recordings } from '../../../tests/support/recordings.ts';
 import { CandleBook } from './aggregate.ts';
 import { formatUnits, parseUnits, type Candle } from './candle.ts';
 import { DAY, INTERVALS, MINUTE, openOf, stepOpen, type Interval } from './intervals.ts';

@@ -1,5 +1,5 @@
 import { MINUTE } from './intervals.ts';
-import type { Market } from './market.ts';
+import type { Market } from './open-market.ts';
 
 /**
  * Says, once each, which symbols have reached the end of their candles, and when all have. The recording is never looped.

@@ -3,7 +3,7 @@ import { answerControl, MAX_STREAMS, type Subscriptions } from './control.ts';
 
 function subscriptions(): Subscriptions & { held: Set<string> } {
   const held = new Set<string>();
-  return { held, combined: false, names: () => [...held], add: (name) => { held.add(name); }, remove: (name) => { held.delete(name); } };
+  return { held, combined: false, names: () => [...held], has: (name) => held.has(name), add: (name) => { held.add(name); }, remove: (name) => { held.delete(name); } };
 }
 const ask = (frame: unknown, on = subscriptions()) => JSON.parse(answerControl(typeof frame === 'string' ? frame : JSON.stringify(frame), on)) as { result?: unknown; error?: { code: number; msg: string }; id?: unknown };
 

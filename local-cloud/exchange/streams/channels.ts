@@ -1,24 +1,27 @@
-import { formatUnits, join, type Candle } from './candle.ts';
-import { isInterval, MINUTE, openOf, stepOpen, type Interval } from './intervals.ts';
-import { miniTickerEvent, type Ticker, type Tickers } from './ticker.ts';
-import type { CandleBook } from './aggregate.ts';
+import { formatUnits, join, type Candle } from '../market/candle.ts';
+import { isInterval, MINUTE, openOf, stepOpen, type Interval } from '../market/intervals.ts';
+import { miniTickerEvent, type Ticker, type Tickers } from '../market/ticker.ts';
+import type { CandleLies } from '../faults/candle-lies.ts';
+import type { CandleBook } from '../market/aggregate.ts';
+import type { MarketClock } from '../market/clock.ts';
+import type { SymbolInfo } from '../market/source.ts';
 
 /** One stream, shared by its subscribers. A channel is asked at every minute's end and whenever an update is due. */
 export interface Channel {
-  /** Least wall time between two updates, ms. */
-  readonly every: number;
+  /** Least time between two updates, ms: of the market, and of the receiver's wall. */
+  readonly everyMarket: number;
+  readonly everyWall: number;
   /** The frame for the minute that ended at `boundary`, if this stream has one; asked once per boundary, in order. */
   closeAt(boundary: number, eventTime: number): string | null;
   /** The present state as a frame; null when there is nothing new to say. */
   update(now: number): string | null;
 }
 
-export interface ChannelContext { book: CandleBook; tickers: Tickers; speed: number; symbols: readonly string[] }
+export interface ChannelContext { book: CandleBook; tickers: Tickers; clock: MarketClock; lies: CandleLies; symbols: readonly string[] }
 
 /** Kline updates come every 2 s of market time, but at most ten times a second of the receiver's. */
-const KLINE_EVERY_MARKET = 2_000;
-const KLINE_EVERY_WALL = 100;
-const TICKER_EVERY_WALL = 1_000;
+const KLINE_PACE = { everyMarket: 2_000, everyWall: 100 };
+const TICKER_PACE = { everyMarket: 1_000, everyWall: 1_000 };
 
 /** The channel of a stream name; null for a name that has no data (Binance accepts such a subscription and stays silent). */
 export function openChannel(stream: string, context: ChannelContext, now: number): Channel | null {
@@ -32,8 +35,10 @@ export function openChannel(stream: string, context: ChannelContext, now: number
 }
 
 class KlineChannel implements Channel {
-  readonly every: number;
+  readonly everyMarket = KLINE_PACE.everyMarket;
+  readonly everyWall = KLINE_PACE.everyWall;
   readonly #book: CandleBook;
+  readonly #lies: CandleLies;
   readonly #symbol: string;
   readonly #interval: Interval;
   /** The candle in the making: its finished minutes, those before `#through`. */
@@ -42,9 +47,9 @@ class KlineChannel implements Channel {
   #candle: Candle | undefined;
   #said = '';
 
-  constructor(symbol: string, interval: Interval, { book, speed }: ChannelContext, now: number) {
-    this.every = Math.max(KLINE_EVERY_MARKET / speed, KLINE_EVERY_WALL);
+  constructor(symbol: string, interval: Interval, { book, lies }: ChannelContext, now: number) {
     this.#book = book;
+    this.#lies = lies;
     this.#symbol = symbol;
     this.#interval = interval;
     this.#through = openOf('1m', now);
@@ -62,7 +67,10 @@ class KlineChannel implements Channel {
     const open = this.#open;
     this.#open = next;
     this.#candle = undefined;
-    return closed ? this.#frame(closed, open, true, eventTime) : null;
+    if (!closed) return null;
+    const { tick } = this.#book.info(this.#symbol) as SymbolInfo;
+    const told = this.#lies.streamed(this.#symbol, this.#interval, { ...closed, openTime: open }, tick);
+    return klinePayload(this.#symbol, this.#interval, told, true, eventTime);
   }
 
   update(now: number): string | null {
@@ -72,17 +80,17 @@ class KlineChannel implements Channel {
     const mark = `${this.#open} ${forming.volume} ${forming.close}`;
     if (mark === this.#said) return null;
     this.#said = mark;
-    return this.#frame(forming, this.#open, false, now);
+    return klinePayload(this.#symbol, this.#interval, { ...forming, openTime: this.#open }, false, now);
   }
+}
 
-  /** Trades are counted but have no ids: f and L are -1, as on Binance when there were none. */
-  #frame(candle: Candle, open: number, closed: boolean, eventTime: number): string {
-    const end = stepOpen(this.#interval, open) - 1;
-    return `{"e":"kline","E":${eventTime},"s":"${this.#symbol}","k":{"t":${open},"T":${end},"s":"${this.#symbol}","i":"${this.#interval}","f":-1,"L":-1,`
-      + `"o":"${formatUnits(candle.open)}","c":"${formatUnits(candle.close)}","h":"${formatUnits(candle.high)}","l":"${formatUnits(candle.low)}",`
-      + `"v":"${formatUnits(candle.volume)}","n":${candle.trades},"x":${closed},"q":"${formatUnits(candle.quoteVolume)}",`
-      + `"V":"${formatUnits(candle.takerBase)}","Q":"${formatUnits(candle.takerQuote)}","B":"0"}}`;
-  }
+/** Trades are counted but have no ids: f and L are -1, as on Binance when there were none. */
+export function klinePayload(symbol: string, interval: Interval, candle: Candle, closed: boolean, eventTime: number): string {
+  const end = stepOpen(interval, candle.openTime) - 1;
+  return `{"e":"kline","E":${eventTime},"s":"${symbol}","k":{"t":${candle.openTime},"T":${end},"s":"${symbol}","i":"${interval}","f":-1,"L":-1,`
+    + `"o":"${formatUnits(candle.open)}","c":"${formatUnits(candle.close)}","h":"${formatUnits(candle.high)}","l":"${formatUnits(candle.low)}",`
+    + `"v":"${formatUnits(candle.volume)}","n":${candle.trades},"x":${closed},"q":"${formatUnits(candle.quoteVolume)}",`
+    + `"V":"${formatUnits(candle.takerBase)}","Q":"${formatUnits(candle.takerQuote)}","B":"0"}}`;
 }
 
 /** Says only what changed since it was last asked. */
@@ -100,7 +108,7 @@ function changes(context: ChannelContext): (symbol: string, now: number) => Tick
 function miniTicker(symbol: string, context: ChannelContext): Channel {
   const changed = changes(context);
   return {
-    every: TICKER_EVERY_WALL,
+    ...TICKER_PACE,
     closeAt: () => null,
     update: (now) => {
       const ticker = changed(symbol, now);
@@ -112,7 +120,7 @@ function miniTicker(symbol: string, context: ChannelContext): Channel {
 function allMiniTickers(context: ChannelContext): Channel {
   const changed = changes(context);
   return {
-    every: TICKER_EVERY_WALL,
+    ...TICKER_PACE,
     closeAt: () => null,
     update: (now) => {
       const events = context.symbols.map((symbol) => changed(symbol, now)).filter((ticker) => ticker !== null);
