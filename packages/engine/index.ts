@@ -6,5 +6,5 @@ export { LanguageError, type LanguageErrorCode } from './language/language-error
 export type { ExplainedCondition, Explanation } from './screening/explain.ts';
 export { signalOf, type Match } from './screening/match.ts';
 export { Screener, type RunningTrader } from './screening/screener.ts';
-export { selectUniverse } from './screening/universe.ts';
+export { selectUniverse, type UniverseChoice } from './screening/universe.ts';
 export { TEMPLATE_TRADERS } from './templates/index.ts';

@@ -7,6 +7,7 @@ import { v5 as uuidV5 } from 'uuid';
 import { CloudLink, type CloudOptions } from './control/cloud-link.ts';
 import { startWebSocketServer, type FeedSource } from './feed/index.ts';
 import type { Log } from './log.ts';
+import type { ExchangeAccess } from './market/exchange-access.ts';
 import { Orchestrator } from './orchestrator.ts';
 import type { StateStore, StoredTrader } from './state/state-store.ts';
 import { systemWall, type Wall } from './time.ts';
@@ -20,7 +21,7 @@ interface Common {
   dataDir: string;
   /** Interval of traders that name none. */
   interval: Interval;
-  exchange: { restUrl: string; streamUrl: string };
+  exchange: ExchangeAccess;
   wall?: Wall;
 }
 

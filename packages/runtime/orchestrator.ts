@@ -4,6 +4,7 @@ import type { FeedEvent, FeedSource } from './feed/source.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { LogRing, type Log } from './log.ts';
 import { MachineReport } from './machine-report.ts';
+import type { ExchangeAccess } from './market/exchange-access.ts';
 import { MarketLink } from './market/market-link.ts';
 import { MarketTable } from './market/market-table.ts';
 import { Publisher } from './publisher.ts';
@@ -29,7 +30,7 @@ export interface OrchestratorOptions {
   dataDir: string;
   /** Interval of traders that name none. */
   defaultInterval: Interval;
-  exchange: { restUrl: string; streamUrl: string };
+  exchange: ExchangeAccess;
   wall: Wall;
   log: Log;
   /** Given traders, without a cloud; or the ties to the cloud, which bring them. */
@@ -103,6 +104,9 @@ export class Orchestrator implements FeedSource {
       onPrice: (symbol, price) => this.#table.priced(symbol, price),
       onChange: () => this.#changed(),
       onUniverse: () => this.#guard(() => { this.#traders.reselect(); this.#tradersChanged(); }),
+      held: (symbol, interval, limit) => this.#screener.candles.read(symbol, interval, limit),
+      store: this.store,
+      rules: () => (this.store.cachedTraders() ?? []).map(({ document }) => document.universe),
     });
     this.#table = new MarketTable({
       candles: this.#screener.candles, matches: (symbol) => this.#screener.matching(symbol), halted: (symbol) => this.#market.candles.isHalted(symbol),

@@ -17,7 +17,7 @@ export interface ConnectionEnd { error: TradeMindError | null; waitMs: number }
 export interface ConnectionEvents extends Omit<FrameSink, 'answer' | 'shutdown'> {
   /** These streams flow from now on: what closed before may have been missed. */
   onSubscribed(streams: readonly string[]): void;
-  /** All that is wanted flows. */
+  /** All series that are wanted at first flow. */
   onReady(): void;
   /** The exchange refused a subscription, in its own words. */
   onRefused(streams: readonly string[], message: string): void;
@@ -105,7 +105,7 @@ export class StreamConnection {
     return this.#heardAt;
   }
 
-  /** True while all that is wanted flows. */
+  /** True once all series that were wanted at first flow. */
   get ready(): boolean {
     return this.#ready;
   }
@@ -139,7 +139,6 @@ export class StreamConnection {
     if (streams.length === 0) return;
     const id = this.#nextId++;
     this.#pending.set(id, { method, streams, at: this.#options.wall.now() });
-    this.#ready = false;
     for (const stream of streams) {
       this.#again.delete(stream);
       if (method === 'SUBSCRIBE') this.#asked.add(stream);
@@ -165,9 +164,15 @@ export class StreamConnection {
       if (error === null) events.onSubscribed(asked.streams);
       else events.onRefused(asked.streams, error);
     }
-    if (this.#ready || this.#pending.size > 0 || this.#wanted.size !== this.#asked.size || this.#again.size > 0) return;
+    if (this.#ready || !this.#flows()) return;
     this.#ready = true;
     events.onReady();
+  }
+
+  /** Whether every wanted series is subscribed to and the exchange has answered; streams of all symbols are not waited for. */
+  #flows(): boolean {
+    const unanswered = new Set([...this.#pending.values()].flatMap(({ streams }) => streams));
+    return [...this.#wanted].every((stream) => stream.startsWith('!') || (this.#asked.has(stream) && !unanswered.has(stream)));
   }
 
   #look(): void {

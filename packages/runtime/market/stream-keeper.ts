@@ -2,7 +2,7 @@ import type { TradeMindError } from '@trademind/core';
 import type { Log } from '../log.ts';
 import { Backoff, pause, type Wall } from '../time.ts';
 import type { AttemptBudget } from './attempt-budget.ts';
-import { StreamConnection, type ConnectionEnd, type ConnectionEvents } from './stream-connection.ts';
+import type { ConnectionEnd, ConnectionEvents, StreamConnection } from './stream-connection.ts';
 
 const BACKOFF = { first: 250, most: 20_000 };
 /** After a refusal that time alone can lift (ban, location, firewall) we ask rarely. */
