@@ -5,7 +5,7 @@ import { CandleLies } from './faults/candle-lies.ts';
 import { Faults } from './faults/faults.ts';
 import { haltWatch } from './market/halts.ts';
 import { openMarket, type Market, type MarketOptions } from './market/open-market.ts';
-import { Tickers } from './market/ticker.ts';
+import { viewsOf } from './market/views.ts';
 import { restHandler } from './rest/handle.ts';
 import { Weights } from './rest/weights.ts';
 import { Broadcaster } from './streams/broadcaster.ts';
@@ -60,12 +60,12 @@ export async function startExchange(options: ExchangeOptions): Promise<Exchange>
   const symbols = source.symbols.map((info) => info.symbol);
   const faults = new Faults(now);
   const lies = new CandleLies(faults);
-  const tickers = new Tickers(book);
+  const views = viewsOf(book);
   const weights = new Weights(now);
-  serve = restHandler({ market, tickers, weights, faults, lies, token: options.token, allowedOrigins });
-  const broadcaster = new Broadcaster(now, { book, tickers, clock, lies, symbols });
+  serve = restHandler({ market, views, weights, faults, lies, token: options.token, allowedOrigins });
+  const broadcaster = new Broadcaster(now, { views, clock, lies, symbols });
   const streams = serveStreams({ server, broadcaster, faults, now, allowedOrigins, log });
-  administer = adminHandler({ market, faults, lies, broadcaster, streams, weights });
+  administer = adminHandler({ market, views, faults, lies, broadcaster, streams, weights });
 
   const watchHalts = haltWatch(market, log);
   const timer = setInterval(() => {

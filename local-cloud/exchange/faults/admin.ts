@@ -2,18 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { guardRequest, readJson, sendJson } from '../../shared/http.ts';
 import { isInterval, stepOpen } from '../market/intervals.ts';
 import { marketReport } from '../market/report.ts';
-import { klineRow } from '../rest/routes.ts';
-import { klinePayload } from '../streams/channels.ts';
+import { klineRow } from '../rest/klines.ts';
+import { klinePayload } from '../streams/payloads.ts';
 import { readFaultOrder, type FaultOrder } from './kinds.ts';
 import type { CandleLies } from './candle-lies.ts';
 import type { Faults, FaultView } from './faults.ts';
 import type { Market } from '../market/open-market.ts';
+import type { Views } from '../market/views.ts';
 import type { Weights } from '../rest/weights.ts';
 import type { Broadcaster } from '../streams/broadcaster.ts';
 import type { Streams } from '../streams/serve.ts';
 
 export interface AdminOptions {
   market: Market;
+  views: Views;
   faults: Faults;
   lies: CandleLies;
   broadcaster: Broadcaster;
@@ -63,7 +65,7 @@ async function act(request: IncomingMessage, options: AdminOptions): Promise<{ s
   }
 }
 
-function order(asked: FaultOrder, { faults, lies, broadcaster, streams, market }: AdminOptions): FaultView {
+function order(asked: FaultOrder, { faults, lies, broadcaster, streams, market, views }: AdminOptions): FaultView {
   switch (asked.kind) {
     case 'server-shutdown': {
       const leaving = streams.connections(asked.connection);
@@ -83,7 +85,7 @@ function order(asked: FaultOrder, { faults, lies, broadcaster, streams, market }
         const now = market.clock.time();
         for (const { symbol, interval, openTime } of lies.takeTold(asked)) {
           const candle = asked.resend ? market.book.candle(symbol, interval, openTime, now) : undefined;
-          if (candle) broadcaster.say(`${symbol.toLowerCase()}@kline_${interval}`, klinePayload(symbol, interval, candle, true, now));
+          if (candle) broadcaster.say(`${symbol.toLowerCase()}@kline_${interval}`, klinePayload(symbol, interval, candle, views.tradeLog.lastId(symbol, openTime - 1) + 1, true, now));
         }
       });
     default:

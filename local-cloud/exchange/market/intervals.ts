@@ -1,4 +1,5 @@
-export const MINUTE = 60_000;
+export const SECOND = 1_000;
+export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 export const WEEK = 7 * DAY;
@@ -7,6 +8,7 @@ export const WEEK = 7 * DAY;
 const FIRST_MONDAY = 4 * DAY;
 
 const FIXED = {
+  '1s': SECOND,
   '1m': MINUTE, '3m': 3 * MINUTE, '5m': 5 * MINUTE, '15m': 15 * MINUTE, '30m': 30 * MINUTE,
   '1h': HOUR, '2h': 2 * HOUR, '4h': 4 * HOUR, '6h': 6 * HOUR, '8h': 8 * HOUR, '12h': 12 * HOUR,
   '1d': DAY, '3d': 3 * DAY,
@@ -14,7 +16,7 @@ const FIXED = {
 
 export type Interval = keyof typeof FIXED | '1w' | '1M';
 
-/** Every kline interval of Binance that whole minutes can make (so without 1s), shortest first. */
+/** Every kline interval of Binance, shortest first. */
 export const INTERVALS: readonly Interval[] = [...(Object.keys(FIXED) as (keyof typeof FIXED)[]), '1w', '1M'];
 
 export function isInterval(text: string): text is Interval {

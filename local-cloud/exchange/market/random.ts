@@ -25,3 +25,27 @@ export function normalAt(key: number, index: number): number {
   const u = 1 - uniformAt(key, 2 * index);
   return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * uniformAt(key, 2 * index + 1));
 }
+
+/** A fast stream of numbers that is wholly given by its key (mulberry32; normals by Box and Muller, in pairs). */
+export function generator(key: number): { uniform(): number; normal(): number } {
+  let state = key | 0;
+  let spare: number | null = null;
+  const uniform = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000;
+  };
+  const normal = () => {
+    if (spare !== null) {
+      const kept = spare;
+      spare = null;
+      return kept;
+    }
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
+    const angle = 2 * Math.PI * uniform();
+    spare = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  };
+  return { uniform, normal };
+}

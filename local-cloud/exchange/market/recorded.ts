@@ -2,11 +2,14 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Candle } from './candle.ts';
 import { MINUTE, WEEK } from './intervals.ts';
+import { makePlayable } from './playable.ts';
+import { hash } from './random.ts';
 import { FILE_NAME, readRecordedFile, type RecordedFile } from './recorded-file.ts';
 import { splitSymbol } from './symbols.ts';
 import { exchangeError } from './state.ts';
 import type { MarketSource, SymbolInfo } from './source.ts';
 import type { Stretch } from './shifts.ts';
+import type { Tape } from './tape.ts';
 
 /** One symbol's recording as it was made, not yet moved. Several files of one symbol make one recording. */
 export interface Recording { symbol: string; files: string[]; candles: Candle[]; derived: string[]; stretch: Stretch }
@@ -44,48 +47,83 @@ function joinFiles(symbol: string, files: RecordedFile[]): Recording {
 
 const firstOf = (file: RecordedFile) => (file.candles[0] as Candle).openTime;
 
+interface Series {
+  candles: Candle[];
+  /** Trades before candle i. */
+  tradesBefore: Float64Array;
+  /** The trades of minutes that have too few to be laid out from their candle. */
+  tapes: Map<number, Tape>;
+}
+
 /** The recordings as a market, each moved by its whole number of weeks. */
 export class RecordedMarket implements MarketSource {
   readonly symbols: readonly SymbolInfo[];
-  readonly #series = new Map<string, Candle[]>();
+  readonly #series = new Map<string, Series>();
 
   constructor(recordings: readonly Recording[], shifts: Readonly<Record<string, number>>) {
     this.symbols = recordings.map((recording) => {
       const weeks = shifts[recording.symbol] ?? 0;
-      const candles = recording.candles.map((candle) => ({ ...candle, openTime: candle.openTime + weeks * WEEK }));
-      this.#series.set(recording.symbol, candles);
+      const moved = recording.candles.map((candle) => ({ ...candle, openTime: candle.openTime + weeks * WEEK }));
+      const lots = {
+        tick: smallestStep(moved.flatMap((c) => [c.open, c.high, c.low, c.close])),
+        step: smallestStep(moved.map((c) => Number(c.volume % 100_000_000n))),
+      };
+      const { candles, tapes, adjusted } = makePlayable(moved, lots, recording.derived, hash(recording.symbol));
+      const tradesBefore = new Float64Array(candles.length + 1);
+      let steps = 0;
+      for (const [i, candle] of candles.entries()) {
+        tradesBefore[i + 1] = (tradesBefore[i] as number) + candle.trades;
+        steps += Number(candle.volume) / lots.step;
+      }
+      this.#series.set(recording.symbol, { candles, tradesBefore, tapes });
       return {
         symbol: recording.symbol,
         ...splitSymbol(recording.symbol),
-        tick: smallestStep(candles.flatMap((c) => [c.open, c.high, c.low, c.close])),
-        step: smallestStep(candles.map((c) => Number(c.volume % 100_000_000n))),
+        ...lots,
+        resting: Math.max(20, Math.round(steps / candles.length / 20)),
+        spread: 1,
         permissions: ['SPOT'],
         first: recording.stretch.from + weeks * WEEK,
         end: recording.stretch.to + weeks * WEEK,
         source: recording.files.join(', '),
         shiftWeeks: weeks,
         derived: recording.derived,
+        adjusted,
       };
     });
   }
 
   minute(symbol: string, openTime: number): Candle | undefined {
-    const candles = this.#series.get(symbol);
-    const first = candles?.[0];
-    if (!candles || !first) return undefined;
-    // Without holes the index is known; with holes the minute lies before it, so search there.
-    const guess = (openTime - first.openTime) / MINUTE;
-    if (candles[guess]?.openTime === openTime) return candles[guess];
-    let [low, high] = [0, Math.min(guess, candles.length - 1)];
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const candle = candles[middle] as Candle;
-      if (candle.openTime === openTime) return candle;
-      if (candle.openTime < openTime) low = middle + 1;
-      else high = middle - 1;
-    }
-    return undefined;
+    const series = this.#series.get(symbol);
+    if (!series) return undefined;
+    const candle = series.candles[firstFrom(series.candles, openTime)];
+    return candle?.openTime === openTime ? candle : undefined;
   }
+
+  tradesBefore(symbol: string, openTime: number): number {
+    const series = this.#series.get(symbol);
+    return series ? series.tradesBefore[firstFrom(series.candles, openTime)] as number : 0;
+  }
+
+  tape(symbol: string, openTime: number): Tape | undefined {
+    return this.#series.get(symbol)?.tapes.get(openTime);
+  }
+}
+
+/** The place of the first candle that opens at `openTime` or later. */
+function firstFrom(candles: readonly Candle[], openTime: number): number {
+  const start = (candles[0] as Candle).openTime;
+  // Without holes the place is known; with holes it lies before that, so search there.
+  const guess = Math.ceil((openTime - start) / MINUTE);
+  if (guess <= 0) return 0;
+  if (candles[guess]?.openTime === openTime) return guess;
+  let [low, high] = [0, Math.min(guess, candles.length)];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((candles[middle] as Candle).openTime < openTime) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The smallest power of ten (in 1e-8 units) that all values are multiples of: the recording's tick or step. */

@@ -10,7 +10,7 @@ export function marketReport(market: Market): Record<string, unknown> {
     symbols: market.source.symbols.map((info) => ({
       symbol: info.symbol, source: info.source, shiftWeeks: info.shiftWeeks, first: info.first,
       last: Number.isFinite(info.end) ? info.end - MINUTE : null,
-      halted: !market.book.trades(info.symbol, now), derived: info.derived,
+      halted: !market.book.trades(info.symbol, now), derived: info.derived, adjusted: info.adjusted,
     })),
   };
 }

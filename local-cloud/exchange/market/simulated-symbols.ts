@@ -27,21 +27,27 @@ export function simulatedSymbols(seed: string, count: number, origin: number): S
     const price = (known ?? Math.exp(Math.log(0.004) + draw(0) * Math.log(10_000))) * Math.exp(0.05 * normalAt(key, 50));
     const volatility = base === 'BTC' ? 0.028 : leverage ? 0.085 : 0.035 + 0.035 * draw(1);
     const magnitude = Math.floor(Math.log10(price));
+    const tick = units(10 ** Math.max(-8, Math.min(-2, magnitude - 4)));
+    const step = units(10 ** Math.max(-5, Math.min(0, -magnitude - 1)));
+    const turnover = (2e9 / (rank + 1) ** 1.15) * (0.7 + 0.6 * draw(3)) * (quote === 'USDT' ? 1 : 0.3) + 1e5;
     return {
       key, price,
       dailyVolatility: volatility,
       marketShare: base === 'BTC' ? 1 : leverage ? Math.sign(leverage) * 0.99 : 0.45 + 0.35 * draw(2),
-      dailyTurnover: (2e9 / (rank + 1) ** 1.15) * (0.7 + 0.6 * draw(3)) * (quote === 'USDT' ? 1 : 0.3) + 1e5,
+      dailyTurnover: turnover,
       info: {
         symbol, base, quote,
-        tick: units(10 ** Math.max(-8, Math.min(-2, magnitude - 4))),
-        step: units(10 ** Math.max(-5, Math.min(0, -magnitude - 1))),
+        tick,
+        step,
+        resting: Math.max(20, Math.round((turnover / 40_000 / price) / (step / 1e8))),
+        spread: Math.max(1, Math.round(((price * 0.0001 * Math.min(8, (rank + 1) / 40)) / tick) * 1e8)),
         permissions: leverage ? ['LEVERAGED'] : ['SPOT', ...(draw(4) < 0.6 ? ['MARGIN'] : [])],
         first: openedOn - (45 + Math.floor(draw(5) * 136)) * DAY,
         end: Infinity,
         source: 'simulated',
         shiftWeeks: 0,
         derived: [],
+        adjusted: 0,
       },
     };
   });

@@ -1,64 +1,61 @@
 import type { CandleBook } from './aggregate.ts';
-import { formatUnits, UNITS, type Candle } from './candle.ts';
+import type { Candle } from './candle.ts';
 import { DAY, MINUTE, openOf } from './intervals.ts';
 
-/** The last 24 hours of a symbol: 1,439 whole minutes and the current one. */
-export interface Ticker { symbol: string; openTime: number; closeTime: number; day: Candle }
+/** What a symbol did from `openTime` until now. Trade ids are -1 when nothing traded; `count` trades lie between them. */
+export interface Ticker { symbol: string; openTime: number; closeTime: number; day: Candle; firstId: number; lastId: number }
 
-interface Kept { minute: number; before: Candle | undefined }
+interface Kept { minute: number; before: Candle | undefined; firstId: number }
 
-/** Rolling 24-hour figures. What does not change within a minute is computed once a minute and symbol. */
+/** Figures of a rolling window. What does not change within a minute is computed once a minute, symbol and window. */
 export class Tickers {
   readonly #book: CandleBook;
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, Map<number, Kept>>();
 
   constructor(book: CandleBook) {
     this.#book = book;
   }
 
-  /** Undefined when the symbol has never traded up to `now`. A halted symbol keeps its last price, at no volume. */
-  at(symbol: string, now: number): Ticker | undefined {
+  /**
+   * The last 24 hours (1,439 whole minutes and the current one), or a window of `size` ms before the current minute. Undefined when the symbol
+   * has never traded up to `now`. A halted symbol keeps its last price, at no volume.
+   */
+  at(symbol: string, now: number, size = DAY - MINUTE): Ticker | undefined {
+    return this.since(symbol, now, openOf('1m', now) - size, size);
+  }
+
+  /** Figures since `openTime`, a whole minute. `slot` names what is kept from minute to minute. */
+  since(symbol: string, now: number, openTime: number, slot: number): Ticker | undefined {
     const minute = openOf('1m', now);
-    const openTime = minute - DAY + MINUTE;
-    let kept = this.#kept.get(symbol);
-    if (!kept || kept.minute !== minute) this.#kept.set(symbol, kept = { minute, before: this.#book.fold(symbol, openTime, minute) });
-    const day = this.#book.extend(symbol, kept.before, now);
-    if (day) return { symbol, openTime, closeTime: now, day };
+    let slots = this.#kept.get(symbol);
+    if (!slots) this.#kept.set(symbol, slots = new Map());
+    let kept = slots.get(slot);
+    if (!kept || kept.minute !== minute) {
+      kept = { minute, before: this.#book.fold(symbol, openTime, minute), firstId: this.#book.tradesBefore(symbol, openTime) + 1 };
+      slots.set(slot, kept);
+    }
+    const { before, firstId } = kept;
+    const day = this.#book.extend(symbol, before, now);
+    if (day) return { symbol, openTime, closeTime: now, day, ...(day.trades > 0 ? { firstId, lastId: firstId + day.trades - 1 } : { firstId: -1, lastId: -1 }) };
     const last = this.#book.klines(symbol, '1m', now, { limit: 1 })[0];
     if (!last) return undefined;
     const still = { ...last, open: last.close, high: last.close, low: last.close, volume: 0n, quoteVolume: 0n, trades: 0, takerBase: 0n, takerQuote: 0n };
-    return { symbol, openTime, closeTime: now, day: still };
+    return { symbol, openTime, closeTime: now, day: still, firstId: -1, lastId: -1 };
   }
-}
 
-/** A row of GET /ticker/24hr. Trades are counted but have no ids, so firstId and lastId are -1, as on Binance without trades. */
-export function tickerRow(ticker: Ticker, tick: number, step: number, full: boolean): Record<string, unknown> {
-  const { day } = ticker;
-  const change = day.close - day.open;
-  const mini = {
-    symbol: ticker.symbol, openPrice: formatUnits(day.open), highPrice: formatUnits(day.high), lowPrice: formatUnits(day.low),
-    lastPrice: formatUnits(day.close), volume: formatUnits(day.volume), quoteVolume: formatUnits(day.quoteVolume),
-    openTime: ticker.openTime, closeTime: ticker.closeTime, firstId: -1, lastId: -1, count: day.trades,
-  };
-  if (!full) return mini;
-  return {
-    ...mini,
-    priceChange: formatUnits(change),
-    priceChangePercent: ((change / day.open) * 100).toFixed(3),
-    weightedAvgPrice: day.volume > 0n ? formatUnits((day.quoteVolume * BigInt(UNITS)) / day.volume) : '0.00000000',
-    prevClosePrice: formatUnits(day.open),
-    lastQty: formatUnits(step),
-    // One tick around the last price: the thinnest book that does not cross.
-    bidPrice: formatUnits(Math.max(tick, day.close - tick)), bidQty: formatUnits(step * 100),
-    askPrice: formatUnits(day.close + tick), askQty: formatUnits(step * 100),
-  };
-}
+  /** The last trade up to `now`: its price and quantity in 1e-8 units, and its time. */
+  lastTrade(symbol: string, now: number): { price: number; quantity: bigint; time: number } | undefined {
+    const minute = openOf('1m', now);
+    const tape = this.#book.tape(symbol, minute);
+    const done = tape?.countAt(now - minute) ?? 0;
+    if (tape && done > 0) return tape.trade(done - 1);
+    const before = this.#book.lastTrade(symbol, minute);
+    return before?.tape.trade(before.index);
+  }
 
-/** The event of `<symbol>@miniTicker`. */
-export function miniTickerEvent(ticker: Ticker, eventTime: number): Record<string, unknown> {
-  const { day } = ticker;
-  return {
-    e: '24hrMiniTicker', E: eventTime, s: ticker.symbol, c: formatUnits(day.close), o: formatUnits(day.open),
-    h: formatUnits(day.high), l: formatUnits(day.low), v: formatUnits(day.volume), q: formatUnits(day.quoteVolume),
-  };
+  /** The close of the minute before the window: what the exchange calls the price of the trade before its first. */
+  closeBefore(symbol: string, openTime: number): number | undefined {
+    const before = this.#book.lastTrade(symbol, openTime);
+    return before?.tape.trade(before.index).price;
+  }
 }

@@ -7,12 +7,12 @@ import { ROUTES } from './routes.ts';
 import type { CandleLies } from '../faults/candle-lies.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { Market } from '../market/open-market.ts';
-import type { Tickers } from '../market/ticker.ts';
+import type { Views } from '../market/views.ts';
 import type { Weights } from './weights.ts';
 
 export interface RestOptions {
   market: Market;
-  tickers: Tickers;
+  views: Views;
   weights: Weights;
   faults: Faults;
   lies: CandleLies;
@@ -63,11 +63,11 @@ function answerRequest(request: IncomingMessage, options: RestOptions, headers: 
 }
 
 function route(request: IncomingMessage, options: RestOptions, headers: Record<string, string>): unknown {
-  const { market, tickers, weights, lies, faults, token } = options;
+  const { market, views, weights, lies, faults, token } = options;
   const url = new URL(request.url ?? '/', 'http://stand-in');
   if (url.pathname === '/_stand-in/market') return marketReport(market);
   const found = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
-  const charged = weights.charge(request.socket.remoteAddress ?? '', found?.weight(url.searchParams, market) ?? 1);
+  const charged = weights.charge(request.socket.remoteAddress ?? '', found?.weight(url.searchParams) ?? 1);
   headers['x-mbx-used-weight'] = headers['x-mbx-used-weight-1m'] = String(charged.used);
   if (!charged.ok) {
     headers['retry-after'] = String(charged.retryAfterSeconds);
@@ -76,7 +76,7 @@ function route(request: IncomingMessage, options: RestOptions, headers: Record<s
   if (SIGNED.test(url.pathname)) refuseSigned(request, token);
   if (!found) throw new ApiError(404, -1000, `${url.pathname} is not an endpoint of this stand-in.`);
   if (request.method !== 'GET') throw new ApiError(405, -1000, `Request method '${request.method}' not supported`);
-  return found.answer(new Params(url.searchParams, found.params), { market, tickers, lies, now: market.clock.time(), skew: faults.skew() });
+  return found.answer(new Params(url.searchParams, found.params), { market, views, lies, now: market.clock.time(), skew: faults.skew() });
 }
 
 function refuseSigned(request: IncomingMessage, token: string | undefined): never {

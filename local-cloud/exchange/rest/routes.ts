@@ -1,109 +1,37 @@
-import { formatUnits, type Candle } from '../market/candle.ts';
+import { AGGREGATE_TRADES, DEPTH, HISTORICAL_TRADES, TRADES } from './book.ts';
 import { exchangeInfo } from './exchange-info.ts';
-import { isInterval, stepOpen, type Interval } from '../market/intervals.ts';
+import { KLINES } from './klines.ts';
 import { ApiError, type Params } from './params.ts';
-import { tickerRow, type Tickers } from '../market/ticker.ts';
-import type { CandleLies } from '../faults/candle-lies.ts';
-import type { Market } from '../market/open-market.ts';
-import type { SymbolInfo } from '../market/source.ts';
-
-/** What a route works with. `now` is the market time of this request, `skew` by how many ms the exchange's clock is told wrong. */
-interface Context { market: Market; tickers: Tickers; lies: CandleLies; now: number; skew: number }
-
-export interface Route {
-  params: readonly string[];
-  weight: (query: URLSearchParams, market: Market) => number;
-  answer: (params: Params, context: Context) => unknown;
-}
-
-const KLINES: Route = {
-  params: ['symbol', 'interval', 'startTime', 'endTime', 'timeZone', 'limit'],
-  weight: () => 2,
-  answer: klines,
-};
+import { known, withStatus, type Context, type Route } from './route.ts';
+import { AVERAGE_PRICE, BOOK_TICKER, DAY_TICKER, PRICE, TRADING_DAY, WINDOW_TICKER } from './tickers.ts';
 
 /** The public market data of Binance Spot that the stand-in serves, with the weights of the real endpoints. */
 export const ROUTES: Readonly<Record<string, Route>> = {
   '/api/v3/ping': { params: [], weight: () => 1, answer: () => ({}) },
   '/api/v3/time': { params: [], weight: () => 1, answer: (_, { now, skew }) => ({ serverTime: now + skew }) },
   '/api/v3/exchangeInfo': { params: ['symbol', 'symbols', 'permissions', 'showPermissionSets', 'symbolStatus'], weight: () => 20, answer: info },
+  '/api/v3/depth': DEPTH,
+  '/api/v3/trades': TRADES,
+  '/api/v3/historicalTrades': HISTORICAL_TRADES,
+  '/api/v3/aggTrades': AGGREGATE_TRADES,
   '/api/v3/klines': KLINES,
   '/api/v3/uiKlines': KLINES,
-  '/api/v3/ticker/24hr': { params: ['symbol', 'symbols', 'type', 'symbolStatus'], weight: dayWeight, answer: day },
-  '/api/v3/ticker/price': { params: ['symbol', 'symbols', 'symbolStatus'], weight: (query) => (query.has('symbol') ? 2 : 4), answer: price },
+  '/api/v3/avgPrice': AVERAGE_PRICE,
+  '/api/v3/ticker': WINDOW_TICKER,
+  '/api/v3/ticker/24hr': DAY_TICKER,
+  '/api/v3/ticker/tradingDay': TRADING_DAY,
+  '/api/v3/ticker/price': PRICE,
+  '/api/v3/ticker/bookTicker': BOOK_TICKER,
 };
 
-function klines(params: Params, { market, lies, now }: Context): unknown {
-  const symbol = params.required('symbol');
-  const { tick } = known(params.symbol() as string, market);
-  const interval = params.required('interval');
-  if (!isInterval(interval)) throw new ApiError(400, -1120, 'Invalid interval.');
-  params.choice('timeZone', ['0', '+0', '00:00', '+00:00', '0:00', '+0:00']);
-  const limit = params.number('limit') ?? 500;
-  if (limit < 1) throw new ApiError(400, -1130, "Data sent for parameter 'limit' is not valid.");
-  const rows = market.book.klines(symbol, interval, now, { start: params.number('startTime'), end: params.number('endTime'), limit: Math.min(limit, 1000) });
-  const finished = rows.filter((row) => stepOpen(interval, row.openTime) <= now);
-  return [...lies.answered(symbol, interval, finished, tick), ...rows.slice(finished.length)].map((row) => klineRow(row, interval));
-}
-
-/** A row of GET /klines. */
-export function klineRow(candle: Candle, interval: Interval): unknown[] {
-  return [
-    candle.openTime, formatUnits(candle.open), formatUnits(candle.high), formatUnits(candle.low), formatUnits(candle.close),
-    formatUnits(candle.volume), stepOpen(interval, candle.openTime) - 1, formatUnits(candle.quoteVolume), candle.trades,
-    formatUnits(candle.takerBase), formatUnits(candle.takerQuote), '0',
-  ];
-}
-
-function info(params: Params, { market, now, skew }: Context): unknown {
+function info(params: Params, context: Context): unknown {
+  const { market, now, skew } = context;
   const asked = params.symbols();
   const permissions = params.text('permissions');
   if (asked && permissions !== undefined) throw new ApiError(400, -1128, 'Combination of optional parameters invalid.');
   const show = params.choice('showPermissionSets', ['true', 'false']) !== 'false';
   const wanted = new Set(permissions?.replace(/[[\]"\s]/g, '').split(','));
-  const chosen = asked ? asked.names.map((name) => known(name, market))
-    : withStatus(params, market, now).filter((symbol) => wanted.size === 0 || symbol.permissions.some((permission) => wanted.has(permission)));
+  const chosen = asked ? asked.names.map((name) => known(name, context))
+    : withStatus(params, context).filter((symbol) => wanted.size === 0 || symbol.permissions.some((permission) => wanted.has(permission)));
   return exchangeInfo(chosen, now + skew, (symbol) => market.book.trades(symbol, now), show);
-}
-
-function day(params: Params, { market, tickers, now }: Context): unknown {
-  const full = params.choice('type', ['FULL', 'MINI']) !== 'MINI';
-  return forSymbols(params, market, now, (symbol) => {
-    const ticker = tickers.at(symbol.symbol, now);
-    return ticker && tickerRow(ticker, symbol.tick, symbol.step, full);
-  });
-}
-
-/** 2 up to 20 symbols, 40 up to 100, 80 above and for all. */
-function dayWeight(query: URLSearchParams): number {
-  if (query.has('symbol')) return 2;
-  const count = query.get('symbols')?.split(',').length ?? Infinity;
-  return count <= 20 ? 2 : count <= 100 ? 40 : 80;
-}
-
-function price(params: Params, { market, tickers, now }: Context): unknown {
-  return forSymbols(params, market, now, ({ symbol }) => {
-    const ticker = tickers.at(symbol, now);
-    return ticker && { symbol, price: formatUnits(ticker.day.close) };
-  });
-}
-
-/** One object for `symbol`, otherwise a list; symbols that have never traded are left out. */
-function forSymbols(params: Params, market: Market, now: number, row: (symbol: SymbolInfo) => unknown): unknown {
-  const asked = params.symbols();
-  const chosen = asked ? asked.names.map((name) => known(name, market)) : withStatus(params, market, now);
-  const rows = chosen.map(row).filter((found) => found !== undefined);
-  return asked && !asked.several ? rows[0] ?? {} : rows;
-}
-
-function withStatus(params: Params, market: Market, now: number): readonly SymbolInfo[] {
-  const status = params.choice('symbolStatus', ['TRADING', 'HALT', 'BREAK']);
-  if (status === undefined) return market.source.symbols;
-  return market.source.symbols.filter(({ symbol }) => (market.book.trades(symbol, now) ? 'TRADING' : 'BREAK') === status);
-}
-
-function known(name: string, market: Market): SymbolInfo {
-  const found = market.book.info(name);
-  if (!found) throw new ApiError(400, -1121, 'Invalid symbol.');
-  return found;
 }

@@ -10,6 +10,7 @@ import { DAY, MINUTE, openOf, stepOpen, type Interval } from '../market/interval
 import { RecordedMarket } from '../market/recorded.ts';
 import { SimulatedMarket } from '../market/simulated.ts';
 import { Tickers } from '../market/ticker.ts';
+import { viewsOf } from '../market/views.ts';
 import type { MarketSource } from '../market/source.ts';
 import type { Frame } from './frame.ts';
 
@@ -22,7 +23,7 @@ function play(speed: number, source: MarketSource = new SimulatedMarket({ seed: 
   const now = () => wall.now;
   const clock = new MarketClock({ now, speed, origin: ORIGIN, save: () => undefined });
   const book = new CandleBook(source);
-  const broadcaster = new Broadcaster(now, { book, tickers: new Tickers(book), clock, lies: new CandleLies(new Faults(now)), symbols: source.symbols.map((info) => info.symbol) });
+  const broadcaster = new Broadcaster(now, { views: viewsOf(book), clock, lies: new CandleLies(new Faults(now)), symbols: source.symbols.map((info) => info.symbol) });
   return { wall, clock, book, broadcaster };
 }
 

@@ -1,6 +1,9 @@
 import { hash } from '../market/random.ts';
-import { boundaries, openChannel, type Channel, type ChannelContext } from './channels.ts';
+import { MINUTE, SECOND } from '../market/intervals.ts';
+import { openChannel } from './channels.ts';
 import { Frame } from './frame.ts';
+import { boundaries } from './kline-channels.ts';
+import type { Channel, ChannelContext } from './channel.ts';
 
 /** Whoever is subscribed: gets each frame of a stream, in order. */
 export interface Subscriber { send(frame: Frame): void }
@@ -15,6 +18,8 @@ export class Broadcaster {
   readonly #wall: () => number;
   readonly #context: ChannelContext;
   readonly #streams = new Map<string, Stream>();
+  /** Those among them whose seconds close too. */
+  readonly #bySecond = new Map<string, Stream>();
   #processed: number;
 
   constructor(wall: () => number, context: ChannelContext) {
@@ -31,6 +36,7 @@ export class Broadcaster {
     if (!found) {
       found = { channel: openChannel(stream, this.#context, this.#processed), subscribers: new Set(), dueMarket: 0, dueWall: 0, phase: (hash(stream) % 1_000) / 1_000 };
       this.#streams.set(stream, found);
+      if (found.channel?.bySecond) this.#bySecond.set(stream, found);
     }
     found.subscribers.add(subscriber);
     return found.channel !== null;
@@ -39,7 +45,9 @@ export class Broadcaster {
   unsubscribe(stream: string, subscriber: Subscriber): void {
     const found = this.#streams.get(stream);
     found?.subscribers.delete(subscriber);
-    if (found?.subscribers.size === 0) this.#streams.delete(stream);
+    if (found?.subscribers.size !== 0) return;
+    this.#streams.delete(stream);
+    this.#bySecond.delete(stream);
   }
 
   /** Brings every stream up to the market's time. Returns the market time it has reached. */
@@ -55,7 +63,7 @@ export class Broadcaster {
       const pause = stream.dueMarket === 0 ? 1 - stream.phase : 1;
       stream.dueMarket = now + channel.everyMarket * pause;
       stream.dueWall = wall + channel.everyWall * pause;
-      publish(name, stream, channel.update(now));
+      publish(name, stream.subscribers, channel.update(now));
     }
     return now;
   }
@@ -63,22 +71,25 @@ export class Broadcaster {
   /** Sends one more frame to those who listen to the stream. */
   say(stream: string, payload: string): void {
     const found = this.#streams.get(stream);
-    if (found) publish(stream, found, payload);
+    if (found) publish(stream, found.subscribers, [payload]);
   }
 
   #sendCloses(): number {
     const now = this.#context.clock.time();
     const from = this.#processed;
     this.#processed = now;
-    for (const boundary of boundaries(from, now)) {
-      for (const [name, stream] of this.#streams) publish(name, stream, stream.channel?.closeAt(boundary, now) ?? null);
+    for (const boundary of boundaries(from, now, this.#bySecond.size > 0 ? SECOND : MINUTE)) {
+      const closing = boundary % MINUTE === 0 ? this.#streams : this.#bySecond;
+      for (const [name, { channel, subscribers }] of closing) if (channel?.leadTo) publish(name, subscribers, channel.leadTo(boundary, now));
+      for (const [name, { channel, subscribers }] of closing) if (channel?.closeAt) publish(name, subscribers, channel.closeAt(boundary, now));
     }
     return now;
   }
 }
 
-function publish(name: string, { subscribers }: Stream, payload: string | null): void {
-  if (payload === null) return;
-  const frame = new Frame(name, payload);
-  for (const subscriber of subscribers) subscriber.send(frame);
+function publish(name: string, subscribers: ReadonlySet<Subscriber>, payloads: readonly string[]): void {
+  for (const payload of payloads) {
+    const frame = new Frame(name, payload);
+    for (const subscriber of subscribers) subscriber.send(frame);
+  }
 }
