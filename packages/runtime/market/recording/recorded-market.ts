@@ -71,8 +71,9 @@ export class RecordedMarket {
     return this.#answers.size > 0;
   }
 
-  /** The exchange's time at that moment of the recording, and how fast it ran. */
-  marketTime(at: number): { serverTime: number; rate: number } {
+  /** The exchange's time at that moment of the recording, and how fast it ran; when the recording ends, it stands still. */
+  marketTime(moment: number): { serverTime: number; rate: number } {
+    const at = Math.min(moment, this.lastAt);
     const sample = this.#times.findLast((one) => one.at <= at) ?? this.#times[0] ?? { at, serverTime: at, rate: 1 };
     return { serverTime: Math.floor(sample.serverTime + (at - sample.at) * sample.rate), rate: sample.rate };
   }

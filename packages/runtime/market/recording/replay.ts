@@ -37,6 +37,8 @@ export interface ReplayReport {
 export interface Replay {
   exchange: ExchangeAccess;
   wall: Wall;
+  /** False where the recording holds no answers (symbols, time): its frames can be read, but no machine can boot from it. */
+  hasAnswers: boolean;
   /** Plays it to the end, or until aborted. */
   run(signal?: AbortSignal): Promise<ReplayReport>;
 }
@@ -52,7 +54,7 @@ export async function openReplay(path: string, { speed = Infinity, seed = 1, rea
   const sockets = new Set<ReplaySocket>();
   const clock = new PacedClock(wall, real, speed);
   return {
-    wall,
+    wall, hasAnswers: market.hasAnswers,
     exchange: {
       restUrl: 'http://recording', streamUrl: 'ws://recording',
       fetch: (input, init) => new Promise((resolve, reject) => {
