@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Candle, Interval } from '@trademind/core';
 import { Screener, type Explanation, type Match, type NeededSeries, type RunningTrader } from '@trademind/engine';
 import type { Log } from '../log.ts';
-import type { Wall } from '../time.ts';
+import { every, type Wall } from '../time.ts';
 import { ShardedLanes, type Screened, type ScreenedTo } from './sharded-lanes.ts';
 import { workersWanted } from './worker-count.ts';
 
@@ -38,7 +38,7 @@ export class ParallelScreener {
   readonly #options: ParallelScreenerOptions;
   readonly #screener: Screener;
   readonly #lanes: ShardedLanes;
-  readonly #look: NodeJS.Timeout;
+  readonly #endLooks: () => void;
   /** What waits for the end of this turn of the event loop. */
   #matches: Match[] = [];
   #screened: ScreenedTo[] = [];
@@ -65,7 +65,7 @@ export class ParallelScreener {
       })),
     });
     this.#lanes = lanes!;
-    this.#look = setInterval(() => this.#lookAround(), LOOK_MS).unref();
+    this.#endLooks = every(LOOK_MS, wall, () => this.#lookAround());
     if (typeof options.workers === 'number' && options.workers > 0) void this.#lanes.resize(options.workers);
   }
 
@@ -165,7 +165,7 @@ export class ParallelScreener {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#look);
+    this.#endLooks();
     if (this.#telling !== undefined) clearImmediate(this.#telling);
     await this.#lanes.stop();
   }
