@@ -106,6 +106,8 @@ export class Orchestrator implements FeedSource {
     this.#market = new MarketLink({
       exchange: options.exchange, wall, log: this.#log, signal: this.#ending.signal,
       startOf: (symbol, interval) => this.#traders.startOf(symbol, interval),
+      longer: (symbol) => this.#traders.longer(symbol),
+      seed: (symbol, interval, candles) => this.#screener.seed(symbol, interval, candles),
       take: (symbol, interval, candle) => this.#take(symbol, interval, candle),
       restart: (symbol, interval) => this.#screener.forget(symbol, interval),
       onPrice: (symbol, price) => this.#table.priced(symbol, price),

@@ -213,9 +213,9 @@ export class Screener {
   forget(symbol: string, interval: Interval): void {
     this.candles.forget(symbol, interval);
     this.#lanes.forget(symbol, interval);
-    for (const { interval: longer } of this.#folds.get(symbol)?.get(interval) ?? []) this.candles.forget(symbol, longer);
-    this.#folds.get(symbol)?.delete(interval);
-    this.#makeHigher([...this.#traders.values()]);
+    // The longer candles made of it stay true; those that come will be made of what comes.
+    const folds = this.#folds.get(symbol);
+    if (folds?.has(interval)) folds.set(interval, folds.get(interval)!.map((fold) => new CandleFold(interval, fold.interval)));
     for (const [id, market] of this.#market) if (market.trader.compiled.interval === interval && market.symbols.has(symbol)) this.#market.get(id)!.forget(symbol);
   }
 

@@ -35,6 +35,8 @@ export interface FeedContext {
   saysHalted(symbol: string): Promise<boolean>;
   /** Open time of the first candle that a series needs. */
   startOf(symbol: string, interval: Interval): number;
+  /** Fetches what is made of longer candles, and must be there before the symbol's own history goes on. */
+  before(symbol: string): Promise<void>;
   /** A closed candle, in order, exactly once. */
   take(symbol: string, interval: Interval, candle: Candle): void;
   /** The series begins anew (a hole that the exchange never filled, or a longer history): what is known of it must be forgotten. */
@@ -219,6 +221,7 @@ export class SymbolFeed {
     const { rest, clock, wall, signal, startOf } = this.#context;
     let brought = false;
     const began = wall.now();
+    if (this.intervals.some((interval) => this.#merge.nextOpen(interval) === undefined)) await this.#context.before(this.symbol);
     for (const interval of this.intervals) {
       const next = this.#merge.nextOpen(interval);
       const from = next ?? startOf(this.symbol, interval);

@@ -123,6 +123,11 @@ export class ParallelScreener {
     return this.#screener.settleCandles(interval);
   }
 
+  /** Intervals on which traders run. */
+  intervals(): Interval[] {
+    return this.#screener.intervals();
+  }
+
   /** Every series that the running traders read. */
   needs(): NeededSeries[] {
     return this.#screener.needs();
