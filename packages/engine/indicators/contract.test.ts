@@ -22,13 +22,26 @@ const CALLS: Record<string, readonly string[]> = {
   change: ['change(close)', 'change(volume, 5)'],
   momentum: ['momentum(10)'],
   roc: ['roc(10)'],
+  adx: ['adx(14).value', 'adx(14).plusDi', 'adx(14).minusDi', 'adx(1).value', 'adx(5).value'],
+  aroon: ['aroon(25).up', 'aroon(25).down', 'aroon(25).oscillator', 'aroon(1).up'],
+  vortex: ['vortex(14).plus', 'vortex(14).minus', 'vortex(1).plus'],
+  supertrend: ['supertrend(10, 3).value', 'supertrend(10, 3).direction', 'supertrend(1, 0.5).value', 'supertrend(7, 6).direction'],
+  psar: ['psar(0.02, 0.2)', 'psar(0.1, 0.05)', 'psar(0.01, 0.1)'],
+  ichimoku: ['ichimoku(9, 26, 52).tenkan', 'ichimoku(9, 26, 52).kijun', 'ichimoku(9, 26, 52).spanA', 'ichimoku(9, 26, 52).spanB', 'ichimoku(5, 3, 1).spanA'],
+  keltner: ['keltner(20, 2, 10).upper', 'keltner(20, 2, 10).middle', 'keltner(20, 2, 10).lower', 'keltner(3, 1.5, 14).upper'],
+  donchian: ['donchian(20).upper', 'donchian(20).middle', 'donchian(20).lower', 'donchian(1).middle'],
+  obv: ['obv()'],
+  adl: ['adl()'],
+  cmf: ['cmf(20)', 'cmf(1)'],
+  mfi: ['mfi(14)', 'mfi(3)'],
+  vwap: ['vwap()'],
 };
 const all = Object.values(CALLS).flat();
 
 const values = (expression: string, candles: readonly Candle[], block?: number) =>
   evaluateExpression(expression, candles, block === undefined ? {} : { block }).values as (number | null)[];
 /** Without candles that stand still, for on these percentB and the stochastic have no value. */
-const lively = simulateCandles(1_500, { flatness: 0 });
+const lively = simulateCandles(2_600, { flatness: 0 });
 
 test('every indicator is in this suite, says where it comes from and shows an example that compiles', () => {
   expect(Object.keys(CALLS).sort()).toEqual(INDICATORS.map(({ name }) => name).sort());
