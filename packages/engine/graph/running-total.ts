@@ -5,8 +5,8 @@ import { HEAD, type NodeKind } from './node-kind.ts';
 const WIDTH = HEAD + 1;
 
 /**
- * The sum of all values of x since the first candle, kept in two doubles and rounded once, so that however long it runs a difference of two totals is that of the candles
- * between them. A value that is not ready is passed over. Its level depends on where the candles began: see `language/running-totals.ts`. State: the total.
+ * The sum of all values of x since the first candle, kept in two doubles and rounded once: however long it runs, a difference of two totals is that of the candles between them to
+ * a last digit of the totals. A value that is not ready is passed over. Its level depends on where the candles began: see `language/running-totals.ts`. State: the total.
  */
 const runningTotalKind: NodeKind = {
   name: 'runningTotal',

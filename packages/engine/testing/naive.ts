@@ -8,11 +8,11 @@ import type { Candle } from '@trademind/core';
 export interface Cell { v: number; e: number }
 export type Naive = (candles: readonly Candle[]) => Cell[];
 
-const EPS = 4e-16;
-const UNKNOWN: Cell = { v: Number.NaN, e: Infinity };
-const unready: Cell = { v: Number.NaN, e: 0 };
+export const EPS = 4e-16;
+export const UNKNOWN: Cell = { v: Number.NaN, e: Infinity };
+export const unready: Cell = { v: Number.NaN, e: 0 };
 const known = (c: Cell): boolean => c.e !== Infinity;
-const cell = (v: number, e: number): Cell => (Number.isFinite(v) ? (Number.isNaN(e) ? UNKNOWN : { v, e }) : { v, e: 0 });
+export const cell = (v: number, e: number): Cell => (Number.isFinite(v) ? (Number.isNaN(e) ? UNKNOWN : { v, e }) : { v, e: 0 });
 
 /** A function of numbers that are known and ready; what is not finite can only be told of exact ones. */
 const onNumbers = (f: (...cells: Cell[]) => Cell) => (...cells: Cell[]): Cell => {
