@@ -1,6 +1,6 @@
 import { atr } from './atr.ts';
 import { bollinger } from './bollinger.ts';
-import { change, momentum, roc } from './change.ts';
+import { change, momentum, percentChange, roc } from './change.ts';
 import type { FunctionDefinition } from './definition.ts';
 import { ema, smma } from './ema.ts';
 import { highest, lowest } from './highest-lowest.ts';
@@ -10,6 +10,21 @@ import { sma } from './sma.ts';
 import { stdev } from './stdev.ts';
 import { stochastic } from './stochastic.ts';
 import { trueRange } from './true-range.ts';
+import { awesome } from './awesome.ts';
+import { cci } from './cci.ts';
+import { choppiness } from './choppiness.ts';
+import { dema } from './dema.ts';
+import { hma } from './hma.ts';
+import { kama } from './kama.ts';
+import { stochRsi } from './stoch-rsi.ts';
+import { tema } from './tema.ts';
+import { trix } from './trix.ts';
+import { tsi } from './tsi.ts';
+import { ultimate } from './ultimate.ts';
+import { vwma } from './vwma.ts';
+import { williamsR } from './williams-r.ts';
+import { wma } from './wma.ts';
+import { zScore } from './z-score.ts';
 import { adl } from './adl.ts';
 import { adx } from './adx.ts';
 import { aroon } from './aroon.ts';
@@ -20,6 +35,7 @@ import { keltner } from './keltner.ts';
 import { mfi } from './mfi.ts';
 import { obv } from './obv.ts';
 import { psar } from './psar.ts';
+import { rollingVwap } from './rolling-vwap.ts';
 import { supertrend } from './supertrend.ts';
 import { vortex } from './vortex.ts';
 import { vwap } from './vwap.ts';
@@ -27,5 +43,6 @@ import { vwap } from './vwap.ts';
 /** Every indicator of the language. A new one is a file here and a row in this table. */
 export const INDICATORS: readonly FunctionDefinition[] = [
   sma, ema, smma, rsi, macd, bollinger, stdev, atr, trueRange, stochastic, highest, lowest, change, momentum, roc,
-  adx, aroon, vortex, supertrend, psar, ichimoku, keltner, donchian, obv, adl, cmf, mfi, vwap,
+  wma, vwma, hma, dema, tema, kama, stochRsi, cci, williamsR, awesome, trix, ultimate, tsi, zScore, percentChange, choppiness,
+  adx, aroon, vortex, supertrend, psar, ichimoku, keltner, donchian, obv, adl, cmf, mfi, vwap, rollingVwap,
 ];

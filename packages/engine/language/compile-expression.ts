@@ -193,7 +193,7 @@ export class Compiler {
     if (first === undefined || (level ? drifts.every(isStill) : drifts.every((drift) => sameDrift(drift, first)))) return;
     const { text } = operands[drifts.findIndex((drift) => !isStill(drift))]!;
     throw this.error(
-      node, 'wrong_type', `${text} is or depends on a running total, whose level says only where the candles began.`,
+      node, 'cumulative', `${text} is or depends on a running total, whose level says only where the candles began.`,
       'Compare a difference or a slope, such as change(obv(), 10) > 0, or a total with itself: obv() > sma(obv(), 20), obv() > obv()[5].',
     );
   }

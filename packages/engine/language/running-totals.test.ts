@@ -31,7 +31,7 @@ test.each([
     compile(text);
   } catch (error) {
     if (!(error instanceof LanguageError)) throw error;
-    expect(error).toMatchObject({ code: 'wrong_type' });
+    expect(error).toMatchObject({ code: 'cumulative' });
     expect(error.message).toContain(`${culprit} is or depends on a running total`);
     expect(error.nextStep).toContain('change(obv(), 10) > 0');
     return;

@@ -54,8 +54,8 @@ export class LaneSet implements LaneHost {
     const series = this.#candles.series(symbol, interval);
     if (series === undefined) return [];
     let lane = this.#lanes.get(interval)?.get(symbol);
-    if (lane === undefined) {
-      // The series is new (or was forgotten): its lane begins with its oldest candle.
+    if (lane === undefined || (lane !== null && lane.book.next < series.oldest)) {
+      // The series is new, was forgotten, or has run away: its lane begins with its oldest candle.
       const traders = this.#tradersOf(symbol, interval);
       lane = traders.length === 0 ? null : this.#newLane(symbol, interval, this.#graph(interval, traders), series.oldest);
       this.#setLane(symbol, interval, lane);

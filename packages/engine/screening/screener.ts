@@ -117,6 +117,17 @@ export class Screener {
     return same ? [] : this.#startMarket(trader);
   }
 
+  /** A running trader: its interval, the symbols it screens, and whether it waits for the candles of others. */
+  trader(traderId: string): { interval: Interval; symbols: ReadonlySet<string>; waits: boolean } | undefined {
+    const trader = this.#traders.get(traderId);
+    return trader && { interval: trader.compiled.interval, symbols: this.#universes.get(traderId) ?? new Set(), waits: trader.compiled.waits };
+  }
+
+  /** Traders that look at several symbols, and the close (ms) up to which each has screened all of them. */
+  *market(): Generator<{ id: string; interval: Interval; screenedTo: number; symbols: ReadonlySet<string> }> {
+    for (const [id, market] of this.#market) yield { id, interval: market.trader.compiled.interval, screenedTo: market.screenedTo, symbols: market.symbols };
+  }
+
   /** Intervals on which traders run. */
   intervals(): Interval[] {
     return [...new Set([...this.#traders.values()].map(({ compiled }) => compiled.interval))];
