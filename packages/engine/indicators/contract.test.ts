@@ -1,5 +1,6 @@
 import type { Candle } from '@trademind/core';
 import { describe, expect, test } from 'vitest';
+import { unknownCandle } from '../candles/candle-fold.ts';
 import { Dag } from '../graph/dag.ts';
 import { Program } from '../graph/program.ts';
 import { compileExpression } from '../language/compile-expression.ts';
@@ -91,6 +92,17 @@ test('every indicator is in this suite, says where it comes from and shows an ex
   }
 });
 
+test('kinds of one name are one kind, for equal nodes are found by it', () => {
+  const kinds = new Map<string, unknown>();
+  for (const expression of all) {
+    for (const node of compiled(expression).dag.nodes) {
+      if (!('kind' in node)) continue;
+      expect(kinds.get(node.kind.name) ?? node.kind, `${node.kind.name}, which ${expression} uses`).toBe(node.kind);
+      kinds.set(node.kind.name, node.kind);
+    }
+  }
+});
+
 describe.each(all)('%s', (expression) => {
   test('has its first value exactly where it says', () => {
     const { values: found, first } = evaluateExpression(expression, lively.slice(0, 300));
@@ -117,6 +129,22 @@ describe.each(all)('%s', (expression) => {
         worst = Math.max(worst, Math.abs(later[index]! - expected) / Math.max(Math.abs(expected), /macd|tsi/.test(expression) ? 100 : 1e-9));
       }
       expect(worst).toBeLessThanOrEqual(2e-6);
+    }
+  });
+
+  test('has forgotten a candle that is not known once it has settled again', () => {
+    const at = 137;
+    const holed = lively.map((candle, index) => (index === at ? unknownCandle(candle.openTime) : candle));
+    const { values: found, settle } = evaluateExpression(expression, holed);
+    const plain = values(expression, lively);
+    // What compares a candle with the one before it has none on the candle after; a day with a hole is over with the day.
+    const from = at + settle + 1;
+    const level = cumulative(expression) ? found[from]! as number - plain[from]! : 0;
+    expect(found.slice(at, from)).toContain(null);
+    expect(from).toBeLessThan(lively.length - 500);
+    for (let index = from; index < lively.length; index++) {
+      const [value, expected] = [found[index] as number, plain[index]! + level];
+      expect(Math.abs(value - expected), `at ${index}`).toBeLessThanOrEqual(2e-6 * Math.max(Math.abs(expected), /macd|tsi/.test(expression) ? 100 : 1e-9));
     }
   });
 

@@ -6,7 +6,7 @@ import { sumOf } from './sma.ts';
 import { trueRangeOf } from './true-range.ts';
 
 /** a / b, not ready where b is 0: of candles that stood still the way before may be left, and no range to measure it by. */
-const shareKind = pure('share', ({ v, count }, code, from, to) => {
+const shareKind = pure('vortexShare', ({ v, count }, code, from, to) => {
   for (let c = from; c < to; c += HEAD + 2) {
     const out = code[c]!;
     const a = code[c + HEAD]!;

@@ -12,6 +12,8 @@ test.each([
   'gap > 0', '(obv() + obv()[1]) / 2 > sma(obv(), 20)', '2 * obv() - obv()[1] > lowest(obv(), 9)', '-obv() < -obv()[1]', 'min(obv(), obv()[1]) > smma(obv(), 5)', 'rsi(obv(), 14) < 30',
   'gap / stdev(obv(), 20) > 2', 'macd(obv(), 12, 26, 9).histogram > 0', 'bollinger(obv(), 20, 2).upper < obv()', 'bollinger(obv(), 20, 2).percentB > 1', '(close > open ? obv() : obv()[1]) >= obv()[2]',
   'close > open ? change(adl()) > 0 : change(obv()) > 0', 'obv() - adl() > obv()[40] - adl()[40]', 'on("5m", obv() > obv()[1])', 'on("5m", obv()) > on("5m", obv()[3])', '(obv() > obv()[1])[2]', 'rank(change(obv(), 10)) < 3',
+  'obv() > wma(obv(), 9)', 'hma(obv(), 9) > dema(obv(), 9)', 'tema(obv(), 5) > vwma(obv(), 20)', 'obv() > kama(obv(), 10, 2, 30)', 'tsi(obv(), 25, 13, 7).value > 0', 'zScore(obv(), 20) > 1',
+  'stochRsi(obv(), 14, 14, 3, 3).k > 80',
 ])('%s does not depend on where the totals began', (text) => {
   expect(compile(text).type).toBe('condition');
   if (text.includes('rank') || text.includes('on(')) return;
