@@ -12,7 +12,7 @@ export { LaneBook, type BookedTrader } from './screening/lane-book.ts';
 export type { LaneHost } from './screening/lane-host.ts';
 export { LaneSet, type SavedLane } from './screening/lane-set.ts';
 export { needsOf, type TraderNeeds } from './language/needs.ts';
-export { signalOf, type Match } from './screening/match.ts';
+export { signalOf, withdrawalOf, type Match } from './screening/match.ts';
 export { Screener, type NeededSeries, type RunningTrader } from './screening/screener.ts';
 export type { ActiveTrader } from './screening/screening-graph.ts';
 export { SnapshotReader, SnapshotWriter } from './screening/snapshot.ts';

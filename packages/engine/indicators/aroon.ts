@@ -1,7 +1,7 @@
 import { divide, multiply, subtract } from '../graph/arithmetic.ts';
 import type { Dag, Ref } from '../graph/dag.ts';
+import { highestBarsOf, lowestBarsOf } from './bars-since-extreme.ts';
 import { length, MAX_LENGTH, type FunctionDefinition } from './definition.ts';
-import { sinceHighestOf, sinceLowestOf } from './since-extreme.ts';
 
 /** 100 × (n − candles since) / n. */
 const recency = (dag: Dag, since: Ref, n: number): Ref => {
@@ -21,8 +21,8 @@ export const aroon: FunctionDefinition = {
   source: 'T. Chande, 1995; TA-Lib AROON and AROONOSC (Stock.Indicators takes the earliest of equal ones)',
   example: 'crossover(aroon(25).up, aroon(25).down)',
   build: (dag, _series, [n], field) => {
-    const up = (): Ref => recency(dag, sinceHighestOf(dag, dag.column('high'), n! + 1), n!);
-    const down = (): Ref => recency(dag, sinceLowestOf(dag, dag.column('low'), n! + 1), n!);
+    const up = (): Ref => recency(dag, highestBarsOf(dag, dag.column('high'), n! + 1), n!);
+    const down = (): Ref => recency(dag, lowestBarsOf(dag, dag.column('low'), n! + 1), n!);
     if (field === 'up') return up();
     return field === 'down' ? down() : dag.node(subtract, [up(), down()]);
   },

@@ -25,6 +25,13 @@ import { vwma } from './vwma.ts';
 import { williamsR } from './williams-r.ts';
 import { wma } from './wma.ts';
 import { zScore } from './z-score.ts';
+import { highestBars, lowestBars } from './bars-since-extreme.ts';
+import { bearishEngulfing, bullishEngulfing, doji, eveningStar, hammer, insideBar, morningStar, shootingStar } from './candle-patterns.ts';
+import { bearishDivergence, bullishDivergence } from './divergence.ts';
+import { linreg } from './linreg.ts';
+import { pivotHigh, pivotLow } from './pivot.ts';
+import { swing } from './swing.ts';
+import { volumeProfile } from './volume-profile.ts';
 import { adl } from './adl.ts';
 import { adx } from './adx.ts';
 import { aroon } from './aroon.ts';
@@ -44,5 +51,7 @@ import { vwap } from './vwap.ts';
 export const INDICATORS: readonly FunctionDefinition[] = [
   sma, ema, smma, rsi, macd, bollinger, stdev, atr, trueRange, stochastic, highest, lowest, change, momentum, roc,
   wma, vwma, hma, dema, tema, kama, stochRsi, cci, williamsR, awesome, trix, ultimate, tsi, zScore, percentChange, choppiness,
+  linreg, volumeProfile, highestBars, lowestBars, pivotHigh, pivotLow, swing, bullishDivergence, bearishDivergence,
+  doji, hammer, shootingStar, bullishEngulfing, bearishEngulfing, morningStar, eveningStar, insideBar,
   adx, aroon, vortex, supertrend, psar, ichimoku, keltner, donchian, obv, adl, cmf, mfi, vwap, rollingVwap,
 ];

@@ -5,6 +5,8 @@ import { simulateCandles } from '../testing/simulate.ts';
 import * as naive from '../testing/naive.ts';
 import * as oscillators from '../testing/naive-oscillators.ts';
 import type { Naive } from '../testing/naive.ts';
+import * as shapes from '../testing/naive-patterns.ts';
+import { volumeProfile } from '../testing/naive-volume-profile.ts';
 import * as trend from '../testing/naive-trend.ts';
 import { evaluateExpression } from './evaluate.ts';
 
@@ -23,6 +25,7 @@ const leaf = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(0, 1, 2, 0.5, 30, 100, 1_000).map((value) => numberOf(String(value), naive.constant(value), true)) },
 );
 const length = fc.integer({ min: 1, max: 6 });
+const side = fc.integer({ min: 1, max: 3 });
 const asSeries = (pair: Pair): Pair => (pair.constant ? column('close') : pair);
 
 const ARITHMETIC = { '+': naive.add, '-': naive.subtract, '*': naive.multiply, '/': naive.divide, '%': naive.remainder };
@@ -96,6 +99,14 @@ const { number, condition } = fc.letrec<{ number: Pair; condition: Pair }>((tie)
     fc.tuple(fc.constantFrom('upper', 'middle', 'lower'), length).map(([field, n]) => numberOf(`bollinger(${n}, 2).${field}`, bollinger(field, n))),
     fc.tuple(length, length, length).map(([fast, slow, signal]) => numberOf(`macd(${fast}, ${slow}, ${signal}).histogram`, histogram(fast, slow, signal))),
     length.map((n) => numberOf(`atr(${n})`, naive.smma(naive.trueRange, n))),
+    fc.tuple(fc.constantFrom('value', 'slope', 'r2'), tie('number').map(asSeries), fc.integer({ min: 2, max: 7 }))
+      .map(([field, x, n]) => numberOf(`linreg(${x.text}, ${n}).${field}`, shapes.linreg(x.read, n, field))),
+    fc.tuple(fc.boolean(), tie('number').map(asSeries), length).map(([high, x, n]) => numberOf(`${high ? 'highestBars' : 'lowestBars'}(${x.text}, ${n})`, shapes.barsSinceExtreme(x.read, n, high ? 1 : -1))),
+    fc.tuple(fc.constantFrom('poc', 'high', 'low'), length, fc.integer({ min: 1, max: 9 })).map(([field, n, rows]) => numberOf(`volumeProfile(${n}, ${rows}).${field}`, volumeProfile(n, rows, field))),
+    fc.tuple(fc.boolean(), side, side).map(([high, left, right]) => numberOf(`${high ? 'pivotHigh' : 'pivotLow'}(${left}, ${right})`, shapes.pivot(high ? 'high' : 'low', left, right))),
+    fc.tuple(fc.boolean(), fc.integer({ min: 11, max: 30 })).map(([high, n]) => numberOf(`swing(${n}).${high ? 'resistance' : 'support'}`, shapes.swing(high ? 'high' : 'low', n))),
+    fc.tuple(tie('condition'), length).map(([c, n]) => numberOf(`count(${c.text}, ${n})`, shapes.count(c.read, n))),
+    tie('condition').map((c) => numberOf(`barsSince(${c.text})`, shapes.barsSince(c.read))),
     { weight: 3, arbitrary: ofCandles },
     tie('number').map((x) => numberOf(`(- ${x.text})`, naive.each(naive.negate, x.read), x.constant)),
     fc.tuple(tie('condition'), tie('number'), tie('number'))
@@ -111,6 +122,10 @@ const { number, condition } = fc.letrec<{ number: Pair; condition: Pair }>((tie)
     fc.tuple(fc.boolean(), tie('number'), tie('number'))
       .map(([over, a, b]) => numberOf(`${over ? 'crossover' : 'crossunder'}(${a.text}, ${b.text})`, over ? naive.crossover(a.read, b.read) : naive.crossover(b.read, a.read))),
     fc.tuple(fc.boolean(), tie('number').map(asSeries), fc.integer({ min: 1, max: 3 })).map(([up, x, n]) => numberOf(`${up ? 'rising' : 'falling'}(${x.text}, ${n})`, naive.run(x.read, n, up ? 1 : -1))),
+    fc.tuple(fc.boolean(), tie('condition'), length).map(([all, c, n]) => numberOf(`${all ? 'held' : 'within'}(${c.text}, ${n})`, (all ? shapes.held : shapes.within)(c.read, n))),
+    fc.tuple(fc.boolean(), tie('number').map(asSeries), side, side)
+      .map(([bullish, x, left, right]) => numberOf(`${bullish ? 'bullishDivergence' : 'bearishDivergence'}(${x.text}, ${left}, ${right})`, shapes.divergence(x.read, bullish ? 'low' : 'high', left, right))),
+    fc.constantFrom(...Object.keys(shapes.PATTERNS)).map((name) => numberOf(`${name}()`, shapes.PATTERNS[name]!)),
     fc.tuple(tie('condition'), fc.integer({ min: 1, max: 3 })).map(([c, n]) => numberOf(`(${c.text})[${n}]`, c.constant ? c.read : naive.offset(c.read, n), c.constant)),
   ) as fc.Arbitrary<Pair>,
 }));

@@ -4,7 +4,7 @@ import { and, atLeast, or } from '../graph/logic.ts';
 import { Program } from '../graph/program.ts';
 import { compileExecution } from './compile-execution.ts';
 import { compileExpression } from './compile-expression.ts';
-import { exportsOf, Frames, prune, type Frame } from './frames.ts';
+import { exportsOf, Frames, MARKET, prune, type Frame } from './frames.ts';
 import { LIMITS } from './limits.ts';
 import { errorAt, type Source } from './parse.ts';
 import { namesOnly, scopeOf } from './scope.ts';
@@ -67,9 +67,13 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
   }));
   const { dag } = frames.at(-1)!;
   checkSizes(document, frames);
+  const waits = frames.some(({ symbol, key }) => symbol !== undefined || key === MARKET);
+  if (waits && document.candles === 'forming') {
+    throw errorAt({ text: 'forming', field: 'candles' }, 'not_allowed', { start: 0, end: 7 }, 'a trader that looks at other symbols (of, rank, percentile) screens closed candles only.', 'Leave candles out.');
+  }
   return {
     document, interval, frames, dag, when: refs[whole]!, conditions, first: Math.max(...dag.first), settle: Math.max(...dag.settle), elsewhere: elsewhereOf(frames),
-    waits: frames.some(({ symbol, key }) => symbol !== undefined || key === 'market'), warnings,
+    waits, warnings,
   };
 }
 

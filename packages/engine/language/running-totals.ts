@@ -11,7 +11,9 @@ const STILL: Drift = new Map();
 /** Kinds that move as much as their first input does. Those that are in neither list are unknown when they read a total. */
 const MOVE_ALONG = new Set(['history', 'sums', 'squareSums', 'weightedSums', 'offset', 'sma', 'ema', 'smma', 'wma', 'weightedMean', 'kama', 'highest', 'lowest']);
 /** Kinds that only see differences within their input, or are conditions, whose sides have been compared. */
-const STAND_STILL = new Set(['stdev', 'rsi', 'rising', 'falling', 'crossover', '>', '>=', '==']);
+const STAND_STILL = new Set([
+  'stdev', 'rsi', 'slope', 'highestBars', 'lowestBars', 'rising', 'falling', 'crossover', '>', '>=', '==', 'bullishDivergence', 'bearishDivergence',
+]);
 
 const known = new WeakMap<Frame, Drift[]>();
 

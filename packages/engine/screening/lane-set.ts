@@ -1,4 +1,4 @@
-import type { Interval } from '@trademind/core';
+import type { Candle, Interval } from '@trademind/core';
 import type { CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
@@ -61,6 +61,12 @@ export class LaneSet implements LaneHost {
       this.#setLane(symbol, interval, lane);
     }
     return lane?.advance(series) ?? [];
+  }
+
+  peek(symbol: string, interval: Interval, candle: Candle): Match[] {
+    const lane = this.#lanes.get(interval)?.get(symbol);
+    const series = lane == null ? undefined : this.#candles.series(symbol, interval);
+    return series === undefined ? [] : lane!.peek(candle, series);
   }
 
   forget(symbol: string, interval: Interval): void {

@@ -187,6 +187,17 @@ export class Screener {
     return matches;
   }
 
+  /** Running traders that ask for the candle under way: the intervals and symbols whose candles they want to see. */
+  forming(): { interval: Interval; symbols: ReadonlySet<string> }[] {
+    return [...this.#traders.values()].filter(({ compiled }) => compiled.document.candles === 'forming')
+      .map(({ id, compiled }) => ({ interval: compiled.interval, symbols: this.#universes.get(id) ?? new Set() }));
+  }
+
+  /** What the candle under way would give if it closed now: marked `forming`, without a trace in what is running. */
+  peek(symbol: string, interval: Interval, candle: Candle): Match[] {
+    return this.#lanes.peek(symbol, interval, candle);
+  }
+
   /** The market's time is now `time` (ms): what waits for candles of other symbols past its deadline is screened without them. */
   advanceTime(time: number): Match[] {
     return [...this.#market.values()].flatMap((market) => market.advanceTime(time));

@@ -109,6 +109,16 @@ export class ParallelScreener {
     this.#later(matches, this.#warmed(traderId));
   }
 
+  /** Series whose candle under way some trader wants to see. */
+  forming(): ReturnType<Screener['forming']> {
+    return this.#screener.forming();
+  }
+
+  /** The candle under way as it stands: what it would give is told as all else, marked `forming`. */
+  peek(symbol: string, interval: Interval, candle: Candle): void {
+    this.#later(this.#screener.peek(symbol, interval, candle), []);
+  }
+
   settleCandles(interval: Interval): number {
     return this.#screener.settleCandles(interval);
   }

@@ -61,6 +61,13 @@ function take(request: Request): Omit<Answer, 'books' | 'gone' | 'busyMs'> | und
       return { task: request.task, matches: lanes.setUniverse(request.id, request.symbols), screened: [] };
     case 'advance':
       return { task: request.task, ...advance(request.keys) };
+    case 'peek': {
+      const matches = request.candles.flatMap(([key, candle]) => {
+        const known = byKey.get(key);
+        return known === undefined ? [] : lanes.peek(known.shared.symbol, known.shared.interval, candle);
+      });
+      return { task: request.task, matches, screened: [] };
+    }
     case 'save': {
       const writer = new SnapshotWriter();
       const saved = lanes.save(writer);

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { Interval } from '@trademind/core';
+import type { Candle, Interval } from '@trademind/core';
 import { checksumOfText, LaneBook, LaneSet, SnapshotReader, SnapshotWriter, type ActiveTrader, type CandleStore, type LaneHost, type Match, type RunningTrader, type SavedLane } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import { Backoff, type Wall } from '../time.ts';
@@ -44,6 +44,7 @@ interface Shard {
   readonly tasks: Map<number, Task>;
   /** Series that wait for the end of this turn of the event loop. */
   readonly due: Set<number>;
+  readonly peeks: Map<number, Candle>;
   readonly retry: Backoff;
   /** Whether it has answered yet. */
   answered: boolean;
@@ -132,6 +133,15 @@ export class ShardedLanes implements LaneHost {
     // What looks at longer candles reads them there too.
     for (const one of this.#options.candles.intervals()) if (one !== interval) this.#share(symbol, one);
     this.#shardOf(symbol).due.add(known.key);
+    this.#flushing ??= setImmediate(() => this.#flush());
+    return [];
+  }
+
+  peek(symbol: string, interval: Interval, candle: Candle): Match[] {
+    if (this.#local !== undefined) return this.#local.peek(symbol, interval, candle);
+    const known = this.#series.get(`${symbol} ${interval}`);
+    if (known === undefined) return [];
+    this.#shardOf(symbol).peeks.set(known.key, candle);
     this.#flushing ??= setImmediate(() => this.#flush());
     return [];
   }
@@ -229,16 +239,16 @@ export class ShardedLanes implements LaneHost {
     if (this.#flushing !== undefined) clearImmediate(this.#flushing);
     this.#flushing = undefined;
     for (const shard of this.#shards) {
-      if (shard.due.size === 0) continue;
-      const keys = [...shard.due];
+      if (shard.due.size > 0) this.#ask(shard, { type: 'advance', task: this.#task(shard, []), keys: [...shard.due] });
+      if (shard.peeks.size > 0) this.#ask(shard, { type: 'peek', task: this.#task(shard, []), candles: [...shard.peeks] });
       shard.due.clear();
-      this.#ask(shard, { type: 'advance', task: this.#task(shard, []), keys });
+      shard.peeks.clear();
     }
   }
 
   #newShard(retry = new Backoff({ ...RESTART, random: this.#options.wall.random })): Shard {
     const worker = new Worker(WORKER, { workerData: { defaultInterval: this.#options.defaultInterval }, name: 'screening' });
-    const shard: Shard = { worker, tasks: new Map(), due: new Set(), retry, answered: false };
+    const shard: Shard = { worker, tasks: new Map(), due: new Set(), peeks: new Map(), retry, answered: false };
     worker.on('message', (answer: Answer) => this.#answered(shard, answer));
     worker.on('error', (error) => this.#replace(shard, `failed: ${error instanceof Error ? error.message : String(error)}`));
     worker.on('exit', () => this.#replace(shard, 'ended'));
@@ -287,7 +297,7 @@ export class ShardedLanes implements LaneHost {
     // A series that was begun anew meanwhile will be screened as a whole: what its forerunner gave is void.
     const current = (symbol: string, interval: Interval): boolean => (this.#series.get(`${symbol} ${interval}`)?.key ?? Infinity) < youngest;
     const isNew = (match: Match): boolean => traders.includes(match.traderId) && current(match.symbol, match.interval);
-    const told = matches.filter((match) => match.closeTime > (before.get(`${match.symbol} ${match.interval}`) ?? Infinity) || isNew(match));
+    const told = matches.filter((match) => match.phase === 'forming' || match.closeTime > (before.get(`${match.symbol} ${match.interval}`) ?? Infinity) || isNew(match));
     for (const id of traders) {
       const interval = this.#traders.find((trader) => trader.id === id)?.compiled.interval;
       if (interval === undefined) continue;

@@ -1,4 +1,4 @@
-import type { Interval } from '@trademind/core';
+import type { Candle, Interval } from '@trademind/core';
 import type { BookedTrader, Match, RunningTrader } from '@trademind/engine';
 
 /** A series in shared memory, under a number by which the two threads speak of it. */
@@ -16,6 +16,7 @@ export type Request =
   | { readonly type: 'traders'; readonly task: number; readonly traders: readonly RunningTrader[] }
   | { readonly type: 'universe'; readonly task: number; readonly id: string; readonly symbols: ReadonlySet<string> | undefined }
   | { readonly type: 'advance'; readonly task: number; readonly keys: readonly number[] }
+  | { readonly type: 'peek'; readonly task: number; readonly candles: readonly (readonly [key: number, candle: Candle])[] }
   | { readonly type: 'save'; readonly task: number };
 
 /** The book of a lane that is new. */
