@@ -1,4 +1,5 @@
 import { intervalMs, intervalOpen, sentenceOf, type Interval, type TraderStatus } from '@trademind/core';
+import type { SignalRules } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import type { MarketLink } from '../market/market-link.ts';
 import type { StateStore, StoredTrader, Watermark } from '../state/state-store.ts';
@@ -29,10 +30,14 @@ export interface TraderSetOptions {
  */
 export class TraderSet {
   readonly #options: TraderSetOptions;
+  #stored: readonly StoredTrader[] = [];
+  /** Those of them that are not paused. */
   #wanted: readonly StoredTrader[] = [];
   #running = new Map<string, StoredTrader>();
   #unreadable: readonly InvalidTrader[] = [];
   #invalid: InvalidTrader[] = [];
+  /** Traders that were stopped for what they did, by id; another version of one runs again. */
+  readonly #paused = new Map<string, { trader: StoredTrader; why: string }>();
 
   constructor(options: TraderSetOptions) {
     this.#options = options;
@@ -42,13 +47,28 @@ export class TraderSet {
     return [...this.#running.values()];
   }
 
+  /** Cool-down and limits of a running trader. */
+  rules(traderId: string): SignalRules | undefined {
+    const document = this.#running.get(traderId)?.document;
+    return document && { cooldown: document.cooldown, limits: document.limits, interval: document.interval ?? this.#options.defaultInterval };
+  }
+
+  /** A trader that has gone wrong stops, until it is edited or the machine restarts. */
+  pause(traderId: string, why: string): void {
+    const trader = this.#running.get(traderId);
+    if (!trader) return;
+    this.#paused.set(traderId, { trader, why });
+    this.#options.log('error', 'trader_paused', `"${trader.document.name}" is paused. ${why}`);
+    this.#reconcile(false);
+  }
+
   name(traderId: string): string {
     return this.#running.get(traderId)?.document.name ?? traderId;
   }
 
   /** These traders run from now on, and no others. */
   set(traders: readonly StoredTrader[], unreadable: readonly InvalidTrader[]): void {
-    this.#wanted = traders;
+    this.#stored = traders;
     this.#unreadable = unreadable;
     this.#reconcile(false);
   }
@@ -80,12 +100,17 @@ export class TraderSet {
     const invalid = [...this.#unreadable, ...this.#invalid].map(({ id, name, version, error }): TraderStatus => ({
       id, name, version, interval: defaultInterval, state: 'invalid', error, symbols: 0, ready: 0, matching: 0, historyFrom: 0, liveFrom: 0, signals: { live: 0, history: 0 },
     }));
-    return [...running, ...invalid];
+    const paused = [...this.#paused.values()].map(({ trader: { id, version, document }, why }): TraderStatus => ({
+      id, name: document.name, version, interval: document.interval ?? defaultInterval, state: 'paused', error: why, symbols: 0, ready: 0, matching: 0, historyFrom: 0, liveFrom: 0, signals: { live: 0, history: 0 },
+    }));
+    return [...running, ...paused, ...invalid];
   }
 
   #reconcile(reselect: boolean): void {
     const { store, ledger, screener, log } = this.#options;
     const before = this.#running;
+    for (const [id, { trader }] of this.#paused) if (!this.#stored.some((stored) => stored.id === id && stored.version === trader.version)) this.#paused.delete(id);
+    this.#wanted = this.#stored.filter(({ id }) => !this.#paused.has(id));
     for (const trader of before.values()) {
       if (!this.#wanted.some((wanted) => wanted.id === trader.id)) {
         ledger.removeTrader(trader.id);

@@ -91,6 +91,12 @@ export class StateStore {
     return this.#all<{ payload: string }>('select payload from signals order by close_time desc, id limit ?', limit).map((row) => JSON.parse(row.payload) as Signal);
   }
 
+  /** Those whose candles closed within so many ms before the newest one's, oldest first; of one candle what was said while it was under way comes first. */
+  signalsSince(ms: number): Signal[] {
+    return this.#all<{ payload: string }>(`select payload from signals where close_time > (select max(close_time) from signals) - ?
+      order by close_time, json_extract(payload, '$.phase') <> 'forming'`, ms).map((row) => JSON.parse(row.payload) as Signal);
+  }
+
   traderState(traderId: string, version: number): TraderState | undefined {
     return this.#all<TraderState>(`select trader_id as traderId, version, history_from as historyFrom, live_from as liveFrom, live_signals as liveSignals,
       history_signals as historySignals from trader_state where trader_id = ? and version = ?`, traderId, version)[0];
@@ -253,5 +259,6 @@ export function rowOfSignal(signal: Signal): Record<string, unknown> {
     id: signal.id, trader_id: signal.traderId, trader_version: signal.traderVersion, trader_name: signal.traderName,
     symbol: signal.symbol, interval: signal.interval, open_time: new Date(signal.openTime).toISOString(), close_time: new Date(signal.closeTime).toISOString(),
     side: signal.side, price: signal.price, phase: signal.phase, origin: signal.origin, conditions: signal.conditions,
+    ...(signal.suppressed && { suppressed: signal.suppressed }), ...(signal.missing && { missing: signal.missing }),
   };
 }
