@@ -5,7 +5,7 @@ import { allocateColumns, candleAt, OPTIONAL_COLUMNS, sliceColumns, type CandleC
 import type { Disk } from './disk.ts';
 import { clip, subtract, union } from './ranges.ts';
 import { coverageOf, decodeBlocks, scanSegment, type Segment, type SeriesKey } from './segment.ts';
-import { decodeHeader, HEADER_BYTES } from './segment-header.ts';
+import { decodeHeader, HEADER_BYTES, type SegmentHeader } from './segment-header.ts';
 
 /** A stretch of time in ms; `to` is not part of it. */
 export interface TimeRange { from: number; to: number }
@@ -63,12 +63,18 @@ export class CandleArchive {
     return segment;
   }
 
-  /** Which candles are there, and which never were, by ordinals. Of finished files only the header is read. */
+  /** True when a file says that it is finished, and has its full length; its blocks are not looked at. */
+  isFinished(key: SeriesKey, period: string): boolean {
+    const head = this.#head(key, period);
+    return head?.header?.sealed !== undefined && head.size === head.header.sealed.bytes;
+  }
+
+  /** Which candles are there, and which never were, by ordinals. Of finished files without a gap only the header is read. */
   coverage(key: SeriesKey): { candles: Range[]; gaps: Range[] } {
     const candles: Range[] = [];
     const gaps: Range[] = [];
     for (const period of this.periods(key)) {
-      const header = decodeHeader(this.disk.head(this.path(key, period), HEADER_BYTES)?.bytes ?? new Uint8Array());
+      const header = this.isFinished(key, period) ? this.#head(key, period)?.header : undefined;
       if (header?.sealed?.gaps === 0) candles.push({ from: header.from, to: header.to });
       else {
         const segment = this.segment(key, period);
@@ -111,6 +117,11 @@ export class CandleArchive {
   /** One candle after the other. */
   *candles(key: SeriesKey, range: Partial<TimeRange> = {}): Generator<Candle> {
     for (const { candles } of this.chunks(key, range)) for (let index = 0; index < candles.length; index++) yield candleAt(candles, index);
+  }
+
+  #head(key: SeriesKey, period: string): { header: SegmentHeader | undefined; size: number } | undefined {
+    const head = this.disk.head(this.path(key, period), HEADER_BYTES);
+    return head && { header: decodeHeader(head.bytes), size: head.size };
   }
 
   #intact(key: SeriesKey, period: string): Segment | undefined {
@@ -165,6 +176,12 @@ function trimmed(candles: CandleColumns, interval: Interval, { from, to }: Range
   while (b > a && openTime[b - 1]! >= end) b--;
   const cut = sliceColumns(candles, a, b);
   const absent = { quoteVolume: 0, trades: 0, takerBuy: 0 };
-  for (const name of OPTIONAL_COLUMNS) for (const value of cut[name]) if (Number.isNaN(value)) absent[name]++;
+  for (const name of OPTIONAL_COLUMNS) absent[name] = countAbsent(cut[name]);
   return { candles: cut, absent };
+}
+
+function countAbsent(column: Float64Array): number {
+  let absent = 0;
+  for (let i = 0; i < column.length; i++) if (Number.isNaN(column[i]!)) absent++;
+  return absent;
 }

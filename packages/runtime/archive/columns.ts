@@ -4,6 +4,8 @@ import type { Candle } from '@trademind/core';
 export const COLUMN_NAMES = ['openTime', 'open', 'high', 'low', 'close', 'volume', 'quoteVolume', 'trades', 'takerBuy'] as const;
 export type ColumnName = (typeof COLUMN_NAMES)[number];
 
+export const REQUIRED_COLUMNS = ['openTime', 'open', 'high', 'low', 'close', 'volume'] as const;
+
 /** Columns that a source may not have; then they hold NaN. */
 export const OPTIONAL_COLUMNS = ['quoteVolume', 'trades', 'takerBuy'] as const;
 export type OptionalColumn = (typeof OPTIONAL_COLUMNS)[number];
@@ -60,7 +62,7 @@ export function candleAt(columns: CandleColumns, index: number): Candle {
   };
 }
 
-/** True when two candles are the same to the last bit, NaN included. */
-export function sameCandle(a: CandleColumns, i: number, b: CandleColumns, j: number): boolean {
-  return COLUMN_NAMES.every((name) => Object.is(a[name][i], b[name][j]));
+/** True when two candles are the same to the last bit in these columns, NaN included. */
+export function sameCandle(a: CandleColumns, i: number, b: CandleColumns, j: number, columns: readonly ColumnName[] = COLUMN_NAMES): boolean {
+  return columns.every((name) => Object.is(a[name][i], b[name][j]));
 }

@@ -15,7 +15,13 @@ export interface SeriesKey { symbol: string; interval: Interval }
  * What is wrong in a file. `torn`: its end is half-written, as after a crash (nothing before it is touched). `header`, `block`: bytes there do not match
  * their checksum. `cut`: a finished file has lost blocks. `order`: a block does not come after the one before it.
  */
-export interface Damage { kind: 'torn' | 'header' | 'block' | 'cut' | 'order'; at: number; bytes: number }
+export interface Damage {
+  kind: 'torn' | 'header' | 'block' | 'cut' | 'order';
+  at: number;
+  bytes: number;
+  /** The candles that lay there, by ordinals, where that can still be read. */
+  lost?: Range;
+}
 
 /** A segment file, looked through: its intact blocks in order, its gaps, and what is damaged. */
 export interface Segment {
@@ -102,7 +108,7 @@ function take(segment: Segment, at: number): number {
   // A frame whose own 32 bytes are whole may be believed about its length; otherwise the next one is searched for.
   const next = frame && endOf(frame) <= bytes.byteLength ? endOf(frame) : nextFrameAt(bytes, at + 8);
   const torn = next >= bytes.byteLength && header?.sealed === undefined;
-  damage.push({ kind: torn ? 'torn' : 'block', at, bytes: next - at });
+  damage.push({ kind: torn ? 'torn' : 'block', at, bytes: next - at, ...(frame ? { lost: { from: frame.first, to: frame.last + 1 } } : {}) });
   return next;
 }
 

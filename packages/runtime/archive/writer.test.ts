@@ -136,7 +136,7 @@ describe('a conflict', () => {
         .toThrow(expect.objectContaining({ code: 'candles_conflict', message: expect.stringContaining(new Date(changed[1_000]!.openTime).toISOString()) }));
       expect(writer.archive.series()).toEqual([KEY]);
       expect(stored()).toEqual(candles);
-      expect(writer.merge([{ key: KEY, candles: columnsOf(changed), gaps: [] }], { onConflict: 'new' })).toEqual({ added: 0, differing: 1 });
+      expect(writer.merge([{ key: KEY, candles: columnsOf(changed), gaps: [] }], { onConflict: 'new' })).toEqual({ added: 0, replaced: 1 });
     });
     expect(stored()).toEqual(changed);
   });

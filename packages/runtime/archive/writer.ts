@@ -15,11 +15,11 @@ const DAMAGED = '.damaged';
 interface Tail { bytes: number; last: number; covered: number; sealed: boolean }
 
 export interface MergeOptions {
-  /** Which candle stays where two differ; `refuse` throws `candles_conflict` and changes nothing. */
+  /** What becomes of a candle that is stored otherwise; `refuse` throws `candles_conflict` and changes nothing. */
   onConflict: Prefer | 'refuse';
 }
 export interface MergeEntry { key: SeriesKey; candles: CandleColumns; gaps: readonly Range[] }
-export interface MergeResult { added: number; differing: number }
+export interface MergeResult { added: number; replaced: number }
 
 /** A damaged file that was brought in order: what was wrong, and where the damaged file lies now (undefined: only a half-written end was cut off). */
 export interface Healed { key: SeriesKey; period: string; damage: Damage[]; keptAs: string | undefined }
@@ -73,16 +73,16 @@ export class ArchiveWriter {
    * `candles_conflict`, `disk_full`, `archive_unwritable`, with nothing changed.
    */
   merge(entries: readonly MergeEntry[], { onConflict }: MergeOptions): MergeResult {
-    const result = { added: 0, differing: 0 };
+    const result = { added: 0, replaced: 0 };
     const staged: { from: string; path: string }[] = [];
     try {
       for (const { key, candles, gaps } of entries) {
         for (const { period, part, partGaps } of byPeriod(key, candles, gaps)) {
           const stored = this.#healthy(key, period);
-          const merged = mergeCandles(stored ? candlesIn(stored, key.interval) : allocateColumns(0), part, onConflict === 'new' ? 'new' : 'stored');
+          const merged = mergeCandles(stored ? candlesIn(stored, key.interval) : allocateColumns(0), part, onConflict === 'refuse' ? 'stored' : onConflict);
           if (onConflict === 'refuse' && merged.firstDiffering !== undefined) throw conflict(key, merged.firstDiffering, merged.differing);
           result.added += merged.added;
-          result.differing += merged.differing;
+          result.replaced += merged.replaced;
           const path = this.archive.path(key, period.name);
           staged.push({ from: this.#disk.stage(path, encoded(key, period, merged.candles, union([...stored?.gaps ?? [], ...partGaps]))), path });
         }
