@@ -29,7 +29,13 @@ export async function exportCandles(options: Options, io: Io): Promise<number> {
     if (options.json) event(io, 'done', { file, ...key, ...tally });
     else io.stdout(`Wrote ${count(tally.candles, 'candle')} of ${key.symbol} ${key.interval} to ${options.out}.\n`);
   } else {
-    await pipeline(Readable.from(options.json ? jsonLines(archive, key, range, tally) : csv(archive, key, range, tally)), io.streams.stdout, { end: false });
+    const lines = options.json ? jsonLines(archive, key, range, tally) : csv(archive, key, range, tally);
+    try {
+      await pipeline(Readable.from(lines), io.streams.stdout, { end: false });
+    } catch (error) {
+      // Whoever read has enough (`| head`).
+      if (codeOf(error) !== 'EPIPE') throw error;
+    }
   }
   if (tally.missing > 0 && !options.json) io.stderr(`trademind: ${count(tally.missing, 'stretch', 'stretches')} of this range are missing in the archive.\n  → npx trademind data verify --repair\n`);
   return EXIT.ok;

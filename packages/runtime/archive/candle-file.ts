@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { crc32, gunzipSync } from 'node:zlib';
@@ -20,11 +21,12 @@ export function seriesOfName(path: string): { symbol: string; interval: Interval
 
 /**
  * Reads a CSV file, plain, gzipped or zipped (each CSV in it), told apart by its first bytes. Throws `not_found`, `file_unreadable`, or `candles_malformed`
- * where it cannot be unpacked or does not match its own checksum.
+ * where it cannot be unpacked or does not match its checksum.
  */
 export async function readCandleFile(path: string): Promise<CandleText[]> {
   const bytes = readWhole(path);
   const name = basename(path);
+  checkDigest(path, bytes);
   try {
     if (bytes[0] === 0x1f && bytes[1] === 0x8b) return [{ name, bytes: gunzipSync(bytes, { maxOutputLength: MOST_BYTES }) }];
     if (bytes[0] === 0x50 && bytes[1] === 0x4b) return await unzip(name, bytes);
@@ -46,6 +48,14 @@ async function unzip(name: string, bytes: Buffer): Promise<CandleText[]> {
   }
   if (texts.length === 0) throw malformed(`${name} holds no CSV file.`);
   return texts;
+}
+
+/** Binance publishes `<file>.CHECKSUM` beside each dump: `<SHA-256>  <file>`. Where it was fetched too, the dump must match. */
+function checkDigest(path: string, bytes: Uint8Array): void {
+  const beside = `${path}.CHECKSUM`;
+  if (!existsSync(beside)) return;
+  const said = readWhole(beside).toString('latin1').trim().split(/\s/)[0]!.toLowerCase();
+  if (said !== createHash('sha256').update(bytes).digest('hex')) throw malformed(`${basename(path)} does not match ${basename(beside)}.`);
 }
 
 function readWhole(path: string): Buffer {

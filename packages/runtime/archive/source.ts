@@ -67,19 +67,22 @@ function holes(from: number, rows: readonly Row[]): { between: Range[]; last: nu
   return { between, last: expected };
 }
 
-/** Asks again where an answer had nothing, until the exchange says of all that is left that it has nothing there. */
-async function confirm(source: CandleSource, key: SeriesKey, hole: Range): Promise<{ rows: Row[]; gaps: Range[] }> {
-  const found: Row[] = [];
-  const gaps: Range[] = [];
-  for (let from = hole.from; from < hole.to;) {
-    const { rows } = await ask(source, key, { from, to: hole.to });
-    const { between, last } = holes(from, rows);
-    found.push(...rows);
-    gaps.push(...between);
-    if (rows.length === 0) gaps.push({ from, to: hole.to });
-    from = rows.length === 0 ? hole.to : last;
-  }
-  return { rows: found, gaps };
+interface Found { rows: Row[]; gaps: Range[] }
+
+/** Asks again where an answer had nothing: a gap is what two answers in a row say. */
+async function confirm(source: CandleSource, key: SeriesKey, hole: Range): Promise<Found> {
+  const answer = await ask(source, key, hole);
+  return answer.rows.length === 0 ? { rows: [], gaps: [hole] } : resolve(source, key, hole, answer);
+}
+
+/** The rest of a stretch of which the first answer is known. */
+async function resolve(source: CandleSource, key: SeriesKey, range: Range, { rows, end }: Awaited<ReturnType<typeof ask>>): Promise<Found> {
+  const { between, last } = holes(range.from, rows);
+  const rest = { from: last, to: range.to };
+  const parts: Found[] = [{ rows, gaps: [] }];
+  for (const hole of end && last < range.to ? [...between, rest] : between) parts.push(await confirm(source, key, hole));
+  if (!end && last < range.to) parts.push(await resolve(source, key, rest, await ask(source, key, rest)));
+  return { rows: parts.flatMap((part) => part.rows), gaps: parts.flatMap((part) => part.gaps) };
 }
 
 function malformed(symbol: string, interval: Interval, openTime: number): TradeMindError {
