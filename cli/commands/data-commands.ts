@@ -3,7 +3,7 @@ import type { Io } from '../io.ts';
 
 /** A command below another, with its options common to all; and an action that is loaded when it is called. */
 type Sub = (name: string, description: string, examples: string, parent: Command) => Command;
-type Act = <O extends { json?: boolean }>(load: () => Promise<(options: O, io: Io, ...rest: string[]) => Promise<number>>) => (...given: unknown[]) => Promise<void>;
+type Act = (load: () => Promise<(options: never, io: Io, ...rest: string[]) => Promise<number>>) => (...given: unknown[]) => Promise<void>;
 
 const EXCHANGE = 'REST URL of another exchange host (BINANCE_REST_URL; default: Binance\'s public market data)';
 const INTERVALS = '1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M';

@@ -1,11 +1,11 @@
-import { join } from 'node:path';
-import { INTERVALS, TradeMindError, type Candle, type Interval } from '@trademind/core';
-import { openTimeOf, ordinalFrom, periodOf, periodsOf, type Range } from './calendar.ts';
-import { allocateColumns, candleAt, OPTIONAL_COLUMNS, sliceColumns, type CandleColumns, type OptionalColumn } from './columns.ts';
-import type { Disk } from './disk.ts';
-import { clip, subtract, union } from './ranges.ts';
-import { coverageOf, decodeBlocks, scanSegment, type Segment, type SeriesKey } from './segment.ts';
-import { decodeHeader, HEADER_BYTES, type SegmentHeader } from './segment-header.ts';
+import { TradeMindError, type Candle } from '@trademind/core';
+import { BLOCK_CANDLES } from './block-shape.ts';
+import { openTimeOf, ordinalFrom, periodsOf, type Range } from './calendar.ts';
+import { allocateColumns, candleAt, sliceColumns, type CandleColumns, type OptionalColumn } from './columns.ts';
+import { ArchiveFolder } from './folder.ts';
+import { candlesWithin } from './merge.ts';
+import { clip, subtract } from './ranges.ts';
+import { coverageOf, decodeBlocks, type Segment, type SeriesKey } from './segment.ts';
 
 /** A stretch of time in ms; `to` is not part of it. */
 export interface TimeRange { from: number; to: number }
@@ -21,71 +21,8 @@ export interface History {
   absent: Record<OptionalColumn, number>;
 }
 
-export const SEGMENT_SUFFIX = '.candles';
-/** One name per interval, also where file names know no case: a month is "1mo", as in the exchange's own dumps. */
-const folderOf = (interval: Interval) => (interval === '1M' ? '1mo' : interval);
-const SYMBOL = /^[\p{L}\p{N}][\p{L}\p{N}_-]{0,39}$/u;
-
-/** Reads candles from a folder of segment files (`<SYMBOL>/<interval>/<period>.candles`). Needs no lock: files are replaced whole, and a half-written end is not taken for candles. */
-export class CandleArchive {
-  readonly folder: string;
-  readonly disk: Disk;
-
-  constructor(folder: string, disk: Disk) {
-    this.folder = folder;
-    this.disk = disk;
-  }
-
-  /** Every series that has a file, by symbol and from the shortest interval to the longest. */
-  series(): SeriesKey[] {
-    return this.disk.list(this.folder).filter((name) => SYMBOL.test(name)).flatMap((symbol) => INTERVALS
-      .filter((interval) => this.periods({ symbol, interval }).length > 0).map((interval) => ({ symbol, interval })));
-  }
-
-  /** Names of a series' files, oldest first. */
-  periods(key: SeriesKey): string[] {
-    return this.disk.list(this.#folder(key)).filter((name) => name.endsWith(SEGMENT_SUFFIX)).map((name) => name.slice(0, -SEGMENT_SUFFIX.length)).sort();
-  }
-
-  path(key: SeriesKey, period: string): string {
-    return join(this.#folder(key), `${period}${SEGMENT_SUFFIX}`);
-  }
-
-  /** A file, looked through; undefined when there is none. One that belongs elsewhere (renamed by hand) has a damaged header. */
-  segment(key: SeriesKey, period: string): Segment | undefined {
-    const bytes = this.disk.read(this.path(key, period));
-    if (bytes === undefined) return undefined;
-    const segment = scanSegment(bytes);
-    const { header } = segment;
-    if (header && (header.symbol !== key.symbol || header.interval !== key.interval || periodOf(key.interval, header.from).name !== period)) {
-      return { ...segment, header: undefined, blocks: [], gaps: [], intactBytes: 0, damage: [{ kind: 'header', at: 0, bytes: bytes.byteLength }] };
-    }
-    return segment;
-  }
-
-  /** True when a file says that it is finished, and has its full length; its blocks are not looked at. */
-  isFinished(key: SeriesKey, period: string): boolean {
-    const head = this.#head(key, period);
-    return head?.header?.sealed !== undefined && head.size === head.header.sealed.bytes;
-  }
-
-  /** Which candles are there, and which never were, by ordinals. Of finished files without a gap only the header is read. */
-  coverage(key: SeriesKey): { candles: Range[]; gaps: Range[] } {
-    const candles: Range[] = [];
-    const gaps: Range[] = [];
-    for (const period of this.periods(key)) {
-      const header = this.isFinished(key, period) ? this.#head(key, period)?.header : undefined;
-      if (header?.sealed?.gaps === 0) candles.push({ from: header.from, to: header.to });
-      else {
-        const segment = this.segment(key, period);
-        const covered = segment && coverageOf(segment);
-        candles.push(...covered?.candles ?? []);
-        gaps.push(...covered?.gaps ?? []);
-      }
-    }
-    return { candles: union(candles), gaps: union(gaps) };
-  }
-
+/** Reads candles from an archive. Needs no lock: files are replaced whole, and a half-written end is not taken for candles. */
+export class CandleArchive extends ArchiveFolder {
   /**
    * The candles that open in [from, to), ms; left out: from the first, to the last. `allocate` may bring memory of the caller's own (shared, say).
    * Throws `not_found` for a series that is not there, `archive_damaged` where what lies in the range does not match its checksum.
@@ -100,10 +37,32 @@ export class CandleArchive {
     for (const [index, segment] of segments.entries()) at = decodeBlocks(segment, interval, blocks[index]!, candles, at);
     const covered = segments.map(coverageOf);
     const gaps = clip(covered.flatMap((cover) => cover.gaps), wanted);
+    const cut = candlesWithin(interval, candles, wanted.from, wanted.to);
     return {
-      ...trimmed(candles, interval, wanted), gaps: this.#times(key, gaps),
+      candles: cut, absent: absentIn(cut), gaps: this.#times(key, gaps),
       missing: this.#times(key, subtract([wanted], [...gaps, ...covered.flatMap((cover) => cover.candles)])),
     };
+  }
+
+  /** The stretches of a range in which one candle follows the other, in ms. */
+  stretches(key: SeriesKey, range: Partial<TimeRange> = {}): TimeRange[] {
+    return this.#times(key, clip(this.coverage(key).candles, this.#ordinals(key, range)));
+  }
+
+  /** The candles of a range, a few thousand at a time, always in the same memory: what was given is overwritten by the next. Throws as `read`. */
+  *blocks(key: SeriesKey, range: Partial<TimeRange> = {}): Generator<CandleColumns> {
+    const { interval } = key;
+    const wanted = this.#ordinals(key, range);
+    const memory = allocateColumns(BLOCK_CANDLES);
+    for (const { period } of periodsOf(interval, wanted)) {
+      const segment = this.#intact(key, period.name);
+      for (const block of segment?.blocks ?? []) {
+        if (block.last < wanted.from || block.first >= wanted.to) continue;
+        const candles = block.count <= BLOCK_CANDLES ? memory : allocateColumns(block.count);
+        decodeBlocks(segment!, interval, [block], candles, 0);
+        yield candlesWithin(interval, sliceColumns(candles, 0, block.count), wanted.from, wanted.to);
+      }
+    }
   }
 
   /** As `read`, a file at a time, so that any length can be gone through in little memory. */
@@ -117,11 +76,6 @@ export class CandleArchive {
   /** One candle after the other. */
   *candles(key: SeriesKey, range: Partial<TimeRange> = {}): Generator<Candle> {
     for (const { candles } of this.chunks(key, range)) for (let index = 0; index < candles.length; index++) yield candleAt(candles, index);
-  }
-
-  #head(key: SeriesKey, period: string): { header: SegmentHeader | undefined; size: number } | undefined {
-    const head = this.disk.head(this.path(key, period), HEADER_BYTES);
-    return head && { header: decodeHeader(head.bytes), size: head.size };
   }
 
   #intact(key: SeriesKey, period: string): Segment | undefined {
@@ -160,24 +114,10 @@ export class CandleArchive {
   #times({ interval }: SeriesKey, ranges: readonly Range[]): TimeRange[] {
     return ranges.map(({ from, to }) => ({ from: openTimeOf(interval, from), to: openTimeOf(interval, to) }));
   }
-
-  #folder({ symbol, interval }: SeriesKey): string {
-    if (!SYMBOL.test(symbol)) throw new TradeMindError({ code: 'usage', field: 'symbol', message: `"${symbol}" is no symbol.`, nextStep: 'Symbols are written as the exchange does, e.g. BTCUSDT.' });
-    return join(this.folder, symbol, folderOf(interval));
-  }
 }
 
-/** Cuts whole blocks to the candles asked for, and counts what these lack. */
-function trimmed(candles: CandleColumns, interval: Interval, { from, to }: Range): Pick<History, 'candles' | 'absent'> {
-  const [start, end] = [openTimeOf(interval, from), openTimeOf(interval, to)];
-  const { openTime } = candles;
-  let [a, b] = [0, candles.length];
-  while (a < b && openTime[a]! < start) a++;
-  while (b > a && openTime[b - 1]! >= end) b--;
-  const cut = sliceColumns(candles, a, b);
-  const absent = { quoteVolume: 0, trades: 0, takerBuy: 0 };
-  for (const name of OPTIONAL_COLUMNS) absent[name] = countAbsent(cut[name]);
-  return { candles: cut, absent };
+function absentIn(candles: CandleColumns): Record<OptionalColumn, number> {
+  return { quoteVolume: countAbsent(candles.quoteVolume), trades: countAbsent(candles.trades), takerBuy: countAbsent(candles.takerBuy) };
 }
 
 function countAbsent(column: Float64Array): number {

@@ -98,7 +98,6 @@ function unpackQuoteVolume(words: Uint32Array, at: number, count: number, scale:
   const { quoteVolume } = into;
   const next = unpack(words, at, count, true, quoteVolume, start);
   const power = powerOf(scale);
-  const expected = expectedQuoteVolume(into, start, start + count, power);
-  for (let i = 0; i < count; i++) quoteVolume[start + i] = (expected[i]! + quoteVolume[start + i]!) / power;
+  for (let i = start; i < start + count; i++) quoteVolume[i] = (expectedQuoteVolume(into, i, power) + quoteVolume[i]!) / power;
   return next;
 }

@@ -82,8 +82,8 @@ function packAmounts(column: Float64Array, parts: Uint32Array[]): number {
 function packQuoteVolume(candles: CandleColumns, parts: Uint32Array[]): number {
   const scaled = scaleColumns([candles.quoteVolume], PACKED_LIMIT);
   if (scaled) {
-    const expected = expectedQuoteVolume(candles, 0, candles.length, powerOf(scaled.scale));
-    const differences = scaled.units[0]!.map((n, i) => n - expected[i]!);
+    const power = powerOf(scaled.scale);
+    const differences = scaled.units[0]!.map((n, i) => n - expectedQuoteVolume(candles, i, power));
     if (differences.every((difference) => Math.abs(difference) < DIFFERENCE_LIMIT)) {
       parts.push(pack(differences, candles.length, true));
       return scaled.scale;

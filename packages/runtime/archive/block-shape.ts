@@ -16,12 +16,10 @@ export const DIFFERENCE_LIMIT = PACKED_LIMIT / 2;
 /** What of a block's frame its decoding needs. */
 export interface BlockShape { flags: number; first: number; count: number }
 
-/** volume × hlc3 in units of 1 / `power`: what a quote volume is near to. Each step is an exactly defined IEEE operation, so that reader and writer agree to the bit. */
-export function expectedQuoteVolume({ volume, high, low, close }: CandleColumns, from: number, to: number, power: number): Float64Array {
-  const expected = new Float64Array(to - from);
-  for (let i = from; i < to; i++) {
-    const guess = Math.round(volume[i]! * ((high[i]! + low[i]! + close[i]!) / 3) * power);
-    expected[i - from] = guess < PACKED_LIMIT ? guess : 0;
-  }
-  return expected;
+/**
+ * volume × hlc3 in units of 1 / `power`: what a candle's quote volume is near to. Each step is an exactly defined IEEE operation, so that reader and writer agree to the bit.
+ */
+export function expectedQuoteVolume({ volume, high, low, close }: CandleColumns, i: number, power: number): number {
+  const guess = Math.round(volume[i]! * ((high[i]! + low[i]! + close[i]!) / 3) * power);
+  return guess < PACKED_LIMIT ? guess : 0;
 }

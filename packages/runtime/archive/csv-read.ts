@@ -6,7 +6,6 @@ import { impossibility } from './soundness.ts';
 
 const NEWLINE = 10;
 const NUMBER = /^(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?$/i;
-const COUNTED = ['trades'];
 
 /**
  * Reads candles from the text of a CSV file: Binance's own dumps (with or without header, ms or µs), or any with a header that names at least
@@ -60,7 +59,8 @@ function readRow(cells: readonly string[], { at, width }: Layout, columns: Candl
       columns[name][index] = Number.NaN;
     } else {
       const value = NUMBER.test(cell) ? Number(cell) : Number.NaN;
-      if (!Number.isFinite(value) || (COUNTED.includes(name) && !Number.isSafeInteger(value))) throw refuse(`${name} "${shown(cell)}" is not a ${COUNTED.includes(name) ? 'whole ' : ''}number of 0 or more.`);
+      const counted = name === 'trades';
+      if (!Number.isFinite(value) || (counted && !Number.isSafeInteger(value))) throw refuse(`${name} "${shown(cell)}" is not a ${counted ? 'whole ' : ''}number of 0 or more.`);
       columns[name][index] = value;
     }
   }

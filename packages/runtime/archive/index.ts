@@ -6,7 +6,7 @@ export { nodeDisk } from './disk.ts';
 export { download, type DownloadResult, type Progress } from './download.ts';
 export { connectExchange, type ArchiveExchange } from './exchange.ts';
 export { importFiles, type ImportResult } from './import.ts';
-export { loadCandles } from './load.ts';
+export { loadHistory } from './load.ts';
 export { repairSeries, type RepairResult } from './repair.ts';
 export type { SeriesKey } from './segment.ts';
 export { summarize, type SeriesSummary } from './summary.ts';

@@ -1,4 +1,5 @@
-import { intervalClose, type Candle, type Interval } from '@trademind/core';
+import type { Candle, Interval } from '@trademind/core';
+import type { CandleArchive, TimeRange } from './archive.ts';
 import type { CandleColumns } from './columns.ts';
 import type { SeriesKey } from './segment.ts';
 
@@ -23,44 +24,62 @@ export function estimateQuoteVolume({ length, quoteVolume, volume, high, low, cl
   return estimated;
 }
 
-/** Index of the first candle after the last hole: from there on the candles follow each other. */
-export function lastStretch(interval: Interval, { length, openTime }: CandleColumns): number {
-  for (let i = length - 1; i > 0; i--) if (intervalClose(interval, openTime[i - 1]!) !== openTime[i]) return i;
-  return 0;
+/**
+ * Hands the candles of a range to the engine, oldest first, from its last hole on (before it nothing could be screened without a break); the store keeps as many
+ * as it has room for, and what it has already stays. Quote volumes that the source did not have are estimated and counted; trades and taker volumes stay NaN, which
+ * the engine takes for "not ready". Throws as `CandleArchive.read`, and the store's `candle_gap` when its own last candle is older than what is loaded.
+ */
+export function loadHistory(archive: CandleArchive, key: SeriesKey, range: Partial<TimeRange>, sink: CandleSink): { loaded: number; estimated: number } {
+  const result = { loaded: 0, estimated: 0 };
+  const stretch = archive.stretches(key, range).at(-1);
+  if (!stretch) return result;
+  const candle = new Cursor();
+  for (const block of archive.blocks(key, stretch)) {
+    result.estimated += estimateQuoteVolume(block);
+    let index = 0;
+    for (; result.loaded === 0 && index < block.length; index++) {
+      candle.moveTo(block, index);
+      if (sink.append(key.symbol, key.interval, candle) === 'appended') result.loaded = 1;
+    }
+    result.loaded += block.length - index;
+    // The store has taken the first of a stretch: each of the others follows the one before.
+    const series = sink.series(key.symbol, key.interval);
+    if (series) pushAll(block, index, candle, series);
+  }
+  return result;
+}
+
+function pushAll(block: CandleColumns, from: number, candle: Cursor, series: { push(candle: Candle): void }): void {
+  for (let index = from; index < block.length; index++) {
+    candle.moveTo(block, index);
+    series.push(candle);
+  }
 }
 
 /**
- * Hands the candles from the last hole on to the engine, oldest first; the store keeps as many as it has room for, and what it has already stays. Missing
- * quote volumes are estimated, in `candles` too; missing trades and taker volumes stay NaN, which the engine takes for "not ready". Throws the store's
- * `candle_gap` when its own last candle is older than the first of these.
+ * One candle for all: a year of minutes would be half a million. A class of its own, whose fields hold doubles from the start, so that the runtime keeps them as such
+ * and a move allocates nothing.
  */
-export function loadCandles({ symbol, interval }: SeriesKey, candles: CandleColumns, sink: CandleSink): { loaded: number; estimated: number } {
-  const estimated = estimateQuoteVolume(candles);
-  // One object for all: a year of minutes would be half a million.
-  const candle: Candle = { openTime: 0, open: 0, high: 0, low: 0, close: 0, volume: 0, quoteVolume: 0, trades: 0, takerBuy: 0 };
-  let index = lastStretch(interval, candles);
-  for (; index < candles.length; index++) {
-    fillCandle(candle, candles, index);
-    if (sink.append(symbol, interval, candle) === 'appended') break;
-  }
-  const loaded = candles.length - index;
-  const series = sink.series(symbol, interval);
-  // The store has taken the first; that each follows the one before was seen above.
-  for (index++; series && index < candles.length; index++) {
-    fillCandle(candle, candles, index);
-    series.push(candle);
-  }
-  return { loaded, estimated };
-}
+class Cursor implements Candle {
+  openTime = Number.NaN;
+  open = Number.NaN;
+  high = Number.NaN;
+  low = Number.NaN;
+  close = Number.NaN;
+  volume = Number.NaN;
+  quoteVolume = Number.NaN;
+  trades = Number.NaN;
+  takerBuy = Number.NaN;
 
-function fillCandle(candle: Candle, columns: CandleColumns, index: number): void {
-  candle.openTime = columns.openTime[index]!;
-  candle.open = columns.open[index]!;
-  candle.high = columns.high[index]!;
-  candle.low = columns.low[index]!;
-  candle.close = columns.close[index]!;
-  candle.volume = columns.volume[index]!;
-  candle.quoteVolume = columns.quoteVolume[index]!;
-  candle.trades = columns.trades[index]!;
-  candle.takerBuy = columns.takerBuy[index]!;
+  moveTo(columns: CandleColumns, index: number): void {
+    this.openTime = columns.openTime[index]!;
+    this.open = columns.open[index]!;
+    this.high = columns.high[index]!;
+    this.low = columns.low[index]!;
+    this.close = columns.close[index]!;
+    this.volume = columns.volume[index]!;
+    this.quoteVolume = columns.quoteVolume[index]!;
+    this.trades = columns.trades[index]!;
+    this.takerBuy = columns.takerBuy[index]!;
+  }
 }

@@ -1,12 +1,13 @@
 import { TradeMindError } from '@trademind/core';
 import { CandleArchive } from './archive.ts';
-import { ordinalOf, periodOf, periodsOf, type Period, type Range } from './calendar.ts';
+import { ordinalOf, periodOf, type Period, type Range } from './calendar.ts';
 import { allocateColumns, type CandleColumns } from './columns.ts';
 import { STAGED, type Disk } from './disk.ts';
 import { lockArchive, type Lock } from './lock.ts';
-import { candlesWithin, mergeCandles, type Prefer } from './merge.ts';
-import { candlesIn, concat, coverageOf, encodeCandles, encodeGaps, encodeSegment, openHeader, type Damage, type Segment, type SeriesKey } from './segment.ts';
-import { clip, span, subtract, union } from './ranges.ts';
+import { mergeCandles, type Prefer } from './merge.ts';
+import { byPeriod, encodedFile } from './period-parts.ts';
+import { candlesIn, concat, coverageOf, encodeCandles, encodeGaps, openHeader, type Damage, type Segment, type SeriesKey } from './segment.ts';
+import { span, union } from './ranges.ts';
 
 /** A copy of a file that was damaged. */
 const DAMAGED = '.damaged';
@@ -84,7 +85,7 @@ export class ArchiveWriter {
           result.added += merged.added;
           result.replaced += merged.replaced;
           const path = this.archive.path(key, period.name);
-          staged.push({ from: this.#disk.stage(path, encoded(key, period, merged.candles, union([...stored?.gaps ?? [], ...partGaps]))), path });
+          staged.push({ from: this.#disk.stage(path, encodedFile(key, period, merged.candles, union([...stored?.gaps ?? [], ...partGaps]))), path });
         }
       }
     } catch (error) {
@@ -154,26 +155,9 @@ export class ArchiveWriter {
     this.#disk.copy(path, path + DAMAGED);
     const first = segment.blocks[0]?.first ?? segment.gaps[0]?.from;
     const period = first === undefined ? undefined : periodOf(key.interval, first);
-    if (period?.name === name) this.#disk.commit(this.#disk.stage(path, encoded(key, period, candlesIn(segment, key.interval), segment.gaps)), path);
+    if (period?.name === name) this.#disk.commit(this.#disk.stage(path, encodedFile(key, period, candlesIn(segment, key.interval), segment.gaps)), path);
     else this.#disk.remove(path);
   }
-}
-
-/** What of these candles and gaps belongs into which file. */
-function byPeriod({ interval }: SeriesKey, candles: CandleColumns, gaps: readonly Range[]): { period: Period; part: CandleColumns; partGaps: Range[] }[] {
-  const ordinal = (index: number) => ordinalOf(interval, candles.openTime[index]!);
-  const stretches = [...gaps, ...(candles.length > 0 ? [{ from: ordinal(0), to: ordinal(candles.length - 1) + 1 }] : [])];
-  const all = { from: Math.min(...stretches.map(({ from }) => from)), to: Math.max(...stretches.map(({ to }) => to)) };
-  return periodsOf(interval, all)
-    .map(({ period }) => ({ period, part: candlesWithin(interval, candles, period.from, period.to), partGaps: clip(gaps, period) }))
-    .filter(({ part, partGaps }) => part.length > 0 || partGaps.length > 0);
-}
-
-/** A whole file; a gap ends where candles contradict it. */
-function encoded(key: SeriesKey, period: Period, candles: CandleColumns, gaps: readonly Range[]): Uint8Array {
-  if (gaps.length === 0) return encodeSegment(key, period, candles, gaps);
-  const held = Array.from(candles.openTime, (openTime) => ordinalOf(key.interval, openTime)).map((from) => ({ from, to: from + 1 }));
-  return encodeSegment(key, period, candles, subtract(gaps, held));
 }
 
 function conflict(key: SeriesKey, openTime: number, count: number): TradeMindError {
