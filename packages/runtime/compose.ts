@@ -14,6 +14,7 @@ import { systemWall, type Wall } from './time.ts';
 /** Namespace of the ids of traders that no database has named. Never change it: signals' ids follow from them. */
 const LOCAL_NAMESPACE = 'b2f6f0f6-5c1d-4f0c-8d39-0c7b8f1f2a11';
 const SESSION_KEY_FILE = 'session.key';
+const SCREENING_INTERVAL_MS = 60_000;
 
 interface Common {
   /** Where all lives that must survive. */
@@ -21,6 +22,8 @@ interface Common {
   /** Interval of traders that name none. */
   interval: Interval;
   exchange: { restUrl: string; streamUrl: string };
+  /** How often candles under way are looked at, ms; a minute unless given. */
+  screeningIntervalMs?: number;
   wall?: Wall;
 }
 
@@ -50,7 +53,7 @@ export interface RunningMachine {
 export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
   const { userId, machineId, version, dataDir, exchange, log, wall = systemWall } = options;
   const machine = new Orchestrator({
-    machineId, userId, version, dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval,
+    machineId, userId, version, dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks),
   });
   const server = await startWebSocketServer({
@@ -90,7 +93,7 @@ export async function startLocal(options: LocalOptions): Promise<{ source: FeedS
   const documents = options.traders.map((input) => parseWith(TraderDocument, input, 'trader_invalid', 'A trader'));
   signal?.throwIfAborted();
   const machine = new Orchestrator({
-    machineId: 'local', userId: 'local', version: 'local', dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval,
+    machineId: 'local', userId: 'local', version: 'local', dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     traders: (store) => versioned(documents, store),
   });
   const stop = () => machine.stop();

@@ -29,6 +29,8 @@ export interface OrchestratorOptions {
   dataDir: string;
   /** Interval of traders that name none. */
   defaultInterval: Interval;
+  /** How often candles under way are looked at, ms of wall time. */
+  screeningIntervalMs: number;
   exchange: { restUrl: string; streamUrl: string };
   wall: Wall;
   log: Log;
@@ -52,7 +54,7 @@ export class Orchestrator implements FeedSource {
   readonly #ring = new LogRing();
   readonly #market: MarketLink;
   readonly #screener: ParallelScreener;
-  readonly #ledger = new SignalLedger();
+  readonly #ledger: SignalLedger;
   readonly #traders: TraderSet;
   readonly #table: MarketTable;
   readonly #recent: RecentSignals;
@@ -65,6 +67,8 @@ export class Orchestrator implements FeedSource {
   #known: { traders: readonly StoredTrader[]; unreadable: readonly InvalidTrader[] } | undefined;
   #open = false;
   #tradersKnown = Promise.withResolvers<void>();
+  /** Candles under way that some trader wants to see, as the stream told them last, by symbol and interval. */
+  readonly #forming = new Map<string, Candle>();
   #committing: NodeJS.Immediate | undefined;
   #diskProblem: { code: string; message: string } | null = null;
   #settled: Promise<void> | undefined;
@@ -87,11 +91,16 @@ export class Orchestrator implements FeedSource {
     };
     this.#publisher = new Publisher({ status: () => this.status(), changedRows: () => this.#table.changed(), marketTime: () => this.#market.clock.now() });
     this.#recent = new RecentSignals(this.store.signals(RecentSignals.kept));
+    this.#ledger = new SignalLedger({
+      recent: this.store.signalsSince(86_400_000), waits: (traderId) => this.#screener.trader(traderId)?.waits === true, rules: (traderId) => this.#traders.rules(traderId),
+      onTripped: (traderId, why) => setImmediate(() => { if (!this.#ending.signal.aborted) this.#guard(() => { this.#traders.pause(traderId, why); this.#tradersChanged(); }); }),
+    });
     this.#screener = new ParallelScreener({
       defaultInterval, capacity: (interval) => this.#capacity(interval),
-      onScreened: ({ symbol, interval, closeTime, matches }) => {
+      wall, log: this.#log, marketNow: () => this.#market.clock.now(),
+      onScreened: ({ matches, screened }) => {
         this.#ledger.matched(matches);
-        this.#ledger.screened(symbol, interval, closeTime);
+        for (const { symbol, interval, closeTime, traderId } of screened) this.#ledger.screened(symbol, interval, closeTime, traderId);
         this.#commitSoon();
       },
     });
@@ -101,6 +110,7 @@ export class Orchestrator implements FeedSource {
       take: (symbol, interval, candle) => this.#take(symbol, interval, candle),
       restart: (symbol, interval) => this.#screener.forget(symbol, interval),
       onPrice: (symbol, price) => this.#table.priced(symbol, price),
+      onForming: (symbol, interval, candle) => this.#forming.set(`${symbol} ${interval}`, candle),
       onChange: () => this.#changed(),
       onUniverse: () => this.#guard(() => { this.#traders.reselect(); this.#tradersChanged(); }),
     });
@@ -147,7 +157,20 @@ export class Orchestrator implements FeedSource {
       this.#open = true;
       this.#applyTraders();
     }
+    const beat = setInterval(() => this.#peek(), this.#options.screeningIntervalMs).unref();
     await running;
+    clearInterval(beat);
+  }
+
+  /** The beat of traders that ask for the candle under way. */
+  #peek(): void {
+    if (this.#phase !== 'screening') return;
+    for (const { interval, symbols } of this.#screener.forming()) {
+      for (const symbol of symbols) {
+        const candle = this.#forming.get(`${symbol} ${interval}`);
+        if (candle !== undefined) this.#screener.peek(symbol, interval, candle);
+      }
+    }
   }
 
   /** The database is away: the traders that it named last are as good as any. Without any, the machine waits. */
@@ -308,6 +331,7 @@ export class Orchestrator implements FeedSource {
   async #settle(): Promise<void> {
     this.#phase = 'draining';
     this.#market.candles.setPaused(true);
+    await this.#screener.idle();
     this.#commit();
     this.#phaseChanged();
     const waiting = this.store.outboxState().rows;
@@ -328,6 +352,7 @@ export class Orchestrator implements FeedSource {
     this.#tradersKnown.resolve();
     await this.#running;
     if (this.#committing) clearImmediate(this.#committing);
+    await this.#screener.stop();
     this.#publisher.stop();
     this.#health.stop();
     this.store.close();

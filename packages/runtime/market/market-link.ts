@@ -26,6 +26,8 @@ export interface MarketLinkOptions {
   take(symbol: string, interval: Interval, candle: Candle): void;
   restart(symbol: string, interval: Interval): void;
   onPrice(symbol: string, price: number): void;
+  /** The candle under way, as the stream tells it. */
+  onForming(symbol: string, interval: Interval, candle: Candle): void;
   /** Connection, history or halts changed. */
   onChange(): void;
   /** The universe was read anew. */
@@ -64,7 +66,7 @@ export class MarketLink {
       url: exchange.streamUrl, wall, log,
       events: {
         onClosed: (series, candle, eventTime) => { this.#saw(eventTime); this.candles.onClosed(series, candle); },
-        onForming: (series, candle, eventTime) => { this.#saw(eventTime); options.onPrice(series.symbol, candle.close); },
+        onForming: (series, candle, eventTime) => { this.#saw(eventTime); options.onPrice(series.symbol, candle.close); options.onForming(series.symbol, series.interval, candle); },
         onSubscribed: (series) => this.candles.onSubscribed(series),
         onState: ({ connected, error }) => {
           this.#streamProblem = connected ? null : { code: error?.code ?? 'stream_lost', message: error ? sentenceOf(error) : 'The exchange\'s stream is being connected again.' };
