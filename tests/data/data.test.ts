@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { runCommand } from '../../cli/testing/run-command.ts';
 import { startExchange } from '../../local-cloud/exchange/start.ts';
 import { recordings } from '../support/recordings.ts';
 import { startGate, type Gate } from './gate.ts';
@@ -132,7 +133,7 @@ describe('trademind data download', () => {
     [['export', '--symbol', 'BTCUSDT'], /--interval/],
     [['import'], /file/],
   ])('a wrong command line is refused with status 2 and what to do: %j', async (args, message) => {
-    expect(await data(...args)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
+    expect(await runCommand(['data', ...args, '--data', folder])).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
   });
 
   test('an exchange that is away is said at once', async () => {
@@ -141,8 +142,8 @@ describe('trademind data download', () => {
   });
 
   test('every command has help with examples', async () => {
-    for (const name of ['download', 'import', 'verify', 'list', 'export']) expect((await data(name, '--help')).stdout).toMatch(/Examples:\n {2}\$ npx trademind data/);
-    expect((await data('--help')).stdout).toContain('candles on this computer');
+    for (const name of ['download', 'import', 'verify', 'list', 'export']) expect((await runCommand(['data', name, '--help'])).stdout).toMatch(/Examples:\n {2}\$ npx trademind data/);
+    expect((await runCommand(['data', '--help'])).stdout).toContain('candles on this computer');
   });
 });
 

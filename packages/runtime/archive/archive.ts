@@ -58,9 +58,8 @@ export class CandleArchive extends ArchiveFolder {
       const segment = this.#intact(key, period.name);
       for (const block of segment?.blocks ?? []) {
         if (block.last < wanted.from || block.first >= wanted.to) continue;
-        const candles = block.count <= BLOCK_CANDLES ? memory : allocateColumns(block.count);
-        decodeBlocks(segment!, interval, [block], candles, 0);
-        yield candlesWithin(interval, sliceColumns(candles, 0, block.count), wanted.from, wanted.to);
+        decodeBlocks(segment!, interval, [block], memory, 0);
+        yield candlesWithin(interval, sliceColumns(memory, 0, block.count), wanted.from, wanted.to);
       }
     }
   }

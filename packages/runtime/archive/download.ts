@@ -10,8 +10,6 @@ import type { ArchiveWriter } from './writer.ts';
 export interface Progress {
   seriesPlanned: number;
   series: number;
-  /** Known before this download began. */
-  present: number;
   done: number;
   total: number;
 }
@@ -46,13 +44,13 @@ const OF_ONE_SERIES = new Set(['exchange_refused', 'exchange_malformed']);
 export async function download(options: DownloadOptions): Promise<DownloadResult> {
   const { writer, source, keys, onProgress } = options;
   const result: DownloadResult = { candles: 0, gaps: 0, failed: [] };
-  const progress: Progress = { seriesPlanned: 0, series: keys.length, present: 0, done: 0, total: 0 };
+  const progress: Progress = { seriesPlanned: 0, series: keys.length, done: 0, total: 0 };
   const now = await source.time();
 
   const queue: Work[] = [];
   await inParallel(keys, options.concurrency, options.signal, async (key) => {
     await ofOneSeries(key, result, async () => {
-      const works = await planSeries(options, key, now, progress);
+      const works = await planSeries(options, key, now);
       progress.total += span(works.flatMap(({ ranges }) => ranges));
       queue.push(...works);
     });
@@ -81,10 +79,9 @@ export async function download(options: DownloadOptions): Promise<DownloadResult
   return result;
 }
 
-async function planSeries({ writer, source, range }: DownloadOptions, key: SeriesKey, now: number, progress: Progress): Promise<Work[]> {
-  for (const period of writer.archive.periods(key)) if (!writer.archive.isFinished(key, period)) writer.heal(key, period);
+async function planSeries({ writer, source, range }: DownloadOptions, key: SeriesKey, now: number): Promise<Work[]> {
+  for (const period of writer.archive.periods(key)) if (!writer.archive.isFinished(key, period)) writer.finish(key, period);
   const known = writer.archive.coverage(key);
-  progress.present += span(known.candles);
   let first = range.from;
   if (mayBeYounger(key, range.from, known)) {
     const [row] = await source.klines(key.symbol, key.interval, range.from, 1);

@@ -21,10 +21,10 @@ export interface SegmentHeader {
   sealed: Totals | undefined;
 }
 
-/** `first` and `last`: ordinals of the first and last candle (0 and -1 where there is none). `gaps`: how many. `bytes`: of the whole file. */
-export interface Totals { candles: number; first: number; last: number; gaps: number; bytes: number }
+/** How many candles and gaps, and the bytes of the whole file. */
+export interface Totals { candles: number; gaps: number; bytes: number }
 
-/** Offsets: 0 magic, 8 version, 10 sealed, 11 bytes of the symbol, 12 interval, 16 from, 20 to, 24 candles, 28 first, 32 last, 36 gaps, 40 bytes, 56 symbol, 124 CRC-32. */
+/** Offsets: 0 magic, 8 version, 10 sealed, 11 bytes of the symbol, 12 interval, 16 from, 20 to, 24 candles, 28 gaps, 32 bytes, 56 symbol, 124 CRC-32. */
 export function encodeHeader(header: SegmentHeader): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
   const view = new DataView(bytes.buffer);
@@ -37,13 +37,11 @@ export function encodeHeader(header: SegmentHeader): Uint8Array {
   view.setInt32(16, header.from, true);
   view.setInt32(20, header.to, true);
   if (header.sealed) {
-    const { candles, first, last, gaps, bytes: size } = header.sealed;
+    const { candles, gaps, bytes: size } = header.sealed;
     view.setUint8(10, 1);
     view.setUint32(24, candles, true);
-    view.setInt32(28, first, true);
-    view.setInt32(32, last, true);
-    view.setUint32(36, gaps, true);
-    view.setFloat64(40, size, true);
+    view.setUint32(28, gaps, true);
+    view.setFloat64(32, size, true);
   }
   bytes.set(symbol, SYMBOL_AT);
   view.setUint32(CRC_AT, crc32(bytes.subarray(0, CRC_AT)), true);
@@ -58,9 +56,7 @@ export function decodeHeader(bytes: Uint8Array): SegmentHeader | undefined {
   if (text(0, 8) !== MAGIC || view.getUint32(CRC_AT, true) !== crc32(bytes.subarray(0, CRC_AT))) return undefined;
   const interval = INTERVALS.find((candidate) => candidate === text(12, 16));
   if (interval === undefined) return undefined;
-  const totals = (): Totals => ({
-    candles: view.getUint32(24, true), first: view.getInt32(28, true), last: view.getInt32(32, true), gaps: view.getUint32(36, true), bytes: view.getFloat64(40, true),
-  });
+  const totals = (): Totals => ({ candles: view.getUint32(24, true), gaps: view.getUint32(28, true), bytes: view.getFloat64(32, true) });
   return {
     version: view.getUint16(8, true), symbol: text(SYMBOL_AT, SYMBOL_AT + view.getUint8(11)), interval,
     from: view.getInt32(16, true), to: view.getInt32(20, true), sealed: view.getUint8(10) === 1 ? totals() : undefined,

@@ -115,6 +115,13 @@ describe('damage', () => {
     expect(scanSegment(cut).damage).toEqual([expect.objectContaining({ kind: 'cut' })]);
   });
 
+  test('any bytes at all are looked through without a candle that no one wrote', () => {
+    const bits = fc.array(fc.oneof(fc.uint8Array({ maxLength: 80 }), fc.constantFrom(openHeader(KEY, PERIOD), ...encodeCandles('1m', columnsOf(candles.slice(0, 9))), ...encodeGaps([{ from: 1, to: 9 }]))), { maxLength: 8 });
+    fc.assert(fc.property(bits, (parts) => {
+      for (const candle of kept(concat(parts))) expect(candles.slice(0, 9)).toContainEqual(candle);
+    }), { numRuns: 300 });
+  });
+
   test('a file of a later format is refused by its version, and one that is none of ours as damaged', () => {
     expect(scanSegment(Buffer.from('openTime,open,high,low,close,volume\n'.repeat(9))).damage.length).toBeGreaterThan(0);
     const later = encodeHeader({ version: 2, ...KEY, from: PERIOD.from, to: PERIOD.to, sealed: undefined });

@@ -2,7 +2,7 @@ import { TradeMindError, type Interval } from '@trademind/core';
 import { decodeBlock, rangesOf } from './block-decode.ts';
 import { encodeBlock } from './block-encode.ts';
 import { BLOCK_CANDLES } from './block-shape.ts';
-import { ordinalOf, type Period, type Range } from './calendar.ts';
+import type { Period, Range } from './calendar.ts';
 import { allocateColumns, sliceColumns, type CandleColumns } from './columns.ts';
 import { encodeFrame, endOf, frameAt, isWhole, nextFrameAt, payloadOf, type Frame } from './frame.ts';
 import { decodeHeader, encodeHeader, FORMAT_VERSION, HEADER_BYTES, type SegmentHeader } from './segment-header.ts';
@@ -63,9 +63,7 @@ export function encodeSegment(key: SeriesKey, period: Period, candles: CandleCol
   const frames = [...encodeGaps(gaps), ...encodeCandles(key.interval, candles)];
   const bytes = HEADER_BYTES + frames.reduce((sum, frame) => sum + frame.byteLength, 0);
   const complete = candles.length + span(gaps) === period.to - period.from;
-  const ends = candles.length === 0 ? { first: 0, last: -1 }
-    : { first: ordinalOf(key.interval, candles.openTime[0]!), last: ordinalOf(key.interval, candles.openTime[candles.length - 1]!) };
-  const sealed = complete ? { candles: candles.length, ...ends, gaps: gaps.length, bytes } : undefined;
+  const sealed = complete ? { candles: candles.length, gaps: gaps.length, bytes } : undefined;
   return concat([encodeHeader({ version: FORMAT_VERSION, ...key, from: period.from, to: period.to, sealed }), ...frames]);
 }
 
@@ -94,7 +92,7 @@ export function scanSegment(bytes: Uint8Array): Segment {
 function take(segment: Segment, at: number): number {
   const { bytes, blocks, damage, header } = segment;
   const frame = frameAt(bytes, at);
-  if (frame && isWhole(bytes, frame)) {
+  if (frame && isWhole(bytes, frame) && isPlausible(frame)) {
     const before = blocks.at(-1);
     if (frame.kind === 'gaps') {
       const pairs = payloadOf(bytes, frame);
@@ -110,6 +108,12 @@ function take(segment: Segment, at: number): number {
   const torn = next >= bytes.byteLength && header?.sealed === undefined;
   damage.push({ kind: torn ? 'torn' : 'block', at, bytes: next - at, ...(frame ? { lost: { from: frame.first, to: frame.last + 1 } } : {}) });
   return next;
+}
+
+/** A checksum cannot tell that a block was written wrong; what decoding it needs is looked at. */
+function isPlausible({ kind, count, first, last, payloadBytes }: Frame): boolean {
+  if (kind === 'gaps') return payloadBytes === count * 8;
+  return count > 0 && count <= BLOCK_CANDLES && last - first + 1 >= count;
 }
 
 function checkTotals({ bytes, blocks, gaps, damage }: Segment, totals: NonNullable<SegmentHeader['sealed']>): void {

@@ -7,7 +7,7 @@ import { lockArchive, type Lock } from './lock.ts';
 import { mergeCandles, type Prefer } from './merge.ts';
 import { byPeriod, encodedFile } from './period-parts.ts';
 import { candlesIn, concat, coverageOf, encodeCandles, encodeGaps, openHeader, type Damage, type Segment, type SeriesKey } from './segment.ts';
-import { span, union } from './ranges.ts';
+import { clip, span, union } from './ranges.ts';
 
 /** A copy of a file that was damaged. */
 const DAMAGED = '.damaged';
@@ -113,6 +113,16 @@ export class ArchiveWriter {
     const healed = { key, period, damage: segment.damage, keptAs: torn ? undefined : path + DAMAGED };
     this.#onHealed(healed);
     return healed;
+  }
+
+  /** Heals a file, and seals it if it is complete: a writer that was killed may not have come to it. */
+  finish(key: SeriesKey, name: string): void {
+    this.heal(key, name);
+    const segment = this.archive.segment(key, name);
+    const { candles, gaps } = segment ? coverageOf(segment) : { candles: [], gaps: [] };
+    const covered = union([...candles, ...gaps]);
+    if (!segment?.header || segment.header.sealed || span(clip(covered, segment.header)) < segment.header.to - segment.header.from) return;
+    this.merge([{ key, candles: candlesIn(segment, key.interval), gaps }], { onConflict: 'stored' });
   }
 
   /** Brings everything appended so far safely to the disk. */
