@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Candle } from './candle.ts';
+import { join as joinCandles, type Candle } from './candle.ts';
+import { cellOf } from './depth.ts';
 import { MINUTE, WEEK } from './intervals.ts';
 import { makePlayable } from './playable.ts';
 import { hash } from './random.ts';
@@ -82,6 +83,7 @@ export class RecordedMarket implements MarketSource {
         ...lots,
         resting: Math.max(20, Math.round(steps / candles.length / 20)),
         spread: 1,
+        cell: cellOf((candles[0] as Candle).open, lots.tick),
         permissions: ['SPOT'],
         first: recording.stretch.from + weeks * WEEK,
         end: recording.stretch.to + weeks * WEEK,
@@ -98,6 +100,15 @@ export class RecordedMarket implements MarketSource {
     if (!series) return undefined;
     const candle = series.candles[firstFrom(series.candles, openTime)];
     return candle?.openTime === openTime ? candle : undefined;
+  }
+
+  fold(symbol: string, from: number, to: number): Candle | undefined {
+    const candles = this.#series.get(symbol)?.candles ?? [];
+    let folded: Candle | undefined;
+    for (let i = candles.length > 0 ? firstFrom(candles, from) : 0; i < candles.length && (candles[i] as Candle).openTime < to; i++) {
+      folded = folded ? joinCandles(folded, candles[i] as Candle) : candles[i];
+    }
+    return folded;
   }
 
   tradesBefore(symbol: string, openTime: number): number {
