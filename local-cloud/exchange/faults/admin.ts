@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { guardRequest, readJson, sendJson } from '../../shared/http.ts';
-import { isInterval, stepOpen } from '../market/intervals.ts';
+import { isInterval, MINUTE, openOf, stepOpen } from '../market/intervals.ts';
 import { marketReport } from '../market/report.ts';
 import { klineRow } from '../rest/klines.ts';
 import { klinePayload } from '../streams/payloads.ts';
@@ -80,6 +80,9 @@ function order(asked: FaultOrder, { faults, lies, broadcaster, streams, market, 
       }
       return faults.note(asked, leaving.length);
     }
+    case 'halt': case 'crash':
+      happen(asked, market);
+      return faults.note(asked, 1);
     case 'wrong-candle':
       return faults.add(asked, () => {
         const now = market.clock.time();
@@ -90,6 +93,20 @@ function order(asked: FaultOrder, { faults, lies, broadcaster, streams, market, 
       });
     default:
       return faults.add(asked);
+  }
+}
+
+/** A halt or a crash, from the next whole minute on. */
+function happen(asked: FaultOrder & { kind: 'halt' | 'crash' }, market: Market): void {
+  const { symbol } = asked;
+  if (symbol !== '*' && !market.book.info(symbol)) throw refuse(400, `symbol: there is no ${symbol}.`);
+  if (asked.kind === 'crash' && market.name !== 'simulated') throw refuse(409, 'kind: a recording is played as it was; only a simulated market can be made to crash.');
+  const from = openOf('1m', market.clock.time()) + MINUTE;
+  const lowest = from + asked.minutes * MINUTE;
+  try {
+    market.happen(asked.kind === 'halt' ? { kind: 'halt', symbol, from, to: lowest } : { kind: 'crash', symbol, from, lowest, to: lowest + asked.recoverMinutes * MINUTE, depth: asked.depth });
+  } catch (error) {
+    throw (error as { code?: string }).code === 'event_collides' ? refuse(409, `symbol: ${(error as Error).message}`) : error;
   }
 }
 

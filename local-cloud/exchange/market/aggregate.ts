@@ -40,10 +40,23 @@ export class CandleBook {
     return this.#known.get(symbol)?.info;
   }
 
-  /** True while the market has candles for the symbol at `now`. */
-  trades(symbol: string, now: number): boolean {
+  /** TRADING while the market has candles for the symbol at `now`; HALT while it was made to stand still; BREAK before its first candle and after its last. */
+  status(symbol: string, now: number): 'TRADING' | 'HALT' | 'BREAK' {
     const info = this.info(symbol);
-    return info !== undefined && now >= info.first && now < info.end;
+    if (!info || now < info.first || now >= info.end) return 'BREAK';
+    return this.#source.haltAt?.(symbol, now) ? 'HALT' : 'TRADING';
+  }
+
+  trades(symbol: string, now: number): boolean {
+    return this.status(symbol, now) === 'TRADING';
+  }
+
+  /** The last moment up to `now` at which the symbol's market was open: while it is not, its book stands still. */
+  lastOpen(symbol: string, now: number): number {
+    const info = this.info(symbol);
+    if (info && now >= info.end) return info.end - 1;
+    const halt = this.#source.haltAt?.(symbol, now);
+    return halt ? halt.from - 1 : now;
   }
 
   /** The finished minutes in [from, to) as one candle; undefined when there are none. Both must be whole minutes. */

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { recordings } from '../../../tests/support/recordings.ts';
 import { CandleBook } from './aggregate.ts';
+import { EventfulMarket, type MarketEvent } from './events.ts';
 import { DAY, HOUR, INTERVALS, MINUTE, openOf, SECOND, stepOpen, type Interval } from './intervals.ts';
 import { CHURN_MS } from './quotes.ts';
 import { readRecordings, RecordedMarket } from './recorded.ts';
@@ -55,10 +56,21 @@ class LocalBook {
   }
 }
 
+/** Two of every five hours something happens: halts of one symbol, crashes of another, and of all. */
+const EVENTS: MarketEvent[] = Array.from({ length: 16 }, (_, i): MarketEvent[] => {
+  const from = ORIGIN - (i + 1) * 5 * HOUR;
+  return [
+    { kind: 'halt', symbol: 'BTCUSDT', from, to: from + HOUR + 7 * MINUTE },
+    { kind: 'crash', symbol: 'ETHUSDT', from, lowest: from + 9 * MINUTE, to: from + HOUR, depth: 0.4 },
+    { kind: 'crash', symbol: '*', from: from + 2 * HOUR, lowest: from + 2 * HOUR + 3 * MINUTE, to: from + 3 * HOUR, depth: 0.15 },
+  ];
+}).flat();
+
 function openMarkets(): [string, MarketSource, number][] {
   const folder = recordings('klines');
   return [
     ['simulated', new SimulatedMarket({ seed: 'c', count: 120, origin: ORIGIN }), ORIGIN],
+    ['eventful', new EventfulMarket(new SimulatedMarket({ seed: 'e', count: 4, origin: ORIGIN }), EVENTS), ORIGIN],
     ...(folder === null ? [] : [['recorded', new RecordedMarket(readRecordings(folder), {}), 0] as [string, MarketSource, number]]),
   ];
 }

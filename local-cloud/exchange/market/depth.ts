@@ -39,7 +39,8 @@ export class Depth {
   }
 
   /** At most `limit` levels of either side. Undefined as long as the symbol has never traded. */
-  snapshot(symbol: string, time: number, limit: number): Snapshot | undefined {
+  snapshot(symbol: string, moment: number, limit: number): Snapshot | undefined {
+    const time = this.#book.lastOpen(symbol, moment);
     const touch = this.#quotes.at(symbol, time);
     const ladder = this.#ladder(symbol);
     if (!touch || !ladder) return undefined;
@@ -55,8 +56,9 @@ export class Depth {
     return { id: touch.id, bids, asks };
   }
 
-  /** Every level that changed in (from, to], with what it is at `to`; undefined when the book stands as it stood. */
-  changes(symbol: string, from: number, to: number): Change | undefined {
+  /** Every level that changed in (since, until], with what it is at the end; undefined when the book stands as it stood. */
+  changes(symbol: string, since: number, until: number): Change | undefined {
+    const [from, to] = [this.#book.lastOpen(symbol, since), this.#book.lastOpen(symbol, until)];
     const ladder = this.#ladder(symbol);
     const before = this.#quotes.at(symbol, from);
     const after = this.#quotes.at(symbol, to);

@@ -37,6 +37,8 @@ export interface MarketSource {
   fold(symbol: string, from: number, to: number): Candle | undefined;
   /** How many trades the symbol has had before the minute that opens at `openTime`: trade ids count on from there. */
   tradesBefore(symbol: string, openTime: number): number;
+  /** The stretch without trading that the symbol is in at `time`, if it is in one. */
+  haltAt?(symbol: string, time: number): { from: number; to: number } | undefined;
   /** The trades of that minute where the market knows them itself; otherwise they are laid out from its candle. */
   tape?(symbol: string, openTime: number): Tape | undefined;
 }
