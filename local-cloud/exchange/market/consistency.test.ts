@@ -5,7 +5,8 @@ import { CandleBook } from './aggregate.ts';
 import { EventfulMarket, type MarketEvent } from './events.ts';
 import { DAY, HOUR, INTERVALS, MINUTE, openOf, SECOND, stepOpen, type Interval } from './intervals.ts';
 import { CHURN_MS } from './quotes.ts';
-import { readRecordings, RecordedMarket } from './recorded.ts';
+import { RecordedMarket } from './recorded.ts';
+import { readRecordings } from './recordings.ts';
 import { SimulatedMarket } from './simulated.ts';
 import { viewsOf, type Views } from './views.ts';
 import type { Candle } from './candle.ts';
@@ -67,10 +68,11 @@ const EVENTS: MarketEvent[] = Array.from({ length: 16 }, (_, i): MarketEvent[] =
 }).flat();
 
 function openMarkets(): [string, MarketSource, number][] {
-  const folder = recordings('klines');
+  const [folder, frames] = [recordings('klines'), recordings('binance')];
   return [
     ['simulated', new SimulatedMarket({ seed: 'c', count: 120, origin: ORIGIN }), ORIGIN],
     ['eventful', new EventfulMarket(new SimulatedMarket({ seed: 'e', count: 4, origin: ORIGIN }), EVENTS), ORIGIN],
+    ...(frames === null ? [] : [['recorded frames', new RecordedMarket(readRecordings(frames), {}), 0] as [string, MarketSource, number]]),
     ...(folder === null ? [] : [['recorded', new RecordedMarket(readRecordings(folder), {}), 0] as [string, MarketSource, number]]),
   ];
 }
@@ -82,7 +84,9 @@ describe.each(openMarkets())('the played market (%s)', (_, source, origin) => {
   /** A symbol and a moment of its past, to the millisecond. */
   const moments = fc.tuple(symbols, fc.integer({ min: 0, max: 3 * DAY })).map(([info, ago]) => {
     const end = Math.min(info.end, origin || info.end);
-    return { info, now: Math.max(info.first + 2 * DAY, end - 1 - ago) };
+    // Some history lies before every moment: two days where there is so much.
+    const begin = end - info.first > 3 * DAY ? info.first + 2 * DAY : info.first + 2 * MINUTE;
+    return { info, now: Math.max(begin, end - 1 - (ago % (end - begin))) };
   }).filter(({ info, now }) => now < info.end);
 
   test('trades add up to every candle, closed or forming, and their numbers have no hole', () => {
@@ -159,10 +163,14 @@ describe.each(openMarkets())('the played market (%s)', (_, source, origin) => {
       // The snapshot comes somewhere within the second event, as an answer to a request does.
       const asked = begin + (waits[0] as number) + Math.floor((waits[1] as number) * share);
       const snapshot = depth.snapshot(info.symbol, asked, 5_000);
-      if (!snapshot) throw new Error('no book');
+      // Only a recording that has hardly begun has no book yet.
+      if (!snapshot) {
+        expect(asked - info.first).toBeLessThan(MINUTE);
+        return;
+      }
       const local = new LocalBook(snapshot);
       let told = begin;
-      let lastId = quotes.at(info.symbol, begin)?.id as number;
+      let lastId = quotes.at(info.symbol, begin)?.id ?? 0;
       for (let at = begin, n = 0; n < waits.length; n++) {
         at += waits[n] as number;
         const change = depth.changes(info.symbol, told, at);

@@ -63,10 +63,14 @@ export class Depth {
     const before = this.#quotes.at(symbol, from);
     const after = this.#quotes.at(symbol, to);
     if (!ladder || !after || before?.id === after.id) return undefined;
+    if (!before) {
+      // The first trade of all was in between: everything is new.
+      const { bids, asks } = this.snapshot(symbol, to, Infinity) as Snapshot;
+      return { firstId: 1, lastId: after.id, bids, asks };
+    }
     const state = { ...after, time: to };
-    const first = before ?? after;
-    let [lowBid, highBid, lowAsk, highAsk] = [Math.min(first.bid, after.bid), Math.max(first.bid, after.bid), Math.min(first.ask, after.ask), Math.max(first.ask, after.ask)];
-    const prices = new Set([first.bid, first.ask, after.bid, after.ask]);
+    let [lowBid, highBid, lowAsk, highAsk] = [Math.min(before.bid, after.bid), Math.max(before.bid, after.bid), Math.min(before.ask, after.ask), Math.max(before.ask, after.ask)];
+    const prices = new Set([before.bid, before.ask, after.bid, after.ask]);
     for (const { bid, ask } of this.#quotes.between(symbol, from, to)) {
       prices.add(bid).add(ask);
       [lowBid, highBid, lowAsk, highAsk] = [Math.min(lowBid, bid), Math.max(highBid, bid), Math.min(lowAsk, ask), Math.max(highAsk, ask)];
@@ -87,7 +91,7 @@ export class Depth {
       else if (beat(ladder, cell, from) !== beat(ladder, cell, to)) (price < lowBid ? bids : asks).set(price, levelSteps(ladder, cell, to));
     }
     return {
-      firstId: first.id + 1, lastId: after.id,
+      firstId: before.id + 1, lastId: after.id,
       bids: [...bids].toSorted((a, b) => b[0] - a[0]), asks: [...asks].toSorted((a, b) => a[0] - b[0]),
     };
   }

@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { CandleBook } from './aggregate.ts';
 import { MarketClock } from './clock.ts';
 import { collide, EventfulMarket, type MarketEvent } from './events.ts';
-import { readRecordings, RecordedMarket, type Recording } from './recorded.ts';
+import { RecordedMarket } from './recorded.ts';
+import { readRecordings, type Recording } from './recordings.ts';
 import { chooseShifts, weeksOnto } from './shifts.ts';
 import { SimulatedMarket } from './simulated.ts';
 import { exchangeError, readState, writeState, type MarketState } from './state.ts';
 
 export interface MarketOptions {
-  /** 'simulated', or a folder or file of candles. Left out: what the data folder holds, else 'simulated'. */
+  /** 'simulated', or a folder or file of candles or of stream frames. Left out: what the data folder holds, else 'simulated'. */
   market?: string | undefined;
   speed?: number | undefined;
   dataDir: string;
@@ -37,7 +38,7 @@ const DEFAULT_SYMBOLS = 20;
 
 /**
  * Opens the market of a data folder: the one it holds, where it paused, or a new one.
- * Throws errors with `code`: market_changed, market_state_unreadable, candles_not_found, candles_malformed,
+ * Throws errors with `code`: market_changed, market_state_unreadable, candles_not_found, candles_malformed, frames_malformed,
  * candles_do_not_overlap, invalid_option, or the system's.
  */
 export function openMarket(options: MarketOptions): Market {
