@@ -5,6 +5,7 @@ import { runRow, type BenchResult, type BenchRow } from './frame/row.ts';
 
 const AREAS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   skeleton: async () => (await import('./skeleton/rows.ts')).rows(),
+  market: async () => (await import('./market/rows.ts')).rows(),
 };
 
 const HELP = `npm run bench -- <area> [--only id] [--json]
