@@ -4,8 +4,8 @@ import { describeMachine } from './frame/machine.ts';
 import { runRow, type BenchResult, type BenchRow } from './frame/row.ts';
 
 const AREAS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
-  market: async () => (await import('./market/archive.ts')).rows(),
   skeleton: async () => (await import('./skeleton/rows.ts')).rows(),
+  market: async () => (await import('./market/rows.ts')).rows(),
 };
 
 const HELP = `npm run bench -- <area> [--only id] [--json]
