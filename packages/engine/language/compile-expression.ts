@@ -6,6 +6,7 @@ import { and, choose, equal, greater, greaterOrEqual, not, or } from '../graph/l
 import type { NodeKind } from '../graph/node-kind.ts';
 import { signatureOf } from '../indicators/definition.ts';
 import { compileCall } from './compile-call.ts';
+import type { Frame, Frames } from './frames.ts';
 import { FUNCTIONS } from './functions.ts';
 import type { LanguageError, LanguageErrorCode } from './language-error.ts';
 import { LIMITS } from './limits.ts';
@@ -32,25 +33,36 @@ const REFUSED: Partial<Record<string, string>> = {
 };
 
 /**
- * Compiles one expression into `dag`. Whatever is not on the allow-list of this file is refused; nothing is evaluated as code.
+ * Compiles one expression into the graph of `frame`, and what it looks at elsewhere into other frames. Whatever is not on the allow-list of this file is refused; nothing is evaluated as code.
  * Throws LanguageError and nothing else. `warnings` gathers what is allowed but hardly meant.
  */
-export function compileExpression(source: Source, scope: Scope, dag: Dag, warnings: string[]): Typed {
-  return new Compiler(source, scope, dag, warnings).compile(parseExpression(source), 1);
+export function compileExpression(source: Source, scope: Scope, frame: Frame, frames: Frames, warnings: string[]): Typed {
+  return new Compiler(source, scope, frame, frames, warnings).compile(parseExpression(source), 1);
 }
 
 /** One expression being compiled. */
 export class Compiler {
   readonly source: Source;
-  readonly dag: Dag;
+  readonly frame: Frame;
+  readonly frames: Frames;
   readonly #scope: Scope;
   readonly #warnings: string[];
 
-  constructor(source: Source, scope: Scope, dag: Dag, warnings: string[]) {
+  constructor(source: Source, scope: Scope, frame: Frame, frames: Frames, warnings: string[]) {
     this.source = source;
     this.#scope = scope;
-    this.dag = dag;
+    this.frame = frame;
+    this.frames = frames;
     this.#warnings = warnings;
+  }
+
+  get dag(): Dag {
+    return this.frame.dag;
+  }
+
+  /** The same compiler in another frame. */
+  in(frame: Frame): Compiler {
+    return frame === this.frame ? this : new Compiler(this.source, this.#scope, frame, this.frames, this.#warnings);
   }
 
   error(node: { start: number; end: number }, code: LanguageErrorCode, message: string, nextStep?: string): LanguageError {
@@ -63,7 +75,7 @@ export class Compiler {
 
   compile(node: Expression, depth: number): Typed {
     if (depth > LIMITS.depth) throw this.error(node, 'too_deep', `nested more than ${LIMITS.depth} deep.`, 'Give parts of it names in `let`.');
-    if (this.dag.nodes.length > LIMITS.nodes) throw this.error(node, 'too_large', `the trader needs more than ${LIMITS.nodes} distinct calculations.`);
+    if (this.frames.nodes > LIMITS.nodes) throw this.error(node, 'too_large', `the trader needs more than ${LIMITS.nodes} distinct calculations.`);
     switch (node.type) {
       case 'ParenthesizedExpression':
         return this.compile(node.expression, depth + 1);
@@ -123,10 +135,14 @@ export class Compiler {
   }
 
   #name(node: Identifier): Typed {
-    const known = this.#scope.resolve(node.name);
+    const known = this.#scope.resolve(node.name, this.frame);
     if (known !== undefined) return { ...known, text: node.name };
     const series = this.#scope.series ? SERIES_BY_NAME.get(node.name) : undefined;
-    if (series !== undefined) return this.#number(node, series.build(this.dag), false);
+    if (series !== undefined) {
+      const ref = series.build(this.dag);
+      if (ref === undefined) throw this.error(node, 'not_allowed', `there is no ${node.name} on ${this.frame.interval} candles: a day is shorter than one.`, 'Use an interval of at most 1d.');
+      return this.#number(node, ref, false);
+    }
     const definition = FUNCTIONS.get(node.name);
     if (definition !== undefined && this.#scope.series) {
       throw this.error(node, 'wrong_type', `${node.name} is a function and needs parentheses.`, `${signatureOf(definition)}: ${definition.summary} Example: ${definition.example}.`);
@@ -183,8 +199,8 @@ export class Compiler {
     if (!this.#scope.series) throw this.error(node, 'not_allowed', 'functions cannot be called here.', this.#scope.hint);
     const definition = FUNCTIONS.get(node.callee.name);
     if (definition === undefined) throw this.unknown(node.callee, [...FUNCTIONS.keys()], 'function');
-    const { ref, operands } = compileCall(this, definition, node, field, depth);
-    if (definition.returns === 'condition') return { type: 'condition', ref, text: this.text(node), literal: false, readings: this.readingsOf(operands) };
+    const { ref, type, readings } = compileCall(this, definition, node, field, depth);
+    if (type === 'condition') return { type, ref, text: this.text(node), literal: false, readings };
     return this.#number(field === undefined ? node : { start: node.start, end: field.end }, ref, false);
   }
 

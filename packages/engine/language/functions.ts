@@ -3,6 +3,7 @@ import { crossover, falling, rising } from '../graph/history.ts';
 import type { NodeKind } from '../graph/node-kind.ts';
 import { length, type Argument, type FunctionDefinition } from '../indicators/definition.ts';
 import { INDICATORS } from '../indicators/index.ts';
+import { PERCENTILE, RANK } from './frames.ts';
 
 const value = (name: string): Argument => ({ name, type: 'value' });
 const PLAIN = { seed: 'none', source: 'definition' } as const;
@@ -27,6 +28,27 @@ const crossing = (name: string, summary: string, example: string, reversed: bool
   build: (dag, [a, b]) => dag.node(crossover, reversed ? [b!, a!] : [a!, b!]),
 });
 
+const among = (name: string, frame: string, summary: string, example: string): FunctionDefinition => ({
+  ...PLAIN, name, summary, arguments: [{ name: 'series', type: 'series' }], returns: 'series', elsewhere: 'market', unit: name === 'rank' ? 'count' : 'points', example,
+  build: (dag, [x]) => dag.external(frame, x!),
+});
+
+/** Functions that look at other candles than those being screened. */
+const ELSEWHERE: readonly FunctionDefinition[] = [
+  {
+    ...PLAIN, name: 'on', summary: 'The expression on a higher interval, as of its last closed candle: never the forming one. Inside, [1] counts candles of that interval.',
+    arguments: [{ name: 'interval', type: 'interval' }, { name: 'expression', type: 'expression' }], returns: 'same', elsewhere: 'interval', unit: 'that of the expression',
+    example: 'on("1h", rsi(14) < 40) && close > open', build: (_dag, [x]) => x!,
+  },
+  {
+    ...PLAIN, name: 'of', summary: 'The expression on another symbol, on its candle that closed at the same time. A trader that uses it waits for that candle.',
+    arguments: [{ name: 'symbol', type: 'symbol' }, { name: 'expression', type: 'expression' }], returns: 'same', elsewhere: 'symbol', unit: 'that of the expression',
+    example: 'of("BTCUSDT", ema(50) > ema(200))', build: (_dag, [x]) => x!,
+  },
+  among('rank', RANK, 'Place of the symbol among all that the trader screens, by a series: 1 = the largest; equal ones share the better place.', 'rank(quoteVolume24h) <= 10'),
+  among('percentile', PERCENTILE, 'Share of the symbols that the trader screens whose value is below this one\'s or equal, from above 0 to 100.', 'percentile(roc(close, 24)) >= 90'),
+];
+
 /** Functions beside the indicators. */
 const HELPERS: readonly FunctionDefinition[] = [
   crossing('crossover', 'a is above b now and was not on the candle before: a > b && a[1] <= b[1].', 'crossover(ema(9), ema(21))', false),
@@ -42,4 +64,4 @@ const HELPERS: readonly FunctionDefinition[] = [
 ];
 
 /** Every function of the language by its name. A Map: names such as `constructor` find nothing. */
-export const FUNCTIONS: ReadonlyMap<string, FunctionDefinition> = new Map([...INDICATORS, ...HELPERS].map((definition) => [definition.name, definition]));
+export const FUNCTIONS: ReadonlyMap<string, FunctionDefinition> = new Map([...INDICATORS, ...HELPERS, ...ELSEWHERE].map((definition) => [definition.name, definition]));

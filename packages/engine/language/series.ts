@@ -1,10 +1,13 @@
+import { intervalMs } from '@trademind/core';
 import { add, divide } from '../graph/arithmetic.ts';
 import type { Column, Dag, Ref } from '../graph/dag.ts';
+import { sumOf } from '../indicators/sma.ts';
 
 export interface SeriesDefinition {
   readonly name: string;
   readonly summary: string;
-  build(dag: Dag): Ref;
+  /** Undefined where the graph's interval has no such series. */
+  build(dag: Dag): Ref | undefined;
 }
 
 const mean = (columns: readonly ('open' | 'high' | 'low' | 'close')[]) => (dag: Dag): Ref =>
@@ -21,10 +24,19 @@ const SUMMARIES: Record<Exclude<Column, 'openTime'>, string> = {
   takerBuy: 'Base volume bought by takers.',
 };
 
+/** Sums the candles that make up 24 h: closed candles alone, so that it is the same live and in a backtest. */
+function dayVolume(dag: Dag): Ref | undefined {
+  const candles = DAY_MS / intervalMs(dag.interval);
+  return candles >= 1 ? sumOf(dag, dag.column('quoteVolume'), candles) : undefined;
+}
+
+const DAY_MS = 86_400_000;
+
 /** Every series of a candle. */
 export const SERIES: readonly SeriesDefinition[] = [
   ...(Object.entries(SUMMARIES) as [keyof typeof SUMMARIES, string][]).map(([name, summary]) => ({ name, summary, build: (dag: Dag): Ref => dag.column(name) })),
   { name: 'hl2', summary: '(high + low) / 2', build: mean(['high', 'low']) },
   { name: 'hlc3', summary: '(high + low + close) / 3', build: mean(['high', 'low', 'close']) },
   { name: 'ohlc4', summary: '(open + high + low + close) / 4', build: mean(['open', 'high', 'low', 'close']) },
+  { name: 'quoteVolume24h', summary: 'Volume in the quote asset over the closed candles of the last 24 h.', build: dayVolume },
 ];

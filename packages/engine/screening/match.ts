@@ -17,7 +17,13 @@ export interface Match {
   /** The candle's close. */
   price: number;
   conditions: ConditionReading[];
+  /** Symbols whose candle was not there in time, of a trader that looks at the whole market. */
+  missing?: readonly string[];
 }
+
+/** Oldest first; of one instant by symbol, then by name. */
+export const byTime = (a: Match, b: Match): number => a.closeTime - b.closeTime || compare(a.symbol, b.symbol) || compare(a.traderName, b.traderName);
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Namespace of all signal ids. Never change it: an id says that two signals are the same fact. */
 const SIGNAL_NAMESPACE = '6f0e7f5e-54c1-4d0c-9a55-7d1f6c2f6b8e';
