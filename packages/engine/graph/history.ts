@@ -11,7 +11,7 @@ const offsetKind: NodeKind = {
   first: ([n]) => n! + 1,
   settle: ([n]) => n! + 1,
   run: ({ v, s, count, t }, code, from, to) => {
-    for (let c = from; c < to; c += OFFSET_WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += OFFSET_WIDTH) {
       const out = code[c]!;
       const at = t - code[c + HEAD]!;
       const ring = code[c + HEAD + 2]!;
@@ -37,7 +37,7 @@ export const crossover: NodeKind = {
     s[at + 1] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 2) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 2) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const a = code[c + HEAD]!;
@@ -62,7 +62,7 @@ const RUN_WIDTH = HEAD + 2;
 
 /** State of a run: the previous value, steps since the last one that failed, steps since the last one that was not ready. */
 function steps({ v, s, count }: Block, code: Int32Array, from: number, to: number, sign: 1 | -1): void {
-  for (let c = from; c < to; c += RUN_WIDTH) {
+  for (let c = from | 0, end = to | 0; c < end; c += RUN_WIDTH) {
     const out = code[c]!;
     const state = code[c + 1]!;
     const n = code[c + HEAD]!;
