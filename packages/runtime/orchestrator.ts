@@ -52,7 +52,7 @@ export class Orchestrator implements FeedSource {
   readonly #ring = new LogRing();
   readonly #market: MarketLink;
   readonly #screener: ParallelScreener;
-  readonly #ledger = new SignalLedger();
+  readonly #ledger = new SignalLedger((traderId) => this.#screener.trader(traderId)?.waits === true);
   readonly #traders: TraderSet;
   readonly #table: MarketTable;
   readonly #recent: RecentSignals;
@@ -89,9 +89,10 @@ export class Orchestrator implements FeedSource {
     this.#recent = new RecentSignals(this.store.signals(RecentSignals.kept));
     this.#screener = new ParallelScreener({
       defaultInterval, capacity: (interval) => this.#capacity(interval),
-      onScreened: ({ symbol, interval, closeTime, matches }) => {
+      wall, log: this.#log, marketNow: () => this.#market.clock.now(),
+      onScreened: ({ matches, screened }) => {
         this.#ledger.matched(matches);
-        this.#ledger.screened(symbol, interval, closeTime);
+        for (const { symbol, interval, closeTime, traderId } of screened) this.#ledger.screened(symbol, interval, closeTime, traderId);
         this.#commitSoon();
       },
     });
@@ -308,6 +309,7 @@ export class Orchestrator implements FeedSource {
   async #settle(): Promise<void> {
     this.#phase = 'draining';
     this.#market.candles.setPaused(true);
+    await this.#screener.idle();
     this.#commit();
     this.#phaseChanged();
     const waiting = this.store.outboxState().rows;
@@ -328,6 +330,7 @@ export class Orchestrator implements FeedSource {
     this.#tradersKnown.resolve();
     await this.#running;
     if (this.#committing) clearImmediate(this.#committing);
+    await this.#screener.stop();
     this.#publisher.stop();
     this.#health.stop();
     this.store.close();

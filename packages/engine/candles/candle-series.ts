@@ -6,17 +6,19 @@ const OPEN_TIME = COLUMNS.indexOf('openTime');
 const WIDTH = COLUMNS.length;
 /** Doubles before the rows: the count of candles ever taken in. */
 const HEAD = 1;
+/** Rows beyond the capacity, so that a thread which reads the oldest candles has time before they are written over. */
+const GUARD = 16;
 
 /**
  * The last `capacity` candles of one symbol and interval, row by row in one flat ring of shared memory: one thread writes, any may read. The candle of ordinal n
- * lies in row n modulo the capacity. Order is the store's business.
+ * lies in row n modulo the rows there are. Order is the store's business.
  */
 export class CandleSeries {
   readonly capacity: number;
   readonly #data: Float64Array;
 
   /** @param memory of another thread's series of the same capacity, to read what it writes. */
-  constructor(capacity: number, memory = new SharedArrayBuffer((HEAD + capacity * WIDTH) * 8)) {
+  constructor(capacity: number, memory = new SharedArrayBuffer((HEAD + (capacity + GUARD) * WIDTH) * 8)) {
     this.capacity = capacity;
     this.#data = new Float64Array(memory);
   }
@@ -41,7 +43,7 @@ export class CandleSeries {
 
   /** A copy of the candles held and of their count, for `restored`. */
   save(): Float64Array {
-    return this.#data.slice(0, HEAD + this.size * WIDTH);
+    return this.#data.slice(0, HEAD + Math.min(this.total, this.capacity + GUARD) * WIDTH);
   }
 
   /** A series that goes on where a saved one of the same capacity stood, ordinals included. */
@@ -55,7 +57,7 @@ export class CandleSeries {
   push(candle: Candle): void {
     const data = this.#data;
     const total = data[0]!;
-    const at = HEAD + (total % this.capacity) * WIDTH;
+    const at = this.#row(total);
     data[at] = candle.open;
     data[at + 1] = candle.high;
     data[at + 2] = candle.low;
@@ -111,6 +113,6 @@ export class CandleSeries {
   }
 
   #row(ordinal: number): number {
-    return HEAD + (ordinal % this.capacity) * WIDTH;
+    return HEAD + (ordinal % (this.capacity + GUARD)) * WIDTH;
   }
 }

@@ -86,6 +86,11 @@ export class CandleStore {
     return this.#series.get(interval)?.get(symbol);
   }
 
+  /** Intervals of which there are candles. */
+  intervals(): Interval[] {
+    return [...this.#series.keys()];
+  }
+
   /** Every series, by symbol and interval. */
   *all(): Generator<{ symbol: string; interval: Interval; series: CandleSeries }> {
     for (const [interval, bySymbol] of this.#series) for (const [symbol, series] of bySymbol) yield { symbol, interval, series };

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { checksumOfText } from '../checksum.ts';
 import type { Dag, FrameRefs, Ref } from './dag.ts';
 import { MAX_BLOCK, type Block, type NodeKind, type Run } from './node-kind.ts';
 
@@ -101,7 +101,7 @@ export class Program {
 
   /** The same for programs that compute the same nodes in the same order with the same layout of state. */
   get fingerprint(): string {
-    return crc32(this.dag.nodes.map((node, ref) => ('kind' in node ? `${node.kind.name}(${node.inputs.join(',')};${node.params.join(',')})@${this.stateAt[ref]}` : JSON.stringify(node))).join('\n')).toString(16);
+    return checksumOfText(this.dag.nodes.map((node, ref) => ('kind' in node ? `${node.kind.name}(${node.inputs.join(',')};${node.params.join(',')})@${this.stateAt[ref]}` : JSON.stringify(node))).join('\n')).toString(16);
   }
 
   /** For each node the equal node of another program, or -1: what state can be carried over when a graph changes. */

@@ -33,6 +33,8 @@ export interface FunctionDefinition {
   readonly unit: string;
   /** How the running value starts. */
   readonly seed: string;
+  /** Set where a value waits for an event that may come late or never: what it waits for. The first value is then where it says at the earliest. */
+  readonly awaits?: string;
   /** Who defined it so. */
   readonly source: string;
   readonly example: string;

@@ -1,9 +1,10 @@
-import type { Interval, TraderDocument } from '@trademind/core';
+import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
 import type { Dag, Ref } from '../graph/dag.ts';
 import { and, atLeast, or } from '../graph/logic.ts';
 import { Program } from '../graph/program.ts';
+import { compileExecution } from './compile-execution.ts';
 import { compileExpression } from './compile-expression.ts';
-import { exportsOf, Frames, prune, type Frame } from './frames.ts';
+import { exportsOf, Frames, MARKET, prune, type Frame } from './frames.ts';
 import { LIMITS } from './limits.ts';
 import { errorAt, type Source } from './parse.ts';
 import { namesOnly, scopeOf } from './scope.ts';
@@ -47,7 +48,7 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
   const interval = document.interval ?? defaultInterval;
   const drafts = new Frames(interval);
   const warnings: string[] = [];
-  const scope = scopeOf(document.params, document.let, drafts, warnings);
+  const scope = scopeOf(paramValues(document.params), document.let, drafts, warnings);
   scope.compileAll();
 
   const typed = new Map<string, Typed>();
@@ -57,6 +58,7 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
     typed.set(name, conditionOf(source, compileExpression(source, scope, drafts.own, drafts, warnings)));
   }
   const whole = compileWhen(document.when, typed, drafts, warnings);
+  warnings.push(...compileExecution(document, interval).warnings.filter((warning) => !warnings.includes(warning)));
 
   const compiled = [...typed.values()];
   const { frames, refs } = prune(drafts, [whole, ...compiled.map(({ ref }) => ref), ...compiled.flatMap(({ readings }) => readings.map(({ ref }) => ref))]);
@@ -65,9 +67,13 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
   }));
   const { dag } = frames.at(-1)!;
   checkSizes(document, frames);
+  const waits = frames.some(({ symbol, key }) => symbol !== undefined || key === MARKET);
+  if (waits && document.candles === 'forming') {
+    throw errorAt({ text: 'forming', field: 'candles' }, 'not_allowed', { start: 0, end: 7 }, 'a trader that looks at other symbols (of, rank, percentile) screens closed candles only.', 'Leave candles out.');
+  }
   return {
     document, interval, frames, dag, when: refs[whole]!, conditions, first: Math.max(...dag.first), settle: Math.max(...dag.settle), elsewhere: elsewhereOf(frames),
-    waits: frames.some(({ symbol, key }) => symbol !== undefined || key === 'market'), warnings,
+    waits, warnings,
   };
 }
 

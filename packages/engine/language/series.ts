@@ -1,7 +1,9 @@
 import { intervalMs } from '@trademind/core';
 import { add, divide } from '../graph/arithmetic.ts';
+import { dayOfWeekOf, hourOf, minuteOf } from '../graph/calendar.ts';
 import type { Column, Dag, Ref } from '../graph/dag.ts';
 import { sumOf } from '../indicators/sma.ts';
+import type { NodeKind } from '../graph/node-kind.ts';
 
 export interface SeriesDefinition {
   readonly name: string;
@@ -12,6 +14,8 @@ export interface SeriesDefinition {
 
 const mean = (columns: readonly ('open' | 'high' | 'low' | 'close')[]) => (dag: Dag): Ref =>
   dag.node(divide, [columns.map((column) => dag.column(column)).reduce((sum, column) => dag.node(add, [sum, column])), dag.constant(columns.length)]);
+
+const calendar = (kind: NodeKind) => (dag: Dag): Ref => dag.node(kind, [dag.column('openTime')]);
 
 const SUMMARIES: Record<Exclude<Column, 'openTime'>, string> = {
   open: 'Price of the first trade.',
@@ -39,4 +43,7 @@ export const SERIES: readonly SeriesDefinition[] = [
   { name: 'hlc3', summary: '(high + low + close) / 3', build: mean(['high', 'low', 'close']) },
   { name: 'ohlc4', summary: '(open + high + low + close) / 4', build: mean(['open', 'high', 'low', 'close']) },
   { name: 'quoteVolume24h', summary: 'Volume in the quote asset over the closed candles of the last 24 h.', build: dayVolume },
+  { name: 'hour', summary: 'Hour of the day in which the candle opened, 0 to 23, UTC.', build: calendar(hourOf) },
+  { name: 'minute', summary: 'Minute of the hour in which the candle opened, 0 to 59, UTC.', build: calendar(minuteOf) },
+  { name: 'dayOfWeek', summary: 'Day of the week on which the candle opened, 0 = Sunday to 6 = Saturday, UTC.', build: calendar(dayOfWeekOf) },
 ];

@@ -172,7 +172,7 @@ describe('other symbols', () => {
       expect(closes(found.filter((match) => match.symbol === symbol)), symbol).toEqual(edges.filter((close) => close > 7));
     }
     expect(screener.explain(one.id, 'AUSDT').conditions[0]!.values).toEqual([{ expression: 'rank(roc(close, 5))', value: expect.any(Number) }]);
-    expect(symbols.map((symbol) => screener.explain(one.id, symbol).conditions[0]!.values[0]!.value).sort()).toEqual([1, 2, 3, 4]);
+    expect(symbols.map((symbol) => screener.explain(one.id, symbol).conditions[0]!.values[0]!.value).sort((a, b) => a! - b!)).toEqual([1, 2, 3, 4]);
     expect(screener.counts(one.id)).toEqual({ symbols: 4, ready: 4, matching: 1 });
   });
 

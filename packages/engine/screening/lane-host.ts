@@ -1,4 +1,4 @@
-import type { Interval } from '@trademind/core';
+import type { Candle, Interval } from '@trademind/core';
 import type { LaneBook } from './lane-book.ts';
 import type { SavedLane } from './lane-set.ts';
 import type { Match } from './match.ts';
@@ -16,6 +16,8 @@ export interface LaneHost {
   setUniverse(traderId: string, symbols: ReadonlySet<string> | undefined): Match[];
   /** Screens what a series has beyond what was screened of it; the matches, in the order of candles. */
   advance(symbol: string, interval: Interval): Match[];
+  /** What the candle under way would give if it closed now, to traders that ask for it; it leaves no trace. */
+  peek(symbol: string, interval: Interval, candle: Candle): Match[];
   /** Drops all that was computed from a series, before it is begun anew. */
   forget(symbol: string, interval: Interval): void;
   book(symbol: string, interval: Interval): LaneBook | undefined;

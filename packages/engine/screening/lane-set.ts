@@ -1,4 +1,4 @@
-import type { Interval } from '@trademind/core';
+import type { Candle, Interval } from '@trademind/core';
 import type { CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
@@ -54,13 +54,19 @@ export class LaneSet implements LaneHost {
     const series = this.#candles.series(symbol, interval);
     if (series === undefined) return [];
     let lane = this.#lanes.get(interval)?.get(symbol);
-    if (lane === undefined) {
-      // The series is new (or was forgotten): its lane begins with its oldest candle.
+    if (lane === undefined || (lane !== null && lane.book.next < series.oldest)) {
+      // The series is new, was forgotten, or has run away: its lane begins with its oldest candle.
       const traders = this.#tradersOf(symbol, interval);
       lane = traders.length === 0 ? null : this.#newLane(symbol, interval, this.#graph(interval, traders), series.oldest);
       this.#setLane(symbol, interval, lane);
     }
     return lane?.advance(series) ?? [];
+  }
+
+  peek(symbol: string, interval: Interval, candle: Candle): Match[] {
+    const lane = this.#lanes.get(interval)?.get(symbol);
+    const series = lane == null ? undefined : this.#candles.series(symbol, interval);
+    return series === undefined ? [] : lane!.peek(candle, series);
   }
 
   forget(symbol: string, interval: Interval): void {

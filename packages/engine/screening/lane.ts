@@ -1,4 +1,4 @@
-import { intervalClose, type Interval } from '@trademind/core';
+import { intervalClose, type Candle, type Interval } from '@trademind/core';
 import type { CandleSeries } from '../candles/candle-series.ts';
 import { MAX_BLOCK } from '../graph/node-kind.ts';
 import { LaneBook } from './lane-book.ts';
@@ -65,7 +65,7 @@ export class Lane {
     for (let k = 0; k < when.length; k++) {
       if (v[when[k]!] !== 1) held[k] = 0;
       else {
-        if ((held[k] === 0 || everyCandle[k] === 1) && next - counts[k + 1]! > settle[k]!) (matches ??= []).push(this.#match(k, v[8]!, v, 1, 0));
+        if ((held[k] === 0 || everyCandle[k] === 1) && next - counts[k + 1]! > settle[k]!) (matches ??= []).push(this.#match(k, v[8]!, 'closed', v, 1, 0));
         held[k] = 1;
       }
     }
@@ -103,7 +103,7 @@ export class Lane {
         for (let i = 0; i < count; i++) {
           if (block[row + i] !== 1) held = 0;
           else {
-            if ((held === 0 || everyCandle[k] === 1) && i >= first) found.push({ match: this.#match(k, series.openTimeOf(next + i), block, MAX_BLOCK, i), trader: k });
+            if ((held === 0 || everyCandle[k] === 1) && i >= first) found.push({ match: this.#match(k, series.openTimeOf(next + i), 'closed', block, MAX_BLOCK, i), trader: k });
             held = 1;
           }
         }
@@ -133,8 +133,28 @@ export class Lane {
   }
 
   /** A trader matches where it holds and did not on the candle before, both after its nodes had settled: the same wherever the candles began. */
-  #match(k: number, openTime: number, v: Float64Array, stride: number, i: number): Match {
-    return readMatch(this.graph.traders[k]!, this.symbol, this.interval, openTime, v[3 * stride + i]!, v, stride, i);
+  #match(k: number, openTime: number, phase: Match['phase'], v: Float64Array, stride: number, i: number): Match {
+    return readMatch(this.graph.traders[k]!, this.symbol, this.interval, openTime, phase, v, stride, i);
+  }
+
+  /**
+   * What the candle under way would give if it closed now, to the traders that ask for it. It leaves no trace: the run works on a copy of the state, and what lies elsewhere is that of the
+   * last close. A candle that does not follow the last one screened gives nothing.
+   */
+  peek(candle: Candle, series: CandleSeries): Match[] {
+    const { program, when, settle, forming, own: { externals } } = this.graph;
+    const next = this.book.next;
+    if (forming.length === 0 || next === 0 || next !== series.total || intervalClose(this.interval, series.openTimeOf(next - 1)) !== candle.openTime) return [];
+    const v = program.values;
+    if (externals.length > 0) this.#bring(candle.openTime);
+    v.set([candle.open, candle.high, candle.low, candle.close, candle.volume, candle.quoteVolume, candle.trades, candle.takerBuy, candle.openTime]);
+    for (let e = 0; e < externals.length; e++) v[externals[e]!.slot] = this.#sources[externals[e]!.frame]!.valueAt(externals[e]!.index, candle.openTime);
+    program.run(this.graph.scratch(this.#s), next);
+    const matches: Match[] = [];
+    for (const k of forming) {
+      if (v[when[k]!] === 1 && this.#held[k] === 0 && next + 1 - this.#counts[k + 1]! > settle[k]!) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
+    }
+    return matches;
   }
 
   indexOf(trader: ActiveTrader): number {

@@ -1,5 +1,5 @@
 import { intervalClose, intervalMs } from '@trademind/core';
-import { MARKET, PERCENTILE, RANK } from '../language/frames.ts';
+import { MARKET, RANK, type PERCENTILE } from '../language/frames.ts';
 import { FrameLane, type CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
@@ -14,6 +14,7 @@ interface Standing { readonly closeTime: number; readonly values: readonly Float
 export interface SavedMarket {
   readonly id: string;
   readonly due: number | null;
+  readonly screenedTo: number | null;
   readonly arrived: readonly string[];
   readonly fingerprint: string;
   readonly named: readonly (readonly [key: string, place: SavedNumbers])[];
@@ -41,6 +42,7 @@ export class MarketTrader {
   readonly #lanes = new Map<string, Lane>();
   /** Close time of the next close to be screened by all; candles before it are late. */
   #due = -Infinity;
+  #screenedTo = -Infinity;
   readonly #standings: Standing[] = [];
   /** Symbols whose candle of the close under way is there. */
   readonly #arrived = new Set<string>();
@@ -112,6 +114,11 @@ export class MarketTrader {
     if (this.#lanes.has(symbol)) this.#lanes.set(symbol, this.#newLane(symbol));
   }
 
+  /** The close (ms) up to which all symbols were screened. */
+  get screenedTo(): number {
+    return this.#screenedTo;
+  }
+
   /** When the close under way is screened at the latest (ms of market time); undefined where none is. */
   get deadline(): number | undefined {
     return this.#arrived.size > 0 ? this.#due + this.#deadlineMs : undefined;
@@ -120,7 +127,7 @@ export class MarketTrader {
   /** All of it as it stands, for `restore`. */
   save(writer: SnapshotWriter): SavedMarket {
     return {
-      id: this.trader.id, due: this.#due === -Infinity ? null : this.#due, arrived: [...this.#arrived], fingerprint: this.#fingerprint(),
+      id: this.trader.id, due: finite(this.#due), screenedTo: finite(this.#screenedTo), arrived: [...this.#arrived], fingerprint: this.#fingerprint(),
       named: [...this.#named].map(([key, lane]) => [key, writer.add(lane.save())]),
       lanes: [...this.#lanes].map(([symbol, lane]) => [symbol, writer.add(lane.save())]),
       standings: this.#standings.map(({ closeTime, values }) => ({ closeTime, values: values.map((one) => writer.add(one)) })),
@@ -131,6 +138,7 @@ export class MarketTrader {
   restore(saved: SavedMarket, reader: SnapshotReader): boolean {
     if (saved.fingerprint !== this.#fingerprint() || saved.lanes.map(([symbol]) => symbol).join() !== [...this.#lanes.keys()].join()) return false;
     this.#due = saved.due ?? -Infinity;
+    this.#screenedTo = saved.screenedTo ?? -Infinity;
     for (const symbol of saved.arrived) this.#arrived.add(symbol);
     for (const [key, place] of saved.named) this.#named.get(key)!.restore(reader.at(place));
     for (const [symbol, place] of saved.lanes) this.#lanes.get(symbol)!.restore(reader.at(place));
@@ -156,6 +164,7 @@ export class MarketTrader {
   #screen(closeTime: number): Match[] {
     const { interval } = this.trader.compiled;
     this.#arrived.clear();
+    this.#screenedTo = closeTime;
     this.#due = intervalClose(interval, closeTime);
     const standing: Standing = { closeTime, values: this.#places.map(() => new Float64Array(this.#lanes.size)) };
     const missing: string[] = [];
@@ -214,6 +223,9 @@ export class MarketTrader {
     return newest >= closeTime && intervalClose(interval, series.openTime(0)!) <= closeTime && (newest - closeTime) / intervalMs(interval) < series.size;
   }
 }
+
+/** JSON knows no infinity. */
+const finite = (time: number): number | null => (time === -Infinity ? null : time);
 
 /** The place of a value among all that are ready: 1 = the largest; equal ones share the better place. In per cent: how many of them are not above it. Not ready where the value is not. */
 function placeOf(values: Float64Array, at: number, as: typeof RANK | typeof PERCENTILE | 'value'): number {

@@ -117,6 +117,17 @@ export class Screener {
     return same ? [] : this.#startMarket(trader);
   }
 
+  /** A running trader: its interval, the symbols it screens, and whether it waits for the candles of others. */
+  trader(traderId: string): { interval: Interval; symbols: ReadonlySet<string>; waits: boolean } | undefined {
+    const trader = this.#traders.get(traderId);
+    return trader && { interval: trader.compiled.interval, symbols: this.#universes.get(traderId) ?? new Set(), waits: trader.compiled.waits };
+  }
+
+  /** Traders that look at several symbols, and the close (ms) up to which each has screened all of them. */
+  *market(): Generator<{ id: string; interval: Interval; screenedTo: number; symbols: ReadonlySet<string> }> {
+    for (const [id, market] of this.#market) yield { id, interval: market.trader.compiled.interval, screenedTo: market.screenedTo, symbols: market.symbols };
+  }
+
   /** Intervals on which traders run. */
   intervals(): Interval[] {
     return [...new Set([...this.#traders.values()].map(({ compiled }) => compiled.interval))];
@@ -174,6 +185,17 @@ export class Screener {
     const closeTime = intervalClose(interval, candle.openTime);
     for (const market of this.#market.values()) if (market.trader.compiled.interval === interval) matches.push(...market.arrived(symbol, closeTime));
     return matches;
+  }
+
+  /** Running traders that ask for the candle under way: the intervals and symbols whose candles they want to see. */
+  forming(): { interval: Interval; symbols: ReadonlySet<string> }[] {
+    return [...this.#traders.values()].filter(({ compiled }) => compiled.document.candles === 'forming')
+      .map(({ id, compiled }) => ({ interval: compiled.interval, symbols: this.#universes.get(id) ?? new Set() }));
+  }
+
+  /** What the candle under way would give if it closed now: marked `forming`, without a trace in what is running. */
+  peek(symbol: string, interval: Interval, candle: Candle): Match[] {
+    return this.#lanes.peek(symbol, interval, candle);
   }
 
   /** The market's time is now `time` (ms): what waits for candles of other symbols past its deadline is screened without them. */

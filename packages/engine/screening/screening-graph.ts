@@ -30,10 +30,13 @@ export class ScreeningGraph {
   readonly when: Int32Array;
   readonly settle: Int32Array;
   readonly everyCandle: Uint8Array;
+  /** Traders, by their index, that ask for the candle under way too. */
+  readonly forming: readonly number[];
   /** Per trader: the external slots of its own frame that it reads; few traders have any. */
   readonly reads: readonly (readonly ExternalSlot[])[];
   /** The traders as a book names them. */
   readonly booked: readonly BookedTrader[];
+  #scratch: Float64Array | undefined;
   readonly #refsIn = new WeakMap<ScreeningGraph, FrameRefs>();
 
   constructor(traders: readonly ActiveTrader[]) {
@@ -45,8 +48,16 @@ export class ScreeningGraph {
     this.when = Int32Array.from(this.traders, ({ trader, slots }) => slots[trader.compiled.when]!);
     this.settle = Int32Array.from(traders, ({ compiled }) => compiled.settle);
     this.everyCandle = Uint8Array.from(traders, ({ compiled }) => (compiled.document.repeat === 'every-candle' ? 1 : 0));
+    this.forming = traders.flatMap(({ compiled }, index) => (compiled.document.candles === 'forming' ? [index] : []));
     this.booked = traders.map(({ id, compiled }) => ({ id, name: compiled.document.name, settle: compiled.settle }));
     this.reads = this.traders.map(({ slots }) => readsOf(this.program.dag, slots, this.own.externals));
+  }
+
+  /** A copy of a lane's state, good until the next one is asked for. */
+  scratch(state: Float64Array): Float64Array {
+    this.#scratch ??= new Float64Array(state.length);
+    this.#scratch.set(state);
+    return this.#scratch;
   }
 
   /** Per frame, for each node the equal node of another graph, or -1. */

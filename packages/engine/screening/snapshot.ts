@@ -1,10 +1,15 @@
-import { crc32 } from 'node:zlib';
 import { TradeMindError } from '@trademind/core';
+import { checksumOf } from '../checksum.ts';
 
 /** Says what these bytes are, and which layout they have: another layout is another word. */
 const MAGIC = 'TMSNAP01';
 /** Bytes before the header: the magic word, the header's length, the checksum of all that follows. */
 const PREFIX = 16;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Of all that follows the prefix, and of the header's length. */
+const checksum = (bytes: Uint8Array, length: number): number => (checksumOf(bytes.subarray(PREFIX)) ^ length) >>> 0;
 
 /** Where numbers lie in a snapshot. */
 export interface SavedNumbers { readonly at: number; readonly length: number }
@@ -24,10 +29,10 @@ export class SnapshotWriter {
 
   /** All of it as bytes: magic, header (JSON), numbers, with a checksum. */
   finish(header: unknown): Uint8Array {
-    const text = Buffer.from(JSON.stringify(header));
+    const text = encoder.encode(JSON.stringify(header));
     const body = PREFIX + Math.ceil(text.length / 8) * 8;
     const bytes = new Uint8Array(body + this.#length * 8);
-    bytes.set(Buffer.from(MAGIC));
+    bytes.set(encoder.encode(MAGIC));
     bytes.set(text, PREFIX);
     let at = body;
     for (const part of this.#parts) {
@@ -36,7 +41,7 @@ export class SnapshotWriter {
     }
     const view = new DataView(bytes.buffer);
     view.setUint32(8, text.length, true);
-    view.setUint32(12, crc32(bytes.subarray(PREFIX)), true);
+    view.setUint32(12, checksum(bytes, text.length), true);
     return bytes;
   }
 }
@@ -50,12 +55,12 @@ export class SnapshotReader {
   constructor(bytes: Uint8Array) {
     const unreadable = (why: string): TradeMindError =>
       new TradeMindError({ code: 'snapshot_unreadable', message: `The snapshot cannot be read: ${why}.`, nextStep: 'Start without it: everything is computed again from candles.' });
-    if (bytes.length < PREFIX || Buffer.from(bytes.subarray(0, 8)).toString() !== MAGIC) throw unreadable('it is none of this version');
+    if (bytes.length < PREFIX || decoder.decode(bytes.subarray(0, 8)) !== MAGIC) throw unreadable('it is none of this version');
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const length = view.getUint32(8, true);
     const body = PREFIX + Math.ceil(length / 8) * 8;
-    if (body > bytes.length || (bytes.length - body) % 8 !== 0 || view.getUint32(12, true) !== crc32(bytes.subarray(PREFIX))) throw unreadable('it is torn or damaged');
-    this.header = JSON.parse(Buffer.from(bytes.subarray(PREFIX, PREFIX + length)).toString());
+    if (body > bytes.length || (bytes.length - body) % 8 !== 0 || view.getUint32(12, true) !== checksum(bytes, length)) throw unreadable('it is torn or damaged');
+    this.header = JSON.parse(decoder.decode(bytes.subarray(PREFIX, PREFIX + length)));
     this.#numbers = new Float64Array(bytes.slice(body).buffer);
   }
 

@@ -14,6 +14,12 @@ export class SignalLedger {
   readonly #states = new Map<string, TraderState>();
   #signals: Signal[] = [];
   readonly #dirty = new Set<Entry>();
+  readonly #waits: (traderId: string) => boolean;
+
+  /** @param waits whether a trader looks at several symbols: how far it has come is told of it by name alone. */
+  constructor(waits: (traderId: string) => boolean = () => false) {
+    this.#waits = waits;
+  }
 
   /** A trader's version with the symbols that it screens and how far each has come. Replaces what was known of the trader. */
   setTrader(state: TraderState, marks: readonly Watermark[]): void {
@@ -59,12 +65,12 @@ export class SignalLedger {
     }
   }
 
-  /** The candle of this series that closed at `closeTime` was screened by all traders of its interval, or by the one named. */
+  /** The candle of this series that closed at `closeTime` was screened by all traders of its interval that look at one symbol at a time, or by the one named. */
   screened(symbol: string, interval: Interval, closeTime: number, traderId?: string): void {
     const traders = this.#entries.get(symbol);
     if (!traders) return;
     for (const [id, entry] of traders) {
-      if (entry.mark.interval !== interval || (traderId !== undefined && traderId !== id) || closeTime <= entry.mark.closeTime) continue;
+      if (entry.mark.interval !== interval || (traderId === undefined ? this.#waits(id) : traderId !== id) || closeTime <= entry.mark.closeTime) continue;
       entry.mark.closeTime = closeTime;
       this.#dirty.add(entry);
     }

@@ -1,5 +1,4 @@
 import { intervalMs, intervalOpen, sentenceOf, type Interval, type TraderStatus } from '@trademind/core';
-import type { Match } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import type { MarketLink } from '../market/market-link.ts';
 import type { StateStore, StoredTrader, Watermark } from '../state/state-store.ts';
@@ -96,7 +95,7 @@ export class TraderSet {
     store.keepOnly(this.#wanted);
     for (const trader of this.#wanted) this.#prepare(trader, reselect);
 
-    const { invalid, matches } = screener.setTraders(this.#wanted);
+    const { invalid } = screener.setTraders(this.#wanted);
     const broken = new Map(invalid.map(({ id, error }) => [id, error]));
     this.#running = new Map(this.#wanted.filter((trader) => !broken.has(trader.id)).map((trader) => [trader.id, trader]));
     this.#invalid = this.#wanted.filter((trader) => broken.has(trader.id))
@@ -108,7 +107,7 @@ export class TraderSet {
     for (const trader of this.#running.values()) {
       if (before.get(trader.id)?.version !== trader.version) log('info', 'trader_runs', `"${trader.document.name}" (version ${trader.version}) runs on ${this.#members(trader).size} symbols.`);
     }
-    this.#catchUp(matches);
+    this.#catchUp();
   }
 
   /** Lays down when a version was first seen, and which symbols it screens from where, before anything of it is screened. */
@@ -143,8 +142,8 @@ export class TraderSet {
   }
 
   /** Streams what is needed, fetches anew what reaches back too little, and screens the stored candles for whoever joined. */
-  #catchUp(early: readonly Match[]): void {
-    const { market, screener, ledger, defaultInterval } = this.#options;
+  #catchUp(): void {
+    const { market, screener, defaultInterval } = this.#options;
     const series = new Map<string, Interval[]>();
     for (const trader of this.#running.values()) {
       const interval = trader.document.interval ?? defaultInterval;
@@ -154,23 +153,12 @@ export class TraderSet {
       }
     }
     market.want(series);
-    const begunAnew = new Set<string>();
     for (const [symbol, intervals] of series) {
       if (intervals.every((interval) => market.candles.covers(symbol, interval, this.startOf(symbol, interval), screener.candles.series(symbol, interval)))) continue;
-      begunAnew.add(symbol);
+      // What the stored candles gave to newcomers is void with them: it comes again with the longer history.
       market.candles.refill(symbol);
     }
-    // Matches from before the series began anew come again when its history does.
-    ledger.matched(early.filter((match) => !begunAnew.has(match.symbol)));
-    for (const trader of this.#running.values()) {
-      const interval = trader.document.interval ?? defaultInterval;
-      const members = this.#members(trader);
-      ledger.matched(screener.setUniverse(trader.id, members));
-      for (const symbol of members) {
-        const closeTime = screener.candles.lastCloseTime(symbol, interval);
-        if (closeTime !== undefined) ledger.screened(symbol, interval, closeTime, trader.id);
-      }
-    }
+    for (const trader of this.#running.values()) screener.setUniverse(trader.id, this.#members(trader));
   }
 
   #members(trader: StoredTrader): Set<string> {

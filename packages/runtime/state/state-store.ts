@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { codeOf, TradeMindError, type Interval, type Signal, type TraderDocument } from '@trademind/core';
+import { codeOf, TradeMindError, TraderDocument, type Interval, type Signal } from '@trademind/core';
 import { MIGRATIONS } from './schema.ts';
 
 /** Signals kept for the feed: of so many days of market time, and at most so many. */
@@ -133,7 +133,7 @@ export class StateStore {
   cachedTraders(): StoredTrader[] | undefined {
     if (this.get('traders_known') === undefined) return undefined;
     return this.#all<{ id: string; version: number; document: string }>('select id, version, document from traders order by id')
-      .map(({ id, version, document }) => ({ id, version, document: JSON.parse(document) as TraderDocument }));
+      .map(({ id, version, document }) => ({ id, version, document: withDefaults(JSON.parse(document) as TraderDocument) }));
   }
 
   cacheTraders(traders: readonly StoredTrader[]): void {
@@ -239,6 +239,12 @@ export class StateStore {
   #all<T>(sql: string, ...values: SQLInputValue[]): T[] {
     return this.#prepared(sql).all(...values) as T[];
   }
+}
+
+/** A document that an earlier release stored has none of the fields that came since. One that is not valid stays as it is: whoever compiles it says why. */
+function withDefaults(stored: TraderDocument): TraderDocument {
+  const parsed = TraderDocument.safeParse(stored);
+  return parsed.success ? parsed.data : stored;
 }
 
 /** A signal as the database's `write_signals` takes it: column names, times in ISO form. */
