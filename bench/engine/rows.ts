@@ -5,6 +5,7 @@ import { memoryRow } from './memory.ts';
 import { passRow } from './pass.ts';
 import { warmupRow } from './warmup.ts';
 import { wideRow } from './wide.ts';
+import { workersRow } from './workers.ts';
 
 /** The engine's table. */
 export const ROWS: Readonly<Record<string, () => BenchRow>> = {
@@ -13,5 +14,6 @@ export const ROWS: Readonly<Record<string, () => BenchRow>> = {
   'engine.wide': wideRow,
   'engine.memory': memoryRow,
   'engine.add-trader': addTraderRow,
+  'engine.workers': workersRow,
   'engine.allocation': allocationRow,
 };

@@ -5,8 +5,8 @@ export interface BenchRow {
   /** What was done, as a sentence. */
   what: string;
   unit: string;
-  /** The bound on the median; `<=` unless told otherwise. */
-  must: number;
+  /** The bound on the median, where one is set; `<=` unless told otherwise. */
+  must?: number;
   atLeast?: boolean;
   /** The bound on the 99th percentile of all samples, where one is set. */
   p99?: number;
@@ -45,7 +45,7 @@ export interface BenchResult {
   p99Must: number | null;
   runs: number;
   samples: number;
-  must: number;
+  must: number | null;
   atLeast: boolean;
   /** Whether the median kept its bound, and whether the row kept all of its bounds. */
   reached: boolean;
@@ -93,6 +93,7 @@ export async function runRow(row: BenchRow, progress: (text: string) => void): P
   const value = median(ours);
   const p99 = percentile(ours, 0.99);
   const atLeast = row.atLeast ?? false;
+  const must = row.must ?? null;
   const p99Must = row.p99 ?? null;
   const peers = theirs.map(({ peer, samples }): PeerResult => {
     const theirValue = median(samples);
@@ -105,8 +106,8 @@ export async function runRow(row: BenchRow, progress: (text: string) => void): P
     return { ...figure, must, atLeast, ok: keeps(figure.value, must, atLeast) };
   });
   return {
-    id: row.id, what: row.what, unit: row.unit, value, min: percentile(ours, 0), max: percentile(ours, 1), p99, p99Must, runs: row.runs, samples: ours.length, must: row.must, atLeast,
-    reached: keeps(value, row.must, atLeast), ok: keeps(value, row.must, atLeast) && keeps(p99, p99Must, false) && [...peers, ...also].every(({ ok }) => ok),
+    id: row.id, what: row.what, unit: row.unit, value, min: percentile(ours, 0), max: percentile(ours, 1), p99, p99Must, runs: row.runs, samples: ours.length, must, atLeast,
+    reached: keeps(value, must, atLeast), ok: keeps(value, must, atLeast) && keeps(p99, p99Must, false) && [...peers, ...also].every(({ ok }) => ok),
     peer: peers[0]?.name ?? null, peerValue: peers[0]?.value ?? null, ratio: peers[0]?.ratio ?? null, peers, also,
   };
 }
