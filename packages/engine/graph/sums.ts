@@ -39,7 +39,7 @@ const sumsKind: NodeKind = {
         const value = v[x + i]!;
         if (value - value === 0) {
           addExact(s, before, at, value, 0);
-          s[at + SUMS_FLAT] = value === s[before + SUMS_VALUE]! ? s[before + SUMS_FLAT]! + 1 : 1;
+          s[at + SUMS_FLAT] = s[before + SUMS_FLAT]! * Number(value === s[before + SUMS_VALUE]!) + 1;
           ready++;
         } else {
           s[at] = s[before]!;
