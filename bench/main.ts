@@ -5,10 +5,13 @@ import { describeMachine } from './frame/machine.ts';
 import { printRow } from './frame/print.ts';
 import { runRow, type BenchRow } from './frame/row.ts';
 
+const byId = (rows: readonly BenchRow[]): Record<string, () => BenchRow> => Object.fromEntries(rows.map((row) => [row.id, () => row]));
+
 /** Rows by id; each makes ready what it needs when it is asked for. */
 const AREAS: Readonly<Record<string, () => Promise<Readonly<Record<string, () => BenchRow>>>>> = {
   engine: async () => (await import('./engine/rows.ts')).ROWS,
-  skeleton: async () => Object.fromEntries((await import('./skeleton/rows.ts')).rows().map((row) => [row.id, () => row])),
+  market: async () => byId((await import('./market/rows.ts')).rows()),
+  skeleton: async () => byId((await import('./skeleton/rows.ts')).rows()),
 };
 
 const HELP = `npm run bench -- <area>[.<row>] [--only id] [--json]

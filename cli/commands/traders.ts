@@ -51,7 +51,7 @@ export async function checkTraders(options: { json?: boolean }, io: Io, file = '
       continue;
     }
     line(`${c.green('✓')} ${c.bold(document.name)} ${c.dim(`${document.side}, ${compiled.interval}${document.interval === undefined ? ' (the machine\'s interval)' : ''}, ${count(compiled.conditions.length, 'condition')}`)}`);
-    for (const { interval, first, settle } of needs.candles) line(`  ${interval.padEnd(4)} ${count(settle, 'candle')} until it has settled and gives signals; first values after ${first.toLocaleString('en-US')}`);
+    for (const { symbol, interval, settle } of needs.candles) line(`  ${interval.padEnd(4)} ${count(settle, 'candle')}${symbol === null ? '' : ` of ${symbol}`} until it has settled and gives signals`);
     line(`  ${count(needs.nodes, 'distinct calculation')}, ${count(needs.bytesPerSymbol, 'byte')} of memory per symbol`);
     for (const warning of warnings) line(`  ${c.yellow('!')} ${warning}`);
   }

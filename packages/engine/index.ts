@@ -16,5 +16,6 @@ export { signalOf, withdrawalOf, type Match } from './screening/match.ts';
 export { Screener, type NeededSeries, type RunningTrader } from './screening/screener.ts';
 export type { ActiveTrader } from './screening/screening-graph.ts';
 export { SnapshotReader, SnapshotWriter } from './screening/snapshot.ts';
-export { selectUniverse } from './screening/universe.ts';
+export { SignalPolicy, type SignalRules } from './screening/signal-policy.ts';
+export { selectUniverse, type UniverseChoice } from './screening/universe.ts';
 export { TEMPLATE_TRADERS } from './templates/index.ts';
