@@ -1,7 +1,8 @@
-import { rows as standIn } from './stand-in.ts';
 import type { BenchRow } from '../frame/row.ts';
+import { rows as archive } from './archive.ts';
+import { rows as standIn } from './stand-in.ts';
 
-/** Market data: the exchange stand-in. */
+/** Market data: the candle archive, the exchange stand-in. */
 export function rows(): BenchRow[] {
-  return standIn();
+  return [...archive(), ...standIn()];
 }

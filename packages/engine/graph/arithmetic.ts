@@ -58,7 +58,8 @@ export const remainder = binaryOf('%', (x, y) => x % y);
 export const minimum = binaryOf('min', Math.min);
 export const maximum = binaryOf('max', Math.max);
 
-const unaryOf = (name: string, f: (x: number) => number): NodeKind =>
+/** A kind of one input. */
+export const unaryOf = (name: string, f: (x: number) => number): NodeKind =>
   pure(name, ({ v, count }, code, from, to) => {
     for (let c = from; c < to; c += UNARY) {
       const out = code[c]!;

@@ -32,7 +32,7 @@ describe('a signal', () => {
     const matches = feed(running([trader(1, { up: 'close > 10' })]), walk([9, 9, 11, 12, 9, 11]));
     expect(minutes(matches)).toEqual([2, 5]);
     expect(matches[0]).toEqual({
-      traderId: id(1), traderVersion: 1, traderName: 'trader 1', side: 'long', symbol: 'BTCUSDT', interval: '1m', openTime: 120_000, closeTime: 180_000, price: 11,
+      traderId: id(1), traderVersion: 1, traderName: 'trader 1', side: 'long', symbol: 'BTCUSDT', interval: '1m', openTime: 120_000, closeTime: 180_000, price: 11, phase: 'closed',
       conditions: [{ name: 'up', expression: 'close > 10', holds: true, values: [{ expression: 'close', value: 11 }] }],
     });
   });
