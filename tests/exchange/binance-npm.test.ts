@@ -58,7 +58,7 @@ describe('binance (npm) over WebSocket', () => {
     const raw: Record<string, unknown[]> = {};
     const formatted = new Set<string>();
     const problems: unknown[] = [];
-    const kind = (event: unknown, key: 'e' | 'eventType') => String(((Array.isArray(event) ? event[0] : event) as Record<string, unknown>)[key] ?? 'none');
+    const kind = (event: unknown, key: 'e' | 'eventType') => ((Array.isArray(event) ? event[0] : event) as Record<string, string | undefined>)[key] ?? 'none';
     socket.on('message', (event) => { (raw[kind(event, 'e')] ??= []).push(event); });
     socket.on('formattedMessage', (event) => { formatted.add(kind(event, 'eventType')); });
     socket.on('exception', (error) => { problems.push(error); });

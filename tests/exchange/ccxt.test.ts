@@ -18,13 +18,11 @@ async function step(ms: number, by = ms): Promise<number> {
 
 /** The result of a watch, which waits for the first frame: the market goes on until there is one. */
 async function watch<T>(asked: Promise<T>): Promise<T> {
-  let pending = true;
-  const result = asked.finally(() => { pending = false; });
-  while (pending) {
+  for (;;) {
     await step(1_000, 100);
-    await Promise.race([result, new Promise((resolve) => { setTimeout(resolve, 50); })]);
+    const seen = await Promise.race([asked.then((value) => ({ value })), new Promise<null>((resolve) => { setTimeout(resolve, 50, null); })]);
+    if (seen) return seen.value;
   }
-  return result;
 }
 
 const candles = async (...asked: Parameters<typeof client.fetchOHLCV>) => (await client.fetchOHLCV(...asked)) as number[][];

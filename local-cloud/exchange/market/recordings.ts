@@ -1,5 +1,5 @@
 import { readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { MINUTE } from './intervals.ts';
 import { FILE_NAME, readRecordedFile, type RecordedFile } from './recorded-file.ts';
 import { FRAMES_NAME, readRecordedFrames, type RecordedTrade } from './recorded-frames.ts';
