@@ -65,7 +65,7 @@ ${EXIT_STATUS}`);
     .option('--market <market>', 'live, simulated, or a folder or file of candles (default: live if Binance answers, else simulated)')
     .option('--speed <n>', 'market time per wall time for simulated and recorded markets (60)')
     .option('--interval <interval>', 'candle interval of traders that name none', '5m')
-    .option('--traders <file...>', 'trader documents (YAML or JSON); default: the templates')
+    .option('--traders <file...>', 'trader documents (YAML or JSON); default: those that a first start stores')
     .action(act(async () => (await import('./commands/local.ts')).local));
 
   sub('open', 'prints a fresh link that signs you in to the page', 'npx trademind open')
@@ -113,8 +113,12 @@ ${EXIT_STATUS}`);
     .action(act(async () => (await import('./commands/traders.ts')).checkTraders));
   alone('schema', 'prints the JSON Schema of a trader', 'npx trademind traders schema > trader.schema.json', traders)
     .action(act(async () => (await import('./commands/traders.ts')).traderSchema));
-  sub('add', 'checks a trader and stores it', 'npx trademind traders add my-trader.yaml', traders)
-    .argument('<file>', 'trader document (YAML or JSON), or - for stdin')
+  alone('templates', 'the traders that are offered, or one of them to keep and change', 'npx trademind traders templates\nnpx trademind traders templates "VWAP reclaim" > my-trader.yaml\nnpx trademind traders templates --json', traders)
+    .argument('[name]', 'a template: prints it as YAML (as JSON with --json)')
+    .action(act(async () => (await import('./commands/templates.ts')).listTemplates));
+  sub('add', 'checks a trader and stores it', 'npx trademind traders add my-trader.yaml\nnpx trademind traders add --template donchian-breakout', traders)
+    .argument('[file]', 'trader document (YAML or JSON), or - for stdin')
+    .option('--template <name>', 'one of `npx trademind traders templates` instead of a file')
     .action(act(async () => (await import('./commands/traders.ts')).addTrader));
   sub('remove', 'removes a trader', 'npx trademind traders remove "My trader"', traders)
     .argument('<name>', 'its name or id')

@@ -18,4 +18,4 @@ export type { ActiveTrader } from './screening/screening-graph.ts';
 export { SnapshotReader, SnapshotWriter } from './screening/snapshot.ts';
 export { SignalPolicy, type SignalRules } from './screening/signal-policy.ts';
 export { selectUniverse } from './screening/universe.ts';
-export { TEMPLATE_TRADERS } from './templates/index.ts';
+export { STARTER_TRADERS, TEMPLATE_TRADERS } from './templates/index.ts';
