@@ -61,11 +61,13 @@ ${EXIT_STATUS}`);
     .option('--yes', 'do not ask')
     .action(act(async () => (await import('./commands/dev.ts')).dev));
 
-  sub('local', 'screens the market in this terminal, without any cloud', 'npx trademind local\nnpx trademind local --market ../shared/data/klines --speed 60\nnpx trademind local --market simulated --json')
+  sub('local', 'screens the market in this terminal, without any cloud', 'npx trademind local\nnpx trademind local --market ../shared/data/klines --speed 60\nnpx trademind local --market simulated --json\nnpx trademind local --record session.gz\nnpx trademind local --replay session.gz --json')
     .option('--market <market>', 'live, simulated, or a folder or file of candles (default: live if Binance answers, else simulated)')
     .option('--speed <n>', 'market time per wall time for simulated and recorded markets (60)')
     .option('--interval <interval>', 'candle interval of traders that name none', '5m')
     .option('--traders <file...>', 'trader documents (YAML or JSON); default: those that a first start stores')
+    .addOption(new Option('--record <file>', 'record the session, frame by frame, into a new file').conflicts('replay'))
+    .addOption(new Option('--replay <file>', 'screen a recorded session again, from nothing: as fast as it goes, or with --speed').conflicts('market'))
     .action(act(async () => (await import('./commands/local.ts')).local));
 
   sub('open', 'prints a fresh link that signs you in to the page', 'npx trademind open')

@@ -1,60 +1,18 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { recordings } from '../../tests/support/recordings.ts';
-import { DAY, MINUTE } from './intervals.ts';
-import { startExchange, type ExchangeOptions } from './start.ts';
-import type { StandIn } from '../shared/run.ts';
-
-const ends: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => { for (const end of ends.splice(0).toReversed()) await end(); });
-
-function scratch(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'exchange-'));
-  ends.push(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-/** Patient enough for a machine under load. */
-const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000, interval: 10 });
-
-interface World { exchange: StandIn; wall: { now: number }; lines: Record<string, unknown>[]; dataDir: string }
-
-async function start(options: Partial<ExchangeOptions> = {}, wall = { now: Date.UTC(2026, 4, 6, 10, 0, 30) }): Promise<World> {
-  const lines: Record<string, unknown>[] = [];
-  const dataDir = options.dataDir ?? scratch();
-  const exchange = await startExchange({ port: 0, market: 'simulated', speed: 60, seed: 'test', now: () => wall.now, log: (line) => { lines.push(line); }, ...options, dataDir });
-  ends.push(() => exchange.close());
-  return { exchange, wall, lines, dataDir };
-}
+import { DAY, MINUTE } from './market/intervals.ts';
+import { connectTo, ends, eventually, get, marketTime, rows, scratch, start } from './test-world.ts';
+import type { ExchangeOptions } from './start.ts';
 
 /** Starts; expects a refusal and returns its code. */
 async function refusal(options: Partial<ExchangeOptions>): Promise<string> {
   return start(options).then(() => 'started', (error: { code: string }) => error.code);
-}
-
-async function get(exchange: StandIn, path: string, headers: Record<string, string> = {}) {
-  const response = await fetch(exchange.url + path, { headers });
-  return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> & { code?: number; msg?: string } };
-}
-const rows = async (exchange: StandIn, query: string) => (await get(exchange, `/api/v3/klines?${query}`)).body as unknown as (string | number)[][];
-const marketTime = async (exchange: StandIn) => (await get(exchange, '/api/v3/time')).body['serverTime'] as number;
-
-interface Client { socket: WebSocket; frames: Record<string, unknown>[]; closed: Promise<number> }
-
-async function connectTo(exchange: StandIn, path: string, options = {}): Promise<Client> {
-  const socket = new WebSocket(`${String(exchange['streams'])}${path}`, options);
-  const frames: Record<string, unknown>[] = [];
-  socket.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString('utf8')) as Record<string, unknown>));
-  ends.push(() => socket.terminate());
-  const closed = new Promise<number>((resolve) => { socket.on('close', resolve); });
-  await once(socket, 'open');
-  return { socket, frames, closed };
 }
 
 describe('REST', () => {
@@ -143,7 +101,7 @@ describe('REST', () => {
     expect((await get(exchange, '/api/v3/order', { 'x-mbx-apikey': 'key' })).body.code).toBe(-1020);
     expect((await get(exchange, '/api/v3/ping', { origin: 'https://evil.example' })).status).toBe(403);
     expect((await get(exchange, '/api/v3/ping', { origin: 'http://127.0.0.1:3000' })).headers.get('access-control-allow-origin')).toBe('http://127.0.0.1:3000');
-    const raw = connect(Number(exchange['port']), '127.0.0.1');
+    const raw = connect(exchange.port, '127.0.0.1');
     raw.write('GET /api/v3/ping HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
     const [first] = (await once(raw, 'data')) as [Buffer];
     expect(first.toString()).toContain('421');
@@ -255,7 +213,7 @@ describe('a data folder', () => {
     writeFileSync(candles, `openTime,open,high,low,close,volume\n${Date.UTC(2024, 0, 1)},1,1,1,1,1\n`);
     expect(await refusal({ dataDir, market: candles, seed: undefined })).toBe('market_changed');
     expect(await refusal({ dataDir, seed: 'other' })).toBe('market_changed');
-    expect(await refusal({ speed: 0 })).toBe('invalid_option');
+    expect(await refusal({ speed: -1 })).toBe('invalid_option');
     expect(await refusal({ symbols: 501 })).toBe('invalid_option');
     expect(await refusal({ market: '/nowhere' })).toBe('candles_not_found');
     writeFileSync(join(dataDir, 'market.json'), '{"version":1');
@@ -265,7 +223,7 @@ describe('a data folder', () => {
   test('is not touched by a start that finds its port taken', async () => {
     const { exchange, dataDir } = await start();
     const before = readFileSync(join(dataDir, 'market.json'), 'utf8');
-    expect(await refusal({ dataDir, port: Number(exchange['port']) })).toBe('EADDRINUSE');
+    expect(await refusal({ dataDir, port: exchange.port })).toBe('EADDRINUSE');
     expect(readFileSync(join(dataDir, 'market.json'), 'utf8')).toBe(before);
   });
 });

@@ -17,5 +17,5 @@ export { Screener, type NeededSeries, type RunningTrader } from './screening/scr
 export type { ActiveTrader } from './screening/screening-graph.ts';
 export { SnapshotReader, SnapshotWriter } from './screening/snapshot.ts';
 export { SignalPolicy, type SignalRules } from './screening/signal-policy.ts';
-export { selectUniverse } from './screening/universe.ts';
+export { selectUniverse, type UniverseChoice } from './screening/universe.ts';
 export { STARTER_TRADERS, TEMPLATE_TRADERS } from './templates/index.ts';

@@ -4,6 +4,7 @@ import type { FeedEvent, FeedSource } from './feed/source.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { LogRing, type Log } from './log.ts';
 import { MachineReport } from './machine-report.ts';
+import type { ExchangeAccess } from './market/exchange-access.ts';
 import { MarketLink } from './market/market-link.ts';
 import { MarketTable } from './market/market-table.ts';
 import { Publisher } from './publisher.ts';
@@ -12,7 +13,7 @@ import { ParallelScreener } from './screening/parallel-screener.ts';
 import { SignalLedger } from './screening/signal-ledger.ts';
 import { HISTORY_MS, TraderSet, type InvalidTrader } from './screening/trader-set.ts';
 import { StateStore, type StoredTrader } from './state/state-store.ts';
-import type { Wall } from './time.ts';
+import { every, type Wall } from './time.ts';
 
 /** How long a boot waits for the database before it goes on with the traders that it knows. */
 const TRADERS_WAIT_MS = 2_000;
@@ -31,7 +32,7 @@ export interface OrchestratorOptions {
   defaultInterval: Interval;
   /** How often candles under way are looked at, ms of wall time. */
   screeningIntervalMs: number;
-  exchange: { restUrl: string; streamUrl: string };
+  exchange: ExchangeAccess;
   wall: Wall;
   log: Log;
   /** Given traders, without a cloud; or the ties to the cloud, which bring them. */
@@ -67,8 +68,6 @@ export class Orchestrator implements FeedSource {
   #known: { traders: readonly StoredTrader[]; unreadable: readonly InvalidTrader[] } | undefined;
   #open = false;
   #tradersKnown = Promise.withResolvers<void>();
-  /** Candles under way that some trader wants to see, as the stream told them last, by symbol and interval. */
-  readonly #forming = new Map<string, Candle>();
   #committing: NodeJS.Immediate | undefined;
   #diskProblem: { code: string; message: string } | null = null;
   #settled: Promise<void> | undefined;
@@ -92,7 +91,7 @@ export class Orchestrator implements FeedSource {
     this.#publisher = new Publisher({ status: () => this.status(), changedRows: () => this.#table.changed(), marketTime: () => this.#market.clock.now() });
     this.#recent = new RecentSignals(this.store.signals(RecentSignals.kept));
     this.#ledger = new SignalLedger({
-      recent: this.store.signalsSince(86_400_000), waits: (traderId) => this.#screener.trader(traderId)?.waits === true, rules: (traderId) => this.#traders.rules(traderId),
+      recent: this.store.signalsSince(86_400_000), waits: (traderId) => this.#screener.shed.has(traderId) || this.#screener.trader(traderId)?.waits === true, rules: (traderId) => this.#traders.rules(traderId),
       onTripped: (traderId, why) => setImmediate(() => { if (!this.#ending.signal.aborted) this.#guard(() => { this.#traders.pause(traderId, why); this.#tradersChanged(); }); }),
     });
     this.#screener = new ParallelScreener({
@@ -107,12 +106,16 @@ export class Orchestrator implements FeedSource {
     this.#market = new MarketLink({
       exchange: options.exchange, wall, log: this.#log, signal: this.#ending.signal,
       startOf: (symbol, interval) => this.#traders.startOf(symbol, interval),
+      longer: (symbol) => this.#traders.longer(symbol),
+      seed: (symbol, interval, candles) => this.#screener.seed(symbol, interval, candles),
       take: (symbol, interval, candle) => this.#take(symbol, interval, candle),
       restart: (symbol, interval) => this.#screener.forget(symbol, interval),
       onPrice: (symbol, price) => this.#table.priced(symbol, price),
-      onForming: (symbol, interval, candle) => this.#forming.set(`${symbol} ${interval}`, candle),
       onChange: () => this.#changed(),
       onUniverse: () => this.#guard(() => { this.#traders.reselect(); this.#tradersChanged(); }),
+      held: (symbol, interval, limit) => this.#screener.candles.read(symbol, interval, limit),
+      store: this.store,
+      rules: () => (this.store.cachedTraders() ?? []).map(({ document }) => document.universe),
     });
     this.#table = new MarketTable({
       candles: this.#screener.candles, matches: (symbol) => this.#screener.matching(symbol), halted: (symbol) => this.#market.candles.isHalted(symbol),
@@ -157,9 +160,9 @@ export class Orchestrator implements FeedSource {
       this.#open = true;
       this.#applyTraders();
     }
-    const beat = setInterval(() => this.#peek(), this.#options.screeningIntervalMs).unref();
+    const endBeat = every(this.#options.screeningIntervalMs, wall, () => this.#peek());
     await running;
-    clearInterval(beat);
+    endBeat();
   }
 
   /** The beat of traders that ask for the candle under way. */
@@ -167,8 +170,8 @@ export class Orchestrator implements FeedSource {
     if (this.#phase !== 'screening') return;
     for (const { interval, symbols } of this.#screener.forming()) {
       for (const symbol of symbols) {
-        const candle = this.#forming.get(`${symbol} ${interval}`);
-        if (candle !== undefined) this.#screener.peek(symbol, interval, candle);
+        const forming = this.#market.streams.forming({ symbol, interval });
+        if (forming) this.#screener.peek(symbol, interval, forming.candle);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { length, type FunctionDefinition } from './definition.ts';
-import { typicalPriceOf } from './vwap.ts';
+import { meanPriceOf } from './mean-price.ts';
 import { weightedMeanOf } from './vwma.ts';
 
 /** In: high, low, close, volume; out: price; first value after n candles, settled after n. Not ready where nothing was traded in n candles. */
@@ -12,5 +12,5 @@ export const rollingVwap: FunctionDefinition = {
   seed: 'none: a full window',
   source: 'definition',
   example: 'close > rollingVwap(96)',
-  build: (dag, _series, [n]) => weightedMeanOf(dag, typicalPriceOf(dag), dag.column('volume'), n!),
+  build: (dag, _series, [n]) => weightedMeanOf(dag, meanPriceOf(dag, 'high', 'low', 'close'), dag.column('volume'), n!),
 };

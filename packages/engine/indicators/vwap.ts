@@ -1,8 +1,8 @@
 import { intervalMs } from '@trademind/core';
-import { add, divide, subtract } from '../graph/arithmetic.ts';
 import type { Dag, Ref } from '../graph/dag.ts';
 import { HEAD, type NodeKind } from '../graph/node-kind.ts';
 import type { FunctionDefinition } from './definition.ts';
+import { meanPriceOf } from './mean-price.ts';
 
 const DAY_MS = 86_400_000;
 const WIDTH = HEAD + 1 + 3;
@@ -48,13 +48,6 @@ const dayMeanKind: NodeKind = {
   },
 };
 
-/** hlc3, written so that a candle that stands still has exactly its price. */
-export const typicalPriceOf = (dag: Dag): Ref => {
-  const low = dag.column('low');
-  const above = dag.node(add, [dag.node(subtract, [dag.column('high'), low]), dag.node(subtract, [dag.column('close'), low])]);
-  return dag.node(add, [low, dag.node(divide, [above, dag.constant(3)])]);
-};
-
 /**
  * In: open time, high, low, close, volume; out: price; first value on the first candle that trades, over what is known of its day; settled after as many candles as a day has: by then a whole day has
  * begun. On intervals longer than a day it is the hlc3 of each candle.
@@ -70,6 +63,6 @@ export const vwap: FunctionDefinition = {
   example: 'crossover(close, vwap())',
   build: (dag) => {
     const candles = Math.max(1, DAY_MS / intervalMs(dag.interval));
-    return dag.node(dayMeanKind, [dag.column('openTime'), typicalPriceOf(dag), dag.column('volume')], [candles]);
+    return dag.node(dayMeanKind, [dag.column('openTime'), meanPriceOf(dag, 'high', 'low', 'close'), dag.column('volume')], [candles]);
   },
 };

@@ -1,5 +1,5 @@
 import { intervalMs, intervalOpen, sentenceOf, type Interval, type TraderStatus } from '@trademind/core';
-import type { SignalRules } from '@trademind/engine';
+import type { NeededSeries, SignalRules } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import type { MarketLink } from '../market/market-link.ts';
 import type { StateStore, StoredTrader, Watermark } from '../state/state-store.ts';
@@ -36,6 +36,8 @@ export class TraderSet {
   #running = new Map<string, StoredTrader>();
   #unreadable: readonly InvalidTrader[] = [];
   #invalid: InvalidTrader[] = [];
+  /** What is made of shorter candles, by symbol. */
+  #longer: ReadonlyMap<string, readonly NeededSeries[]> = new Map();
   /** Traders that were stopped for what they did, by id; another version of one runs again. */
   readonly #paused = new Map<string, { trader: StoredTrader; why: string }>();
 
@@ -84,6 +86,16 @@ export class TraderSet {
     let from = intervalOpen(interval, market.clock.now()) - HISTORY_MS;
     for (const mark of ledger.marksOf(symbol)) if (mark.interval === interval) from = Math.min(from, mark.closeTime);
     return intervalOpen(interval, from - (screener.settleCandles(interval) + EXTRA_CANDLES) * intervalMs(interval));
+  }
+
+  /** Longer intervals that are made of a symbol's candles, and from where their past is needed: so that they have settled where its own history begins. */
+  longer(symbol: string): { interval: Interval; from: number }[] {
+    const { screener, market } = this.#options;
+    return (this.#longer.get(symbol) ?? []).map(({ interval, settle }) => {
+      const starts = screener.intervals().map((own) => this.startOf(symbol, own));
+      const begin = Math.min(market.clock.now(), ...starts);
+      return { interval, from: intervalOpen(interval, begin - (settle + EXTRA_CANDLES) * intervalMs(interval)) };
+    });
   }
 
   statuses(): TraderStatus[] {
@@ -168,22 +180,23 @@ export class TraderSet {
 
   /** Streams what is needed, fetches anew what reaches back too little, and screens the stored candles for whoever joined. */
   #catchUp(): void {
-    const { market, screener, defaultInterval } = this.#options;
-    const series = new Map<string, Interval[]>();
-    for (const trader of this.#running.values()) {
-      const interval = trader.document.interval ?? defaultInterval;
-      for (const symbol of this.#members(trader)) {
-        const intervals = series.get(symbol) ?? [];
-        if (!intervals.includes(interval)) series.set(symbol, [...intervals, interval]);
-      }
-    }
-    market.want(series);
-    for (const [symbol, intervals] of series) {
-      if (intervals.every((interval) => market.candles.covers(symbol, interval, this.startOf(symbol, interval), screener.candles.series(symbol, interval)))) continue;
-      // What the stored candles gave to newcomers is void with them: it comes again with the longer history.
-      market.candles.refill(symbol);
-    }
+    const { market, screener } = this.#options;
     for (const trader of this.#running.values()) screener.setUniverse(trader.id, this.#members(trader));
+    const streamed = new Map<string, Interval[]>();
+    const longer = new Map<string, NeededSeries[]>();
+    for (const need of screener.needs()) {
+      if (need.streamed) streamed.set(need.symbol, [...(streamed.get(need.symbol) ?? []), need.interval]);
+      else longer.set(need.symbol, [...(longer.get(need.symbol) ?? []), need]);
+    }
+    const before = this.#longer;
+    this.#longer = longer;
+    market.want(streamed);
+    for (const [symbol, intervals] of streamed) {
+      const reaches = intervals.every((interval) => market.candles.covers(symbol, interval, this.startOf(symbol, interval), screener.candles.series(symbol, interval)))
+        && (longer.get(symbol) ?? []).every(({ interval, settle }) => before.get(symbol)?.some((known) => known.interval === interval && known.settle >= settle) === true);
+      // What the stored candles gave to newcomers is void with them: it comes again with the longer history.
+      if (!reaches) market.candles.refill(symbol);
+    }
   }
 
   #members(trader: StoredTrader): Set<string> {

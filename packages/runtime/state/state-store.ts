@@ -2,12 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { codeOf, TradeMindError, TraderDocument, type Interval, type Signal } from '@trademind/core';
+import type { CandleMark } from '../market/candle-marks.ts';
 import { MIGRATIONS } from './schema.ts';
 
 /** Signals kept for the feed: of so many days of market time, and at most so many. */
 const KEPT_DAYS = 7;
 const KEPT_SIGNALS = 5_000;
 const PRUNE_EVERY = 500;
+/** Marks of candles this much older than the newest marked one are forgotten: their candles are long gone from every ring. */
+const KEPT_MARKS_MS = 370 * 86_400_000;
 export const STATE_FILE = 'machine.db';
 
 export interface StoredTrader { id: string; version: number; document: TraderDocument }
@@ -184,6 +187,28 @@ export class StateStore {
 
   set(key: string, value: string): void {
     this.#set(key, value);
+  }
+
+  /** Keeps what is to be known of a candle beyond itself: a hole, a correction. It replaces one of the same kind. */
+  addCandleMark(mark: CandleMark): void {
+    this.#run('insert into candle_marks (symbol, interval, open_time, kind, payload) values (?, ?, ?, ?, ?) on conflict do update set payload = excluded.payload',
+      mark.symbol, mark.interval, mark.openTime, mark.kind, JSON.stringify(mark));
+    this.#run('delete from candle_marks where open_time < ?', mark.openTime - KEPT_MARKS_MS);
+  }
+
+  /** Marks of a series, oldest first. */
+  candleMarks(symbol: string, interval: Interval): CandleMark[] {
+    return this.#all<{ payload: string }>('select payload from candle_marks where symbol = ? and interval = ? order by open_time', symbol, interval)
+      .map(({ payload }) => JSON.parse(payload) as CandleMark);
+  }
+
+  /** When a symbol was first traded (ms); undefined while not known. */
+  listedAt(symbol: string): number | undefined {
+    return this.#all<{ at: number }>('select listed_at as at from listings where symbol = ?', symbol)[0]?.at;
+  }
+
+  setListedAt(symbol: string, ms: number): void {
+    this.#run('insert into listings (symbol, listed_at) values (?, ?) on conflict do nothing', symbol, ms);
   }
 
   hasUsedTicket(jti: string): boolean {
