@@ -7,7 +7,7 @@ export { compileTrader, type CompiledTrader } from './language/compile-trader.ts
 export { describeLanguage, type FunctionDescription, type LanguageDescription } from './language/describe.ts';
 export { evaluateExpression, type Evaluation } from './language/evaluate.ts';
 export { LanguageError, type LanguageErrorCode } from './language/language-error.ts';
-export type { ExplainedCondition, Explanation } from './screening/explain.ts';
+export type { Funnel, FunnelCondition } from './screening/funnel.ts';
 export { LaneBook, type BookedTrader } from './screening/lane-book.ts';
 export type { LaneHost } from './screening/lane-host.ts';
 export { LaneSet, type SavedLane } from './screening/lane-set.ts';
