@@ -89,6 +89,11 @@ ${EXIT_STATUS}`);
     .option('--limit <n>', 'how many', '20')
     .action(act(async () => (await import('./commands/signals.ts')).signals));
 
+  sub('explain', 'why a trader matches a symbol, or why not, or what it waits for', 'npx trademind explain "Bollinger rejection" BTCUSDT\nnpx trademind explain "VWAP reclaim" ethusdt --json')
+    .argument('<trader>', 'its name or id')
+    .argument('<symbol>', 'e.g. BTCUSDT')
+    .action(act(async () => (await import('./commands/explain.ts')).explain));
+
   sub('destroy', 'destroys your machine, its app and its volume', 'npx trademind destroy\nnpx trademind destroy --yes --json')
     .option('--yes', 'do not ask')
     .action(act(async () => (await import('./commands/destroy.ts')).destroy));
