@@ -14,9 +14,12 @@ export function sayNumber(value: number, unit: Unit = 'none', digits = digitsOf(
 
 /** Two numbers that are compared: with as many digits as it takes to tell them apart. */
 export function sayPair(a: number, b: number, unit: Unit = 'none'): [a: string, b: string] {
-  let digits = Math.max(digitsOf(a, unit), digitsOf(b, unit));
-  while (a !== b && digits < MOST && sayNumber(a, unit, digits) === sayNumber(b, unit, digits)) digits++;
-  return [sayNumber(a, unit, digits), sayNumber(b, unit, digits)];
+  const said = (digits: number): [string, string] => [sayNumber(a, unit, digits), sayNumber(b, unit, digits)];
+  for (let digits = Math.max(digitsOf(a, unit), digitsOf(b, unit)); digits < MOST; digits++) {
+    const pair = said(digits);
+    if (a === b || pair[0] !== pair[1]) return pair;
+  }
+  return said(MOST);
 }
 
 /** How far apart two numbers are: in per cent of the second where that says more, else in their own unit. */

@@ -11,8 +11,8 @@ export type Read = (ref: Ref) => number;
 export function holds(clause: Clause, read: Read): boolean | undefined {
   if ('parts' in clause) {
     const decisive = clause.kind === 'any';
-    const parts = clause.parts.map((part) => holds(part, read));
-    return parts.includes(decisive) ? decisive : parts.includes(undefined) ? undefined : !decisive;
+    const parts = new Set(clause.parts.map((part) => holds(part, read)));
+    return parts.has(decisive) ? decisive : parts.has(undefined) ? undefined : !decisive;
   }
   const value = read(clause.ref);
   return Number.isNaN(value) ? undefined : (value === 1) !== clause.negated;
