@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { addDataCommands } from './commands/data-commands.ts';
 import { EXIT } from './exit-codes.ts';
 import { tellFailure } from './output/failure.ts';
 import type { Io } from './io.ts';
@@ -131,6 +132,8 @@ ${EXIT_STATUS}`);
     .argument('<name>', 'its name or id')
     .option('--yes', 'do not ask')
     .action(act(async () => (await import('./commands/traders.ts')).removeTrader));
+
+  addDataCommands(program, sub, act);
 
   return {
     run: async (args) => {

@@ -1,5 +1,4 @@
 import { intervalMs } from '@trademind/core';
-import type { Dag, Ref } from '../graph/dag.ts';
 import { HEAD, type NodeKind } from '../graph/node-kind.ts';
 import type { FunctionDefinition } from './definition.ts';
 import { meanPriceOf } from './mean-price.ts';

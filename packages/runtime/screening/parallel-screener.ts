@@ -207,6 +207,17 @@ export class ParallelScreener {
     return this.#screener.matching(symbol);
   }
 
+  /** All that screening knows, candles included, as bytes for `restore`. */
+  async snapshot(): Promise<Uint8Array> {
+    await this.#lanes.collect();
+    return this.#screener.snapshot();
+  }
+
+  /** Takes in a snapshot, first of all. Throws `snapshot_unreadable`, and stays as new. */
+  restore(bytes: Uint8Array): void {
+    this.#screener.restore(bytes);
+  }
+
   /** Resolves once everything that was taken in has been screened and told. */
   async idle(): Promise<void> {
     do await new Promise((resolve) => { setImmediate(resolve); });
