@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import type { Candle, Interval } from '@trademind/core';
-import { Screener, type Explanation, type Match, type NeededSeries, type RunningTrader } from '@trademind/engine';
+import type { Candle, Explanation, Interval } from '@trademind/core';
+import { Screener, type Funnel, type Match, type NeededSeries, type RunningTrader } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import { every, type Wall } from '../time.ts';
 import { OverloadWatch, toShed } from './overload.ts';
@@ -192,6 +192,10 @@ export class ParallelScreener {
 
   explain(traderId: string, symbol: string, closeTime?: number): Explanation {
     return this.#screener.explain(traderId, symbol, closeTime);
+  }
+
+  funnel(traderId: string): Funnel {
+    return this.#screener.funnel(traderId);
   }
 
   counts(traderId: string): ReturnType<Screener['counts']> {
