@@ -1,12 +1,8 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { watchEvents, type StreamEvent } from './event-stream.ts';
 import { call } from './http.ts';
 import { OFFERED_SIZES, parseSize, sizeText } from './size.ts';
-import { readTraderFile } from './trader-file.ts';
 
 let server: Server | undefined;
 afterEach(() => { server?.closeAllConnections(); server?.close(); });
@@ -57,34 +53,6 @@ describe('a watch of events', () => {
   test('that is refused ends with the reason', async () => {
     const url = await serve(answer(404, { type: 'about:blank', title: 'T', status: 404, detail: 'No machine.', code: 'machine_not_found' }));
     await expect(watchEvents({ fetch, url, token: () => Promise.resolve('t'), signal: new AbortController().signal, onEvent: () => {} })).rejects.toMatchObject({ code: 'machine_not_found' });
-  });
-});
-
-describe('a trader file', () => {
-  const read = (text: string) => {
-    const folder = mkdtempSync(join(tmpdir(), 'trademind-trader-'));
-    writeFileSync(join(folder, 't.json'), text);
-    try {
-      return readTraderFile('t.json', folder);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  };
-  const trader = { name: 'Mine', side: 'long', where: { up: 'close > sma(close, 5)' } };
-
-  test('may hold one trader or several', () => {
-    expect(read(JSON.stringify(trader))[0]?.document.name).toBe('Mine');
-    expect(read(JSON.stringify([trader, { ...trader, name: 'Other' }]))).toHaveLength(2);
-  });
-
-  test('that is no JSON, has an unknown key, or is not there is refused by code', () => {
-    expect(() => read('{')).toThrow(expect.objectContaining({ code: 'trader_invalid' }));
-    expect(() => read(JSON.stringify({ ...trader, sied: 'x' }))).toThrow(expect.objectContaining({ code: 'trader_invalid', message: expect.stringContaining('sied') }));
-    expect(() => readTraderFile('none.json', '/')).toThrow(expect.objectContaining({ code: 'not_found' }));
-  });
-
-  test('with a wrong expression is refused before anything is sent, with what was meant', () => {
-    expect(() => read(JSON.stringify({ ...trader, where: { up: 'close > smaa(close, 5)' } }))).toThrow(/sma/);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { Problem, PROBLEM_MEDIA_TYPE } from '@trademind/core';
+import { firstIssue, Problem, PROBLEM_MEDIA_TYPE } from '@trademind/core';
 import type { SwaggerTransform } from '@fastify/swagger';
 import type { FastifyBaseLogger, FastifyInstance, FastifySchemaCompiler, FastifyTypeProvider } from 'fastify';
 import type { FastifySerializerCompiler } from 'fastify/types/schema.js';
@@ -19,10 +19,9 @@ export const zodValidator: FastifySchemaCompiler<z.$ZodType> = ({ schema, httpPa
   // a body that is not there is an empty one: every body of ours is an object
   const parsed = z.safeParse(schema, httpPart === 'body' ? (data ?? {}) : data);
   if (parsed.success) return { value: parsed.data };
-  const issue = parsed.error.issues[0];
-  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys : [];
-  const field = [...(issue?.path ?? []), ...unknown.slice(0, 1)].map(String).join('.');
-  const detail = unknown.length > 0 ? `has the unknown key ${unknown.map((key) => `"${key}"`).join(', ')}` : `is not valid${field ? ` at ${field}` : ''}: ${issue?.message ?? 'refused'}`;
+  const issue = firstIssue(parsed.error);
+  const field = issue.path.map(String).join('.');
+  const detail = issue.unknownKey ? `has the ${issue.detail}` : `is not valid${field ? ` at ${field}` : ''}: ${issue.detail}`;
   return { error: new ApiProblem(400, {
     code: 'request_invalid', message: `${PART[httpPart ?? ''] ?? 'The request'} ${detail}`, field: field || undefined, nextStep: 'See /docs for what is taken here.',
   }) };

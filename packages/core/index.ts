@@ -1,5 +1,8 @@
 export * from './api.ts';
+export * from './duration.ts';
 export * from './errors.ts';
+export { Execution } from './execution.ts';
+export * from './explanation.ts';
 export * from './feed.ts';
 export * from './machine.ts';
 export * from './market.ts';
@@ -10,3 +13,4 @@ export * from './sizing.ts';
 export * from './status.ts';
 export * from './ticket.ts';
 export * from './trader.ts';
+export { traderJsonSchema } from './trader-schema.ts';

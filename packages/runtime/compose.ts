@@ -16,12 +16,15 @@ import { systemWall, type Wall } from './time.ts';
 /** Namespace of the ids of traders that no database has named. Never change it: signals' ids follow from them. */
 const LOCAL_NAMESPACE = 'b2f6f0f6-5c1d-4f0c-8d39-0c7b8f1f2a11';
 const SESSION_KEY_FILE = 'session.key';
+const SCREENING_INTERVAL_MS = 60_000;
 
 interface Common {
   /** Where all lives that must survive. */
   dataDir: string;
   /** Interval of traders that name none. */
   interval: Interval;
+  /** How often candles under way are looked at, ms; a minute unless given. */
+  screeningIntervalMs?: number;
   exchange: ExchangeAccess;
   wall?: Wall;
   /** A new file: the session is recorded into it, frame by frame. */
@@ -55,7 +58,7 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
   const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
   const { exchange, ended } = await recorded(options, wall, log);
   const machine = new Orchestrator({
-    machineId, userId, version, dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval,
+    machineId, userId, version, dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks),
   });
   const server = await startWebSocketServer({
@@ -98,7 +101,7 @@ export async function startLocal(options: LocalOptions): Promise<{ source: FeedS
   signal?.throwIfAborted();
   const { exchange, ended } = await recorded(options, wall, log);
   const machine = new Orchestrator({
-    machineId: 'local', userId: 'local', version: 'local', dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval,
+    machineId: 'local', userId: 'local', version: 'local', dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     traders: (store) => versioned(documents, store),
   });
   const stop = () => machine.stop().then(ended);

@@ -26,3 +26,12 @@ export function readRecordedCandles(folder: string): Map<string, RecordedRow[]> 
   }
   return markets;
 }
+
+/** The 502 daily candles from which the reference series of the recorded indicators were computed. */
+export function readDailyCandles(folder: string): RecordedRow[] {
+  return readFileSync(join(folder, 'quotes-daily-502.csv'), 'utf8').trim().split('\n').slice(1).map((line) => {
+    const [date, ...numbers] = line.split(',');
+    const [open, high, low, close, volume] = numbers.map(Number) as [number, number, number, number, number];
+    return { openTime: Date.parse(date!), open, high, low, close, volume };
+  });
+}

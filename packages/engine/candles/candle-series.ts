@@ -4,58 +4,87 @@ import { COLUMNS } from '../graph/dag.ts';
 /** In a candle's row each column lies at its slot's number. */
 const OPEN_TIME = COLUMNS.indexOf('openTime');
 const WIDTH = COLUMNS.length;
+/** Doubles before the rows: the count of candles ever taken in. */
+const HEAD = 1;
+/** Rows beyond the capacity, so that a thread which reads the oldest candles has time before they are written over. */
+const GUARD = 16;
 
-/** The last `capacity` candles of one symbol and interval, row by row in one flat ring. Order is the store's business. */
+/**
+ * The last `capacity` candles of one symbol and interval, row by row in one flat ring of shared memory: one thread writes, any may read. The candle of ordinal n
+ * lies in row n modulo the rows there are. Order is the store's business.
+ */
 export class CandleSeries {
   readonly capacity: number;
-  readonly #rows: Float64Array;
-  /** Where the next candle goes. */
-  #head = 0;
-  #size = 0;
-  #total = 0;
+  readonly #data: Float64Array;
 
-  constructor(capacity: number) {
+  /** @param memory of another thread's series of the same capacity, to read what it writes. */
+  constructor(capacity: number, memory = new SharedArrayBuffer((HEAD + (capacity + GUARD) * WIDTH) * 8)) {
     this.capacity = capacity;
-    this.#rows = new Float64Array(capacity * WIDTH);
+    this.#data = new Float64Array(memory);
+  }
+
+  get memory(): SharedArrayBuffer {
+    return this.#data.buffer as SharedArrayBuffer;
   }
 
   get size(): number {
-    return this.#size;
+    return Math.min(this.total, this.capacity);
   }
 
   /** Candles ever taken in: the ordinal of the next one. */
   get total(): number {
-    return this.#total;
+    return this.#data[0]!;
+  }
+
+  /** Ordinal of the oldest candle held. */
+  get oldest(): number {
+    return Math.max(0, this.total - this.capacity);
+  }
+
+  /** A copy of the candles held and of their count, for `restored`. */
+  save(): Float64Array {
+    return this.#data.slice(0, HEAD + Math.min(this.total, this.capacity + GUARD) * WIDTH);
+  }
+
+  /** A series that goes on where a saved one of the same capacity stood, ordinals included. */
+  static restored(capacity: number, saved: Float64Array): CandleSeries {
+    const series = new CandleSeries(capacity);
+    series.#data.set(saved);
+    return series;
   }
 
   /** Takes a candle in; the oldest falls out when the ring is full. */
   push(candle: Candle): void {
-    const rows = this.#rows;
-    const at = this.#head * WIDTH;
-    rows[at] = candle.open;
-    rows[at + 1] = candle.high;
-    rows[at + 2] = candle.low;
-    rows[at + 3] = candle.close;
-    rows[at + 4] = candle.volume;
-    rows[at + 5] = candle.quoteVolume;
-    rows[at + 6] = candle.trades;
-    rows[at + 7] = candle.takerBuy;
-    rows[at + OPEN_TIME] = candle.openTime;
-    this.#head = this.#head + 1 === this.capacity ? 0 : this.#head + 1;
-    if (this.#size < this.capacity) this.#size++;
-    this.#total++;
+    const data = this.#data;
+    const total = data[0]!;
+    const at = this.#row(total);
+    data[at] = candle.open;
+    data[at + 1] = candle.high;
+    data[at + 2] = candle.low;
+    data[at + 3] = candle.close;
+    data[at + 4] = candle.volume;
+    data[at + 5] = candle.quoteVolume;
+    data[at + 6] = candle.trades;
+    data[at + 7] = candle.takerBuy;
+    data[at + OPEN_TIME] = candle.openTime;
+    data[0] = total + 1;
   }
 
   /** Open time of the index-th oldest candle; undefined outside. */
   openTime(index: number): number | undefined {
-    return index < 0 || index >= this.#size ? undefined : this.#rows[this.#row(index) + OPEN_TIME];
+    return index < 0 || index >= this.size ? undefined : this.#data[this.#row(this.oldest + index) + OPEN_TIME];
+  }
+
+  /** Open time of the candle of an ordinal that is held. */
+  openTimeOf(ordinal: number): number {
+    return this.#data[this.#row(ordinal) + OPEN_TIME]!;
   }
 
   /** The index-th oldest candle. */
   at(index: number): Candle | undefined {
-    if (index < 0 || index >= this.#size) return undefined;
-    const row = this.#row(index);
-    const of = (column: number): number => this.#rows[row + column]!;
+    if (index < 0 || index >= this.size) return undefined;
+    const row = this.#row(this.oldest + index);
+    const of = (column: number): number => this.#data[row + column]!;
     return {
       openTime: of(OPEN_TIME), open: of(0), high: of(1), low: of(2), close: of(3),
       volume: of(4), quoteVolume: of(5), trades: of(6), takerBuy: of(7),
@@ -65,7 +94,7 @@ export class CandleSeries {
   /** Index of the oldest candle whose open time passes a test that all later ones pass too; the size if none does. */
   find(test: (openTime: number) => boolean): number {
     let from = 0;
-    let to = this.#size;
+    let to = this.size;
     while (from < to) {
       const middle = (from + to) >> 1;
       if (test(this.openTime(middle)!)) to = middle;
@@ -74,17 +103,16 @@ export class CandleSeries {
     return from;
   }
 
-  /** Writes the columns of `count` candles from the index-th oldest on into values of the given width (column k at k × width). */
-  fill(v: Float64Array, width: number, index: number, count: number): void {
-    const rows = this.#rows;
+  /** Writes the columns of `count` candles from an ordinal on into values of the given width (column k at k × width). */
+  fill(v: Float64Array, width: number, ordinal: number, count: number): void {
+    const data = this.#data;
     for (let i = 0; i < count; i++) {
-      const row = this.#row(index + i);
-      for (let column = 0; column < COLUMNS.length; column++) v[column * width + i] = rows[row + column]!;
+      const row = this.#row(ordinal + i);
+      for (let column = 0; column < WIDTH; column++) v[column * width + i] = data[row + column]!;
     }
   }
 
-  #row(index: number): number {
-    const cell = this.#head - this.#size + index;
-    return (cell < 0 ? cell + this.capacity : cell) * WIDTH;
+  #row(ordinal: number): number {
+    return HEAD + (ordinal % (this.capacity + GUARD)) * WIDTH;
   }
 }

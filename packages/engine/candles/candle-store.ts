@@ -1,4 +1,5 @@
 import { intervalClose, TradeMindError, type Candle, type Interval } from '@trademind/core';
+import { unknownCandle } from './candle-fold.ts';
 import { CandleSeries } from './candle-series.ts';
 
 /** Closed candles per symbol and interval: strictly in order, without a hole, the newest `capacity(interval)` of them. */
@@ -30,6 +31,23 @@ export class CandleStore {
     series ??= this.#create(symbol, interval);
     series.push(candle);
     return 'appended';
+  }
+
+  /**
+   * Takes in a candle that was made of shorter ones. Unlike what the exchange sends it may come after a hole, which is filled with unknown candles (all numbers NaN);
+   * where the hole is longer than the ring the series begins anew.
+   */
+  appendMade(symbol: string, interval: Interval, candle: Candle): void {
+    const last = this.lastCloseTime(symbol, interval);
+    if (last === undefined || candle.openTime <= last) {
+      if (last === undefined || candle.openTime === last) this.append(symbol, interval, candle);
+      return;
+    }
+    let missing = 0;
+    for (let open = last; open < candle.openTime && missing <= this.#capacity(interval); open = intervalClose(interval, open)) missing++;
+    if (missing > this.#capacity(interval)) this.forget(symbol, interval);
+    else for (let open = last; open < candle.openTime; open = intervalClose(interval, open)) this.append(symbol, interval, unknownCandle(open));
+    this.append(symbol, interval, candle);
   }
 
   /** The newest `limit` candles, oldest first. */
@@ -68,6 +86,23 @@ export class CandleStore {
     return this.#series.get(interval)?.get(symbol);
   }
 
+  /** Intervals of which there are candles. */
+  intervals(): Interval[] {
+    return [...this.#series.keys()];
+  }
+
+  /** Every series, by symbol and interval. */
+  *all(): Generator<{ symbol: string; interval: Interval; series: CandleSeries }> {
+    for (const [interval, bySymbol] of this.#series) for (const [symbol, series] of bySymbol) yield { symbol, interval, series };
+  }
+
+  /** Takes in a whole series, such as one of a snapshot. */
+  adopt(symbol: string, interval: Interval, series: CandleSeries): void {
+    let bySymbol = this.#series.get(interval);
+    if (bySymbol === undefined) this.#series.set(interval, (bySymbol = new Map()));
+    bySymbol.set(symbol, series);
+  }
+
   /** Drops one series, before it is fetched anew. */
   forget(symbol: string, interval: Interval): void {
     this.#series.get(interval)?.delete(symbol);
@@ -79,9 +114,7 @@ export class CandleStore {
       throw new TradeMindError({ code: 'bad_capacity', message: `The number of ${interval} candles to keep must be a whole number above 0, not ${capacity}.`, field: 'capacity' });
     }
     const series = new CandleSeries(capacity);
-    let bySymbol = this.#series.get(interval);
-    if (bySymbol === undefined) this.#series.set(interval, (bySymbol = new Map()));
-    bySymbol.set(symbol, series);
+    this.adopt(symbol, interval, series);
     return series;
   }
 }

@@ -1,3 +1,4 @@
+import type { Interval } from '@trademind/core';
 import type { NodeKind } from './node-kind.ts';
 import { fold } from './program.ts';
 
@@ -14,16 +15,29 @@ export interface Computed {
   /** Of a ring node: its capacity, which grows with what is asked of it. */
   params: readonly number[];
 }
-export type Node = { readonly column: Column } | { readonly constant: number } | Computed;
+/** A value that another graph computes: the node `ref` of the frame's Dag. Whoever runs the program writes it before each run. */
+export interface External { readonly frame: string; readonly ref: Ref }
+export type Node = { readonly column: Column } | { readonly constant: number } | Computed | External;
 
-/** Expressions as a graph without repetition: asking for an equal node again gives the same Ref. Columns come first. */
+/** Where the nodes of another graph's frames lie in this graph's frames of the same name. */
+export type FrameRefs = ReadonlyMap<string, Int32Array>;
+const NO_FRAMES: FrameRefs = new Map();
+
+/**
+ * Expressions over the candles of one interval, as a graph without repetition: asking for an equal node again gives the same Ref. Columns come first.
+ */
 export class Dag {
+  readonly interval: Interval;
   readonly nodes: Node[] = COLUMNS.map((column) => ({ column }));
   /** Candles until a node's first value. */
   readonly first: number[] = COLUMNS.map(() => 1);
   /** Candles until a node has settled: lengths of nested nodes add up. */
   readonly settle: number[] = COLUMNS.map(() => 1);
   readonly #known = new Map<string, Ref>();
+
+  constructor(interval: Interval = '1m') {
+    this.interval = interval;
+  }
 
   column(name: Column): Ref {
     return COLUMNS.indexOf(name);
@@ -37,6 +51,11 @@ export class Dag {
   constantOf(ref: Ref): number | undefined {
     const node = this.nodes[ref]!;
     return 'constant' in node ? node.constant : undefined;
+  }
+
+  /** A value of another frame. It counts as settled: whether it is, its own frame knows. */
+  external(frame: string, ref: Ref): Ref {
+    return this.#known.get(keyOfExternal(frame, ref)) ?? this.#add(keyOfExternal(frame, ref), { frame, ref }, 1, 1);
   }
 
   /** A node known to be computed. */
@@ -66,16 +85,17 @@ export class Dag {
     return known;
   }
 
-  /** The node here that equals one of another graph whose inputs are mapped by `refs`; -1 if there is none. */
-  find(node: Node, refs: Int32Array): Ref {
+  /** The node here that equals one of another graph whose inputs are mapped by `refs` and `frames`; -1 if there is none. */
+  find(node: Node, refs: Int32Array, frames: FrameRefs = NO_FRAMES): Ref {
     if ('column' in node) return this.column(node.column);
+    if ('frame' in node) return this.#known.get(keyOfExternal(node.frame, frames.get(node.frame)?.[node.ref] ?? -1)) ?? -1;
     if ('constant' in node) return this.#known.get(keyOfConstant(node.constant)) ?? -1;
     const inputs = node.inputs.map((input) => refs[input]!);
     return inputs.includes(-1) ? -1 : this.#known.get(keyOf(node.kind, inputs, node.kind.ring === undefined ? node.params : [])) ?? -1;
   }
 
-  /** Takes in the nodes of another graph, all or those that `roots` need; the answer gives each its Ref here (-1: not taken). */
-  merge(other: Dag, roots?: Iterable<Ref>): Int32Array {
+  /** Takes in the nodes of another graph, all or those that `roots` need, whose frames were taken in before; the answer gives each its Ref here (-1: not taken). */
+  merge(other: Dag, roots?: Iterable<Ref>, frames: FrameRefs = NO_FRAMES): Int32Array {
     const wanted = new Uint8Array(other.nodes.length).fill(roots === undefined ? 1 : 0);
     for (const root of roots ?? []) wanted[root] = 1;
     for (let index = other.nodes.length - 1; index >= 0; index--) {
@@ -87,6 +107,7 @@ export class Dag {
       if (wanted[index] === 0) continue;
       if ('column' in node) refs[index] = this.column(node.column);
       else if ('constant' in node) refs[index] = this.constant(node.constant);
+      else if ('frame' in node) refs[index] = this.external(node.frame, frames.get(node.frame)![node.ref]!);
       else {
         const inputs = node.inputs.map((input) => refs[input]!);
         refs[index] = node.kind.ring === undefined ? this.node(node.kind, inputs, node.params) : this.ring(node.kind, inputs, node.params[0]!);
@@ -106,3 +127,4 @@ export class Dag {
 
 const keyOf = (kind: NodeKind, inputs: readonly Ref[], params: readonly number[]): string => `${kind.name}(${inputs.join(',')};${params.join(',')})`;
 const keyOfConstant = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));
+const keyOfExternal = (frame: string, ref: Ref): string => `${frame}!${ref}`;

@@ -20,6 +20,12 @@ export function differenceError(a: number, b: number, difference: number): numbe
   return a - (difference - part) - (b + part);
 }
 
+/** The pair at `now` minus the pair at `then`, rounded once. */
+export function differenceOf(s: Float64Array, now: number, then: number): number {
+  const difference = s[now]! - s[then]!;
+  return difference + (differenceError(s[now]!, s[then]!, difference) + s[now + 1]! - s[then + 1]!);
+}
+
 const SPLITTER = 134_217_729; // 2^27 + 1
 
 /** The rounding error of `product` = a × b (Dekker and Veltkamp), exact while nothing overflows. */

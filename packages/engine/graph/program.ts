@@ -1,4 +1,5 @@
-import type { Dag, Ref } from './dag.ts';
+import { checksumOfText } from '../checksum.ts';
+import type { Dag, FrameRefs, Ref } from './dag.ts';
 import { MAX_BLOCK, type Block, type NodeKind, type Run } from './node-kind.ts';
 
 /** Nodes with one run that can be worked off one after the other, as rows of the code. */
@@ -98,10 +99,15 @@ export class Program {
     }
   }
 
+  /** The same for programs that compute the same nodes in the same order with the same layout of state. */
+  get fingerprint(): string {
+    return checksumOfText(this.dag.nodes.map((node, ref) => ('kind' in node ? `${node.kind.name}(${node.inputs.join(',')};${node.params.join(',')})@${this.stateAt[ref]}` : JSON.stringify(node))).join('\n')).toString(16);
+  }
+
   /** For each node the equal node of another program, or -1: what state can be carried over when a graph changes. */
-  matchesIn(other: Program): Int32Array {
+  matchesIn(other: Program, frames?: FrameRefs): Int32Array {
     const refs = new Int32Array(this.slots).fill(-1);
-    for (const [ref, node] of this.dag.nodes.entries()) refs[ref] = other.dag.find(node, refs);
+    for (const [ref, node] of this.dag.nodes.entries()) refs[ref] = other.dag.find(node, refs, frames);
     return refs;
   }
 

@@ -1,4 +1,5 @@
 import { divide, multiply, subtract } from '../graph/arithmetic.ts';
+import type { Dag, Ref } from '../graph/dag.ts';
 import { offsetOf } from '../graph/history.ts';
 import { inputSeries, length, type FunctionDefinition } from './definition.ts';
 
@@ -25,6 +26,12 @@ export const momentum: FunctionDefinition = {
   example: 'momentum(10) > 0',
 };
 
+/** The change of x over n candles in points. */
+export const rocOf = (dag: Dag, x: Ref, n: number): Ref => {
+  const before = offsetOf(dag, x, n);
+  return dag.node(multiply, [dag.constant(100), dag.node(divide, [dag.node(subtract, [x, before]), before])]);
+};
+
 /** In: any series; out: points (5 = 5 %); first value after n + 1 candles, settled after n + 1. From 0: not ready or infinite. */
 export const roc: FunctionDefinition = {
   ...momentum,
@@ -33,8 +40,14 @@ export const roc: FunctionDefinition = {
   unit: 'points',
   source: 'TA-Lib ROC',
   example: 'roc(24) > 5',
-  build: (dag, [x], [n]) => {
-    const before = offsetOf(dag, x!, n!);
-    return dag.node(multiply, [dag.constant(100), dag.node(divide, [dag.node(subtract, [x!, before]), before])]);
-  },
+  build: (dag, [x], [n]) => rocOf(dag, x!, n!),
+};
+
+/** The same as `roc`, under the name by which those who do not speak of rates look for it: equal arguments are one node. */
+export const percentChange: FunctionDefinition = {
+  ...roc,
+  name: 'percentChange',
+  summary: 'The difference from n candles ago in points (5 = 5 %): another name of roc.',
+  source: 'definition; TA-Lib ROC',
+  example: 'percentChange(24) < -3',
 };

@@ -2,9 +2,9 @@ import type { Dag, Ref } from '../graph/dag.ts';
 
 /**
  * What an argument may be. `series`: a number that changes from candle to candle; `value`: a series or a number; `condition`;
- * `length`: a whole constant number of candles; `number`: a constant number.
+ * `length`: a whole constant number of candles; `number`: a constant number; `interval` and `symbol`: written text; `expression`: a series or a condition.
  */
-export type ArgumentType = 'series' | 'value' | 'condition' | 'length' | 'number';
+export type ArgumentType = 'series' | 'value' | 'condition' | 'length' | 'number' | 'interval' | 'symbol' | 'expression';
 
 export interface Argument {
   readonly name: string;
@@ -25,11 +25,18 @@ export interface FunctionDefinition {
   readonly arguments: readonly Argument[];
   /** What it gives: with several outputs, their names (`macd(12, 26, 9).line`). */
   readonly fields?: readonly string[];
-  readonly returns: 'series' | 'condition';
+  /** `same`: that of its expression. */
+  readonly returns: 'series' | 'condition' | 'same';
+  /** Set where the last argument is computed elsewhere: on another interval, of another symbol, or of every symbol that the trader screens. */
+  readonly elsewhere?: 'interval' | 'symbol' | 'market';
+  /** Set of a running total: its level depends on where the candles began, so that only its differences and slopes say something. */
+  readonly cumulative?: true;
   /** price, points (5 = 5 %), ratio, volume, count, or that of its input. */
   readonly unit: string;
   /** How the running value starts. */
   readonly seed: string;
+  /** Set where a value waits for an event that may come late or never: what it waits for. The first value is then where it says at the earliest. */
+  readonly awaits?: string;
   /** Who defined it so. */
   readonly source: string;
   readonly example: string;

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Candle } from '@trademind/core';
 import { afterAll, expect, test } from 'vitest';
-import { recordings } from '../../../tests/support/recordings.ts';
+import { readDailyCandles, recordings } from '../../../tests/support/recordings.ts';
 import { evaluateExpression } from '../language/evaluate.ts';
 
 const folder = recordings('indicators');
@@ -25,6 +24,7 @@ const ROWS: readonly (readonly [expression: string, file: string, column: string
   ['atr(14)', 'atr', 'atr'],
   ['stochastic(14, 3, 3).k', 'stoch', 'k'],
   ['stochastic(14, 3, 3).d', 'stoch', 'd'],
+  ['obv()', 'obv', 'obv'],
 ];
 
 const errors: string[] = [];
@@ -33,11 +33,11 @@ afterAll(() => {
 });
 
 test.skipIf(folder === null).each(ROWS)('%s equals the reference series %s.%s at every bar', (expression, file, column) => {
-  const candles = dailyCandles();
+  const candles = readDailyCandles(folder!).map((row) => ({ ...row, quoteVolume: row.volume * row.close, trades: 1, takerBuy: 0 }));
   const reference = (JSON.parse(readFileSync(join(folder!, `${file}.json`), 'utf8')) as Record<string, number | null>[]).map((row) => row[column]!);
   const { values } = evaluateExpression(expression, candles);
   // A difference that passes through 0 is compared against the size of what it is the difference of.
-  const scale = file === 'macd' ? 1 : file === 'bb' && column === 'zScore' ? 1 : 0;
+  const scale = file === 'macd' || file === 'obv' ? 1 : file === 'bb' && column === 'zScore' ? 1 : 0;
   let worst = 0;
   for (const [index, expected] of reference.entries()) {
     const value = values[index] as number | null;
@@ -47,11 +47,3 @@ test.skipIf(folder === null).each(ROWS)('%s equals the reference series %s.%s at
   errors.push(`${expression.padEnd(32)} maximum relative error ${worst.toExponential(1)} over ${reference.filter((value) => value !== null).length} bars`);
   expect(worst).toBeLessThanOrEqual(1e-9);
 });
-
-function dailyCandles(): Candle[] {
-  return readFileSync(join(folder!, 'quotes-daily-502.csv'), 'utf8').trim().split('\n').slice(1).map((line) => {
-    const [date, ...numbers] = line.split(',');
-    const [open, high, low, close, volume] = numbers.map(Number) as [number, number, number, number, number];
-    return { openTime: Date.parse(date!), open, high, low, close, volume, quoteVolume: volume * close, trades: 1, takerBuy: 0 };
-  });
-}

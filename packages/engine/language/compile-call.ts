@@ -1,16 +1,19 @@
 import type { CallExpression, Identifier } from 'acorn';
-import type { Ref } from '../graph/dag.ts';
+import { intervalMs, INTERVALS, type Interval } from '@trademind/core';
+import type { Dag, Ref } from '../graph/dag.ts';
 import { signatureOf, type Argument, type FunctionDefinition } from '../indicators/definition.ts';
 import type { Compiler } from './compile-expression.ts';
 import { suggest } from './suggest.ts';
-import { TYPE_WORDS, type Typed } from './typed.ts';
+import type { Frame } from './frames.ts';
+import { TYPE_WORDS, type Reading, type Typed } from './typed.ts';
 
 /** Compiles `rsi(14)`, `macd(12, 26, 9).line` …: checks the arguments against the function's row, then lets it build its nodes. */
 export function compileCall(
   compiler: Compiler, definition: FunctionDefinition, node: CallExpression, field: Identifier | undefined, depth: number,
-): { ref: Ref; operands: readonly Typed[] } {
+): { ref: Ref; type: Typed['type']; readings: readonly Reading[] } {
   const help = `${signatureOf(definition)}: ${definition.summary} Example: ${definition.example}.`;
   checkField(compiler, definition, node, field, help);
+  if (definition.elsewhere !== undefined) return compileElsewhere(compiler, definition, node, depth, help);
 
   const given = node.arguments.map((argument) => {
     if (argument.type === 'SpreadElement') throw compiler.error(argument, 'not_allowed', '`...` is not part of the language.', help);
@@ -47,7 +50,72 @@ export function compileCall(
       operands.push(typed);
     }
   }
-  return { ref: definition.build(compiler.dag, series, numbers, field?.name ?? ''), operands };
+  if (definition.returns === 'condition') compiler.checkDrift(node, operands);
+  const ref = definition.build(compiler.dag, series, numbers, field?.name ?? '');
+  return { ref, type: definition.returns === 'condition' ? 'condition' : 'series', readings: compiler.readingsOf(operands) };
+}
+
+/** Compiles `on("1h", …)`, `of("BTCUSDT", …)`, `rank(…)`: the last argument in the frame where it is computed, and what this frame reads of it. */
+function compileElsewhere(
+  compiler: Compiler, definition: FunctionDefinition, node: CallExpression, depth: number, help: string,
+): { ref: Ref; type: Typed['type']; readings: readonly Reading[] } {
+  const { name } = definition;
+  const wanted = definition.arguments.length;
+  if (node.arguments.length !== wanted) throw compiler.error(node.arguments.at(-1) ?? node, 'wrong_argument', `${name} wants ${countOf(definition)}, not ${node.arguments.length}.`, help);
+  const inner = node.arguments.at(-1)!;
+  if (inner.type === 'SpreadElement') throw compiler.error(inner, 'not_allowed', '`...` is not part of the language.', help);
+  const frame = frameOf(compiler, definition, node, help);
+  const typed = compiler.in(frame).compile(inner, depth + 1);
+  if (definition.elsewhere === 'market') {
+    if (typed.type !== 'series') throw compiler.error(inner, 'wrong_type', `${name} wants a series, ${typed.text} is ${TYPE_WORDS[typed.type]}.`, help);
+    compiler.in(frame).checkDrift(inner, [typed], true);
+    return { ref: definition.build(compiler.dag, [typed.ref], [], ''), type: 'series', readings: [] };
+  }
+  const { dag } = compiler;
+  if (frame.dag === dag) return { ref: typed.ref, type: typed.type, readings: typed.readings };
+  const here = (ref: Ref): Ref => lift(dag, frame, ref);
+  const wrap = (expression: string): string => `${name}(${compiler.text(node.arguments[0]!)}, ${expression})`;
+  return { ref: here(typed.ref), type: typed.type, readings: typed.readings.map(({ expression, ref }) => ({ expression: wrap(expression), ref: here(ref) })) };
+}
+
+/** A node of another frame, as this one reads it; constants are the same everywhere. */
+function lift(dag: Dag, frame: Frame, ref: Ref): Ref {
+  const constant = frame.dag.constantOf(ref);
+  return constant === undefined ? dag.external(frame.key, ref) : dag.constant(constant);
+}
+
+function frameOf(compiler: Compiler, definition: FunctionDefinition, node: CallExpression, help: string): Frame {
+  const { frame, frames } = compiler;
+  const { name, elsewhere } = definition;
+  if (elsewhere === 'market') {
+    if (frame !== frames.own) throw compiler.error(node, 'not_allowed', `${name} cannot stand inside on, of, rank or percentile.`, `Put it outside: ${name}(on("1h", …)).`);
+    return frames.market;
+  }
+  const place = node.arguments[0]!;
+  const text = place.type === 'Literal' && typeof place.value === 'string' ? place.value : undefined;
+  if (elsewhere === 'symbol') {
+    if (text === undefined || !/^[\p{Lu}\p{Lo}\p{N}]{2,30}$/u.test(text)) throw compiler.error(place, 'wrong_argument', `${name} wants a symbol in capitals and quotes, such as "BTCUSDT".`, help);
+    if (frame.symbol !== undefined) throw compiler.error(node, 'not_allowed', `of cannot stand inside of("${frame.symbol}", …).`, 'Name one symbol at a time.');
+    if (frame.interval !== frames.own.interval) throw compiler.error(node, 'not_allowed', 'of cannot stand inside on.', `Turn them round: of("${text}", on("${frame.interval}", …)).`);
+    return frames.of(text, frame.interval);
+  }
+  const interval = INTERVALS.find((known) => known === text);
+  if (interval === undefined) throw compiler.error(place, 'wrong_argument', `${name} wants an interval in quotes: ${INTERVALS.join(', ')}.`, help);
+  if (interval === frame.interval) return frame;
+  const order = (one: Interval): number => INTERVALS.indexOf(one);
+  if (order(interval) < order(frame.interval)) {
+    throw compiler.error(place, 'wrong_argument', `"${interval}" is lower than ${frame.interval}: on looks at higher intervals only.`, `Let the trader screen ${interval} candles and look at ${frame.interval} with on("${frame.interval}", …).`);
+  }
+  if (!dividesInto(frame.interval, interval)) {
+    throw compiler.error(place, 'wrong_argument', `${interval} candles cannot be made of ${frame.interval} ones.`, 'Use an interval that is a whole number of times as long.');
+  }
+  return frames.of(frame.symbol, interval);
+}
+
+/** Whether candles of one interval make up those of a longer one. */
+function dividesInto(shorter: Interval, longer: Interval): boolean {
+  if (longer === '1M') return intervalMs(shorter) <= 86_400_000;
+  return intervalMs(longer) % intervalMs(shorter) === 0;
 }
 
 function checkField(compiler: Compiler, definition: FunctionDefinition, node: CallExpression, field: Identifier | undefined, help: string): void {

@@ -6,10 +6,12 @@ import { and, choose, equal, greater, greaterOrEqual, not, or } from '../graph/l
 import type { NodeKind } from '../graph/node-kind.ts';
 import { signatureOf } from '../indicators/definition.ts';
 import { compileCall } from './compile-call.ts';
+import type { Frame, Frames } from './frames.ts';
 import { FUNCTIONS } from './functions.ts';
 import type { LanguageError, LanguageErrorCode } from './language-error.ts';
 import { LIMITS } from './limits.ts';
 import { errorAt, parseExpression, type Source } from './parse.ts';
+import { driftOf, isStill, sameDrift } from './running-totals.ts';
 import { SERIES } from './series.ts';
 import { suggest } from './suggest.ts';
 import { TYPE_WORDS, type Reading, type Scope, type Typed } from './typed.ts';
@@ -32,25 +34,36 @@ const REFUSED: Partial<Record<string, string>> = {
 };
 
 /**
- * Compiles one expression into `dag`. Whatever is not on the allow-list of this file is refused; nothing is evaluated as code.
+ * Compiles one expression into the graph of `frame`, and what it looks at elsewhere into other frames. Whatever is not on the allow-list of this file is refused; nothing is evaluated as code.
  * Throws LanguageError and nothing else. `warnings` gathers what is allowed but hardly meant.
  */
-export function compileExpression(source: Source, scope: Scope, dag: Dag, warnings: string[]): Typed {
-  return new Compiler(source, scope, dag, warnings).compile(parseExpression(source), 1);
+export function compileExpression(source: Source, scope: Scope, frame: Frame, frames: Frames, warnings: string[]): Typed {
+  return new Compiler(source, scope, frame, frames, warnings).compile(parseExpression(source), 1);
 }
 
 /** One expression being compiled. */
 export class Compiler {
   readonly source: Source;
-  readonly dag: Dag;
+  readonly frame: Frame;
+  readonly frames: Frames;
   readonly #scope: Scope;
   readonly #warnings: string[];
 
-  constructor(source: Source, scope: Scope, dag: Dag, warnings: string[]) {
+  constructor(source: Source, scope: Scope, frame: Frame, frames: Frames, warnings: string[]) {
     this.source = source;
     this.#scope = scope;
-    this.dag = dag;
+    this.frame = frame;
+    this.frames = frames;
     this.#warnings = warnings;
+  }
+
+  get dag(): Dag {
+    return this.frame.dag;
+  }
+
+  /** The same compiler in another frame. */
+  in(frame: Frame): Compiler {
+    return frame === this.frame ? this : new Compiler(this.source, this.#scope, frame, this.frames, this.#warnings);
   }
 
   error(node: { start: number; end: number }, code: LanguageErrorCode, message: string, nextStep?: string): LanguageError {
@@ -63,7 +76,7 @@ export class Compiler {
 
   compile(node: Expression, depth: number): Typed {
     if (depth > LIMITS.depth) throw this.error(node, 'too_deep', `nested more than ${LIMITS.depth} deep.`, 'Give parts of it names in `let`.');
-    if (this.dag.nodes.length > LIMITS.nodes) throw this.error(node, 'too_large', `the trader needs more than ${LIMITS.nodes} distinct calculations.`);
+    if (this.frames.nodes > LIMITS.nodes) throw this.error(node, 'too_large', `the trader needs more than ${LIMITS.nodes} distinct calculations.`);
     switch (node.type) {
       case 'ParenthesizedExpression':
         return this.compile(node.expression, depth + 1);
@@ -123,10 +136,14 @@ export class Compiler {
   }
 
   #name(node: Identifier): Typed {
-    const known = this.#scope.resolve(node.name);
+    const known = this.#scope.resolve(node.name, this.frame);
     if (known !== undefined) return { ...known, text: node.name };
     const series = this.#scope.series ? SERIES_BY_NAME.get(node.name) : undefined;
-    if (series !== undefined) return this.#number(node, series.build(this.dag), false);
+    if (series !== undefined) {
+      const ref = series.build(this.dag);
+      if (ref === undefined) throw this.error(node, 'not_allowed', `there is no ${node.name} on ${this.frame.interval} candles: a day is shorter than one.`, 'Use an interval of at most 1d.');
+      return this.#number(node, ref, false);
+    }
     const definition = FUNCTIONS.get(node.name);
     if (definition !== undefined && this.#scope.series) {
       throw this.error(node, 'wrong_type', `${node.name} is a function and needs parentheses.`, `${signatureOf(definition)}: ${definition.summary} Example: ${definition.example}.`);
@@ -158,6 +175,7 @@ export class Compiler {
     this.#expectNumber(node.right, right, `${node.operator} `);
     if (arithmetic !== undefined) return this.#number(node, this.dag.node(arithmetic, [left.ref, right.ref]), left.literal && right.literal);
     const { kind, exchanged, negated } = comparison!;
+    this.checkDrift(node, [left, right]);
     this.#warnAboutReach(node, node.operator);
     const ref = this.dag.node(kind, exchanged ? [right.ref, left.ref] : [left.ref, right.ref]);
     return { type: 'condition', ref: negated ? this.dag.node(not, [ref]) : ref, text: this.text(node), literal: false, readings: this.readingsOf([left, right]) };
@@ -166,6 +184,18 @@ export class Compiler {
   /** The numbers that a comparison, a crossing or a run speaks of; written numbers say themselves. */
   readingsOf(operands: readonly Typed[]): readonly Reading[] {
     return unique(operands.flatMap((operand) => (operand.type === 'condition' ? operand.readings : operand.literal ? [] : [{ expression: operand.text, ref: operand.ref }])));
+  }
+
+  /** Refuses to compare numbers whose difference depends on where a running total began; with `level`, those that depend on it themselves. */
+  checkDrift(node: { start: number; end: number }, operands: readonly Typed[], level?: true): void {
+    const drifts = operands.filter(({ type }) => type !== 'condition').map(({ ref }) => driftOf(this.frames, this.frame, ref));
+    const [first] = drifts;
+    if (first === undefined || (level ? drifts.every(isStill) : drifts.every((drift) => sameDrift(drift, first)))) return;
+    const { text } = operands[drifts.findIndex((drift) => !isStill(drift))]!;
+    throw this.error(
+      node, 'cumulative', `${text} is or depends on a running total, whose level says only where the candles began.`,
+      'Compare a difference or a slope, such as change(obv(), 10) > 0, or a total with itself: obv() > sma(obv(), 20), obv() > obv()[5].',
+    );
   }
 
   /** `close > highest(high, 20)` never holds: the window includes the candle itself. */
@@ -183,8 +213,8 @@ export class Compiler {
     if (!this.#scope.series) throw this.error(node, 'not_allowed', 'functions cannot be called here.', this.#scope.hint);
     const definition = FUNCTIONS.get(node.callee.name);
     if (definition === undefined) throw this.unknown(node.callee, [...FUNCTIONS.keys()], 'function');
-    const { ref, operands } = compileCall(this, definition, node, field, depth);
-    if (definition.returns === 'condition') return { type: 'condition', ref, text: this.text(node), literal: false, readings: this.readingsOf(operands) };
+    const { ref, type, readings } = compileCall(this, definition, node, field, depth);
+    if (type === 'condition') return { type, ref, text: this.text(node), literal: false, readings };
     return this.#number(field === undefined ? node : { start: node.start, end: field.end }, ref, false);
   }
 

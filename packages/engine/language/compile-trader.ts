@@ -1,8 +1,10 @@
-import type { Interval, TraderDocument } from '@trademind/core';
-import { Dag, type Ref } from '../graph/dag.ts';
+import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
+import type { Dag, Ref } from '../graph/dag.ts';
 import { and, atLeast, or } from '../graph/logic.ts';
 import { Program } from '../graph/program.ts';
+import { compileExecution } from './compile-execution.ts';
 import { compileExpression } from './compile-expression.ts';
+import { exportsOf, Frames, MARKET, prune, type Frame } from './frames.ts';
 import { LIMITS } from './limits.ts';
 import { errorAt, type Source } from './parse.ts';
 import { namesOnly, scopeOf } from './scope.ts';
@@ -15,17 +17,24 @@ export interface CompiledCondition {
   readonly readings: readonly Reading[];
 }
 
-/** A trader ready to run: its graph, where its verdict stands in it, and how many candles it needs. */
+/** A trader ready to run: its graphs, where its verdict stands, and how many candles it needs. */
 export interface CompiledTrader {
   readonly document: TraderDocument;
   readonly interval: Interval;
+  /** Every frame after those that it reads; the trader's own is the last. */
+  readonly frames: readonly Frame[];
+  /** The graph of its own frame: the symbol being screened, on the trader's interval. */
   readonly dag: Dag;
   /** The node of the whole verdict. */
   readonly when: Ref;
   readonly conditions: readonly CompiledCondition[];
-  /** Candles until every node has its first value, and until every node has settled (offsets included). */
+  /** Candles of its own interval until every node has its first value, and until every node has settled (offsets included), once what it reads elsewhere has. */
   readonly first: number;
   readonly settle: number;
+  /** What it reads elsewhere: per symbol (undefined: the one screened) and interval the candles until all of it has settled. */
+  readonly elsewhere: readonly { readonly symbol: string | undefined; readonly interval: Interval; readonly settle: number }[];
+  /** Whether it looks at other symbols, and so waits for their candles. */
+  readonly waits: boolean;
   /** What is allowed but hardly meant, in sentences. */
   readonly warnings: readonly string[];
 }
@@ -36,37 +45,54 @@ export interface CompiledTrader {
  * @param defaultInterval the interval of a trader that names none.
  */
 export function compileTrader(document: TraderDocument, defaultInterval: Interval): CompiledTrader {
-  const draft = new Dag();
+  const interval = document.interval ?? defaultInterval;
+  const drafts = new Frames(interval);
   const warnings: string[] = [];
-  const scope = scopeOf(document.params, document.let, draft, warnings);
+  const scope = scopeOf(paramValues(document.params), document.let, drafts, warnings);
   scope.compileAll();
 
   const typed = new Map<string, Typed>();
   for (const [name, expression] of Object.entries(document.where).slice(0, LIMITS.names + 1)) {
     const source = { text: expression, field: `where.${name}` };
     if (typed.size === LIMITS.names) throw errorAt(source, 'too_large', { start: 0, end: 1 }, `more than ${LIMITS.names} conditions.`);
-    typed.set(name, conditionOf(source, compileExpression(source, scope, draft, warnings)));
+    typed.set(name, conditionOf(source, compileExpression(source, scope, drafts.own, drafts, warnings)));
   }
-  const whole = compileWhen(document.when, typed, draft, warnings);
+  const whole = compileWhen(document.when, typed, drafts, warnings);
+  warnings.push(...compileExecution(document, interval).warnings.filter((warning) => !warnings.includes(warning)));
 
-  // Names that nothing uses, and what folding left behind, cost nothing.
-  const dag = new Dag();
   const compiled = [...typed.values()];
-  const refs = dag.merge(draft, [whole, ...compiled.map(({ ref }) => ref), ...compiled.flatMap(({ readings }) => readings.map(({ ref }) => ref))]);
+  const { frames, refs } = prune(drafts, [whole, ...compiled.map(({ ref }) => ref), ...compiled.flatMap(({ readings }) => readings.map(({ ref }) => ref))]);
   const conditions = [...typed].map(([name, { ref: own, readings }]) => ({
     name, expression: document.where[name]!.trim(), ref: refs[own]!, readings: readings.map(({ expression, ref }) => ({ expression, ref: refs[ref]! })),
   }));
+  const { dag } = frames.at(-1)!;
+  checkSizes(document, frames);
+  const waits = frames.some(({ symbol, key }) => symbol !== undefined || key === MARKET);
+  if (waits && document.candles === 'forming') {
+    throw errorAt({ text: 'forming', field: 'candles' }, 'not_allowed', { start: 0, end: 7 }, 'a trader that looks at other symbols (of, rank, percentile) screens closed candles only.', 'Leave candles out.');
+  }
+  return {
+    document, interval, frames, dag, when: refs[whole]!, conditions, first: Math.max(...dag.first), settle: Math.max(...dag.settle), elsewhere: elsewhereOf(frames),
+    waits, warnings,
+  };
+}
 
-  const settle = Math.max(...dag.settle);
-  const stateSize = new Program(dag).stateSize;
+function elsewhereOf(frames: readonly Frame[]): CompiledTrader['elsewhere'] {
+  const exported = exportsOf(frames);
+  return frames.slice(0, -1).map(({ key, symbol, interval, dag }) => ({ symbol, interval, settle: Math.max(...[...exported.get(key)!].map((ref) => dag.settle[ref]!)) }));
+}
+
+function checkSizes(document: TraderDocument, frames: readonly Frame[]): void {
+  const settle = Math.max(...frames.flatMap(({ dag }) => dag.settle));
+  const stateSize = frames.reduce((sum, { dag }) => sum + new Program(dag).stateSize, 0);
   const source: Source = { text: document.name, field: 'where' };
   const span = { start: 0, end: 1 };
   if (settle > LIMITS.settle) throw errorAt(source, 'too_far', span, `the trader needs ${settle} candles until its indicators have settled, more than ${LIMITS.settle}.`, 'Use shorter lengths.');
   if (stateSize > LIMITS.stateSize) throw errorAt(source, 'too_large', span, `the trader keeps ${stateSize} numbers per symbol, more than ${LIMITS.stateSize}.`, 'Use shorter lengths or fewer of them.');
-  return { document, interval: document.interval ?? defaultInterval, dag, when: refs[whole]!, conditions, first: Math.max(...dag.first), settle, warnings };
 }
 
-function compileWhen(when: TraderDocument['when'], conditions: ReadonlyMap<string, Typed>, dag: Dag, warnings: string[]): Ref {
+function compileWhen(when: TraderDocument['when'], conditions: ReadonlyMap<string, Typed>, frames: Frames, warnings: string[]): Ref {
+  const { dag } = frames.own;
   const refs = [...conditions.values()].map(({ ref }) => ref);
   const distinct = [...new Set(refs)];
   if (typeof when === 'object') {
@@ -79,7 +105,7 @@ function compileWhen(when: TraderDocument['when'], conditions: ReadonlyMap<strin
   if (when === 'all' && !conditions.has('all')) return distinct.reduce((a, b) => dag.node(and, [a, b]));
   if (when === 'any' && !conditions.has('any')) return distinct.reduce((a, b) => dag.node(or, [a, b]));
   const source = { text: when, field: 'when' };
-  return conditionOf(source, compileExpression(source, namesOnly(conditions), dag, warnings)).ref;
+  return conditionOf(source, compileExpression(source, namesOnly(conditions), frames.own, frames, warnings)).ref;
 }
 
 function conditionOf(source: Source, typed: Typed): Typed {

@@ -1,5 +1,5 @@
-import type { Dag } from '../graph/dag.ts';
 import { compileExpression } from './compile-expression.ts';
+import type { Frame, Frames } from './frames.ts';
 import { FUNCTIONS } from './functions.ts';
 import { LanguageError } from './language-error.ts';
 import { LIMITS } from './limits.ts';
@@ -10,10 +10,10 @@ import type { Scope, Typed } from './typed.ts';
 const SERIES_NAMES = new Set(SERIES.map((series) => series.name));
 
 /** What a trader may name in its conditions: its params and its `let` expressions, which may use each other but not in a circle. */
-export function scopeOf(params: Readonly<Record<string, number>>, lets: Readonly<Record<string, string>>, dag: Dag, warnings: string[]): Scope & { compileAll(): void } {
+export function scopeOf(params: Readonly<Record<string, number>>, lets: Readonly<Record<string, string>>, frames: Frames, warnings: string[]): Scope & { compileAll(): void } {
   const numbers = new Map(Object.entries(params));
   const sources = new Map(Object.entries(lets));
-  const compiled = new Map<string, Typed>();
+  const compiled = new Map<Frame, Map<string, Typed>>();
   const underway = new Set<string>();
   checkNames('params', numbers.keys());
   checkNames('let', sources.keys());
@@ -23,25 +23,27 @@ export function scopeOf(params: Readonly<Record<string, number>>, lets: Readonly
   const scope: Scope & { compileAll(): void } = {
     series: true,
     names: () => [...numbers.keys(), ...sources.keys()],
-    resolve: (name) => {
+    resolve: (name, frame) => {
       const number = numbers.get(name);
-      if (number !== undefined) return { type: 'number', ref: dag.constant(number), text: name, literal: false, readings: [] };
+      if (number !== undefined) return { type: 'number', ref: frame.dag.constant(number), text: name, literal: false, readings: [] };
       const text = sources.get(name);
       if (text === undefined) return undefined;
-      let typed = compiled.get(name);
+      let here = compiled.get(frame);
+      if (here === undefined) compiled.set(frame, (here = new Map()));
+      let typed = here.get(name);
       if (typed === undefined) {
         const source = { text, field: `let.${name}` };
         if (underway.has(name)) throw errorAt(source, 'circular', { start: 0, end: text.length }, `${[...underway, name].join(' needs ')}: a circle.`, 'Write one of them without the others.');
         if (underway.size >= LIMITS.depth) throw errorAt(source, 'too_deep', { start: 0, end: text.length }, `let names nested more than ${LIMITS.depth} deep.`);
         underway.add(name);
-        typed = compileExpression(source, scope, dag, warnings);
+        typed = compileExpression(source, scope, frame, frames, warnings);
         underway.delete(name);
-        compiled.set(name, typed);
+        here.set(name, typed);
       }
       return typed;
     },
     compileAll: () => {
-      for (const name of sources.keys()) scope.resolve(name);
+      for (const name of sources.keys()) scope.resolve(name, frames.own);
     },
   };
   return scope;

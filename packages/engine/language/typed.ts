@@ -1,4 +1,5 @@
 import type { Ref } from '../graph/dag.ts';
+import type { Frame } from './frames.ts';
 
 /** A number that a condition compares, by its own text. */
 export interface Reading {
@@ -20,8 +21,8 @@ export interface Typed {
 
 /** What a name stands for, or why it stands for nothing. */
 export interface Scope {
-  /** Looked up for every identifier that is not called. */
-  resolve(name: string): Typed | undefined;
+  /** Looked up for every identifier that is not called, in the frame where it stands. */
+  resolve(name: string, frame: Frame): Typed | undefined;
   /** Names to suggest when one is unknown. */
   names(): Iterable<string>;
   /** Said of a name that is not there, where there is more to say. */

@@ -1,6 +1,8 @@
-import type { Candle, Interval } from '@trademind/core';
+import { intervalClose, type Candle, type Interval } from '@trademind/core';
 import type { CandleSeries } from '../candles/candle-series.ts';
 import { MAX_BLOCK } from '../graph/node-kind.ts';
+import { LaneBook } from './lane-book.ts';
+import { FrameLane, settledAt, type CandleSource } from './frame-lane.ts';
 import { readMatch, type Match } from './match.ts';
 import type { ActiveTrader, ScreeningGraph } from './screening-graph.ts';
 
@@ -9,46 +11,61 @@ export class Lane {
   readonly symbol: string;
   readonly interval: Interval;
   readonly graph: ScreeningGraph;
-  readonly s: Float64Array;
-  /** Ordinal in the series of the candle that comes next. */
-  #next: number;
-  /** Per trader: ordinal of the first candle that its nodes saw, and whether it held on the last candle. */
-  readonly #since: Float64Array;
+  readonly #s: Float64Array;
+  /** Per frame of the graph but the last, which is the lane's own: what it reads elsewhere. */
+  readonly #sources: readonly FrameLane[];
+  /** Per external slot of its own frame that is a place among all symbols: that place now. Whoever ranks writes it. */
+  readonly places: Float64Array;
+  /** What the traders have seen and last said. */
+  readonly book: LaneBook;
+  readonly #counts: Float64Array;
   readonly #held: Uint8Array;
 
-  /** @param next ordinal in its series of the first candle that the lane will take in. */
-  constructor(symbol: string, interval: Interval, graph: ScreeningGraph, next: number) {
+  /**
+   * @param next ordinal in its series of the first candle that the lane will take in.
+   * @param sources lanes of the graph's frames that are shared with other symbols, by the frame's key.
+   */
+  constructor(symbol: string, interval: Interval, graph: ScreeningGraph, candles: CandleSource, next: number, shared?: ReadonlyMap<string, FrameLane>) {
     this.symbol = symbol;
     this.interval = interval;
     this.graph = graph;
-    this.s = graph.program.newState();
-    this.#next = next;
-    this.#since = new Float64Array(graph.traders.length).fill(next);
-    this.#held = new Uint8Array(graph.traders.length);
+    this.#s = graph.program.newState();
+    const sources: FrameLane[] = [];
+    for (const frame of graph.frames.slice(0, -1)) sources.push(shared?.get(frame.key) ?? new FrameLane(frame, frame.symbol ?? symbol, candles, [...sources]));
+    this.#sources = sources;
+    this.places = new Float64Array(graph.own.externals.length).fill(Number.NaN);
+    this.book = new LaneBook(symbol, interval, graph.booked);
+    this.#counts = this.book.counts.fill(next);
+    this.#held = this.book.held;
   }
 
-  /** Takes the next closed candle in; the matches it gives, undefined for none. */
-  push(candle: Candle): Match[] | undefined {
-    const { program, when, settle, everyCandle } = this.graph;
-    const v = program.values;
-    v[0] = candle.open;
-    v[1] = candle.high;
-    v[2] = candle.low;
-    v[3] = candle.close;
-    v[4] = candle.volume;
-    v[5] = candle.quoteVolume;
-    v[6] = candle.trades;
-    v[7] = candle.takerBuy;
-    v[8] = candle.openTime;
-    program.run(this.s, this.#next);
-    const since = this.#since;
+  /** Ordinal of the candle that comes next. */
+  get next(): number {
+    return this.#counts[0]!;
+  }
+
+  /** Takes in what its series has beyond what it has seen, or what comes before the ordinal `end`; the matches it gives, in the order of candles. */
+  advance(series: CandleSeries, end = series.total): Match[] | undefined {
+    return end - this.next === 1 ? this.#step(series) : this.warmUp(series, end);
+  }
+
+  #step(series: CandleSeries): Match[] | undefined {
+    const { graph } = this;
+    const { program, when, settle, everyCandle, own: { externals } } = graph;
+    const counts = this.#counts;
     const held = this.#held;
-    const next = ++this.#next;
+    const at = counts[0]!;
+    const v = program.values;
+    if (externals.length > 0) this.#bring(intervalClose(this.interval, series.openTimeOf(at)));
+    series.fill(v, 1, at, 1);
+    if (externals.length > 0) this.#readElsewhere(v, 1, 0, intervalClose(this.interval, series.openTimeOf(at)), at + 1);
+    program.run(this.#s, at);
+    const next = (counts[0] = at + 1);
     let matches: Match[] | undefined;
     for (let k = 0; k < when.length; k++) {
       if (v[when[k]!] !== 1) held[k] = 0;
       else {
-        if ((held[k] === 0 || everyCandle[k] === 1) && next - since[k]! > settle[k]!) (matches ??= []).push(this.#match(k, candle.openTime, v, 1, 0));
+        if ((held[k] === 0 || everyCandle[k] === 1) && next - counts[k + 1]! > settle[k]!) (matches ??= []).push(this.#match(k, v[8]!, 'closed', v, 1, 0));
         held[k] = 1;
       }
     }
@@ -56,62 +73,128 @@ export class Lane {
   }
 
   /**
-   * Runs over stored candles, from the oldest on, all or the first `size`; the matches found on the way, in the order of candles. The same edges as `push`, trader by
-   * trader over each block.
+   * Takes in stored candles block by block, up to the last or before the ordinal `end`; the matches found on the way, in the order of candles. The same edges as
+   * one by one, trader by trader over each block.
    */
-  warmUp(series: CandleSeries, size = series.size): Match[] {
-    const { program, when, settle, everyCandle } = this.graph;
+  warmUp(series: CandleSeries, end = series.total): Match[] {
+    const { program, when, settle, everyCandle, own: { externals } } = this.graph;
     const block = program.blockValues;
+    const counts = this.#counts;
     const found: { match: Match; trader: number }[] = [];
-    for (let from = 0; from < size; from += MAX_BLOCK) {
-      const count = Math.min(MAX_BLOCK, size - from);
-      series.fill(block, MAX_BLOCK, from, count);
-      program.runBlock(this.s, count, this.#next);
+    while (counts[0]! < end) {
+      const next = counts[0]!;
+      const count = Math.min(MAX_BLOCK, end - next);
+      const elsewhere: number[] = [];
+      if (externals.length > 0) {
+        // What lies elsewhere is brought candle by candle, and may run the same program: its values are kept until the block is laid out.
+        for (let i = 0; i < count; i++) {
+          const time = intervalClose(this.interval, series.openTimeOf(next + i));
+          this.#bring(time);
+          this.#readElsewhere(elsewhere, 0, i * externals.length, time, next + i + 1);
+        }
+      }
+      series.fill(block, MAX_BLOCK, next, count);
+      for (const [e, { slot }] of externals.entries()) for (let i = 0; i < count; i++) block[slot * MAX_BLOCK + i] = elsewhere[i * externals.length + e]!;
+      program.runBlock(this.#s, count, next);
       for (let k = 0; k < when.length; k++) {
         const row = when[k]! * MAX_BLOCK;
-        const first = settle[k]! - (this.#next - this.#since[k]!);
+        const first = settle[k]! - (next - counts[k + 1]!);
         let held = this.#held[k]!;
         for (let i = 0; i < count; i++) {
           if (block[row + i] !== 1) held = 0;
           else {
-            if ((held === 0 || everyCandle[k] === 1) && i >= first) found.push({ match: this.#match(k, series.openTime(from + i)!, block, MAX_BLOCK, i), trader: k });
+            if ((held === 0 || everyCandle[k] === 1) && i >= first) found.push({ match: this.#match(k, series.openTimeOf(next + i), 'closed', block, MAX_BLOCK, i), trader: k });
             held = 1;
           }
         }
         this.#held[k] = held;
       }
-      this.#next += count;
+      counts[0] = next + count;
     }
     return found.sort((a, b) => a.match.openTime - b.match.openTime || a.trader - b.trader).map(({ match }) => match);
   }
 
+  /** Lets every frame that it reads take in what has closed by `time`. */
+  #bring(time: number): void {
+    for (const source of this.#sources) source.advanceTo(time);
+  }
+
+  /**
+   * Writes what is read elsewhere as of `time`: external slots at slot × stride + i, or one after the other from i on where the stride is 0. A trader that reads what has not settled
+   * begins anew with the candle of ordinal `next`.
+   */
+  #readElsewhere(to: Float64Array | number[], stride: number, i: number, time: number, next: number): void {
+    const { own: { externals }, reads } = this.graph;
+    for (let e = 0; e < externals.length; e++) {
+      const { slot, frame, index, as } = externals[e]!;
+      to[stride === 0 ? i + e : slot * stride + i] = as === 'value' ? this.#sources[frame]!.valueAt(index, time) : this.places[e]!;
+    }
+    for (let k = 0; k < reads.length; k++) if (reads[k]!.length > 0 && !settledAt(this.#sources, reads[k]!)) this.#counts[k + 1] = next;
+  }
+
   /** A trader matches where it holds and did not on the candle before, both after its nodes had settled: the same wherever the candles began. */
-  #match(k: number, openTime: number, v: Float64Array, stride: number, i: number): Match {
-    return readMatch(this.graph.traders[k]!, this.symbol, this.interval, openTime, v[3 * stride + i]!, v, stride, i);
+  #match(k: number, openTime: number, phase: Match['phase'], v: Float64Array, stride: number, i: number): Match {
+    return readMatch(this.graph.traders[k]!, this.symbol, this.interval, openTime, phase, v, stride, i);
   }
 
-  /** Candles that a trader's nodes have seen here. */
-  seen(index: number): number {
-    return this.#next - this.#since[index]!;
-  }
-
-  /** Whether a trader's nodes have settled here. */
-  ready(index: number): boolean {
-    return this.seen(index) >= this.graph.settle[index]!;
-  }
-
-  /** Whether a settled trader holds on the last candle. */
-  holds(index: number): boolean {
-    return this.#held[index] === 1 && this.ready(index);
+  /**
+   * What the candle under way would give if it closed now, to the traders that ask for it. It leaves no trace: the run works on a copy of the state, and what lies elsewhere is that of the
+   * last close. A candle that does not follow the last one screened gives nothing.
+   */
+  peek(candle: Candle, series: CandleSeries): Match[] {
+    const { program, when, settle, forming, own: { externals } } = this.graph;
+    const next = this.book.next;
+    if (forming.length === 0 || next === 0 || next !== series.total || intervalClose(this.interval, series.openTimeOf(next - 1)) !== candle.openTime) return [];
+    const v = program.values;
+    if (externals.length > 0) this.#bring(candle.openTime);
+    v.set([candle.open, candle.high, candle.low, candle.close, candle.volume, candle.quoteVolume, candle.trades, candle.takerBuy, candle.openTime]);
+    for (let e = 0; e < externals.length; e++) v[externals[e]!.slot] = this.#sources[externals[e]!.frame]!.valueAt(externals[e]!.index, candle.openTime);
+    program.run(this.graph.scratch(this.#s), next);
+    const matches: Match[] = [];
+    for (const k of forming) {
+      if (v[when[k]!] === 1 && this.#held[k] === 0 && next + 1 - this.#counts[k + 1]! > settle[k]!) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
+    }
+    return matches;
   }
 
   indexOf(trader: ActiveTrader): number {
     return this.graph.traders.findIndex((linked) => linked.trader === trader);
   }
 
-  /** Ordinal of the candle that comes next. */
-  get next(): number {
-    return this.#next;
+  /** The lane of a frame that it reads. */
+  source(frame: number): FrameLane | undefined {
+    return this.#sources[frame];
+  }
+
+  /** What must be kept to go on after a restart: numbers that `restore` takes. Frames that are shared with other symbols are not in it. */
+  save(): Float64Array {
+    const parts = [this.#counts, Float64Array.from(this.#held), this.#s, ...this.#own().map((source) => source.save())];
+    const saved = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      saved.set(part, at);
+      at += part.length;
+    }
+    return saved;
+  }
+
+  /** Goes on where a lane of an equal graph was saved, over series restored with their ordinals. */
+  restore(saved: Float64Array): void {
+    let at = 0;
+    const next = (length: number): Float64Array => saved.subarray(at, (at += length));
+    this.#counts.set(next(this.#counts.length));
+    this.#held.set(next(this.#held.length));
+    this.#s.set(next(this.#s.length));
+    for (const source of this.#own()) source.restore(next(source.savedLength));
+  }
+
+  /** The same for lanes whose saved numbers fit each other. */
+  get fingerprint(): string {
+    return this.graph.frames.map(({ key, program, exports }) => `${key} ${program.fingerprint} ${exports.map(({ slot }) => slot).join(',')}`).join('|');
+  }
+
+  #own(): readonly FrameLane[] {
+    return this.#sources.filter(({ graph }) => graph.symbol === undefined);
   }
 
   /**
@@ -119,16 +202,21 @@ export class Lane {
    * one, so that who was already running notices nothing of who is new.
    */
   takeOver(lanes: readonly Lane[]): void {
-    const { program } = this.graph;
+    const { program, frames } = this.graph;
     for (const lane of lanes.toReversed()) {
-      lane.graph.program.carry(lane.graph.refsIn(this.graph), lane.s, this.s, program, this.#next);
+      const refs = lane.graph.refsIn(this.graph);
+      for (const [index, frame] of lane.graph.frames.entries()) {
+        if (frame === lane.graph.own) continue;
+        this.#sources[frames.findIndex(({ key }) => key === frame.key)]?.takeOver(lane.#sources[index]!, refs.get(frame.key)!);
+      }
+      lane.graph.program.carry(refs.get(lane.graph.own.key)!, lane.#s, this.#s, program, this.next);
       for (const [index, { trader }] of lane.graph.traders.entries()) {
         const here = this.indexOf(trader);
         if (here < 0) continue;
-        this.#since[here] = lane.#since[index]!;
+        this.#counts[here + 1] = lane.#counts[index + 1]!;
         this.#held[here] = lane.#held[index]!;
       }
     }
-    program.recount(this.s, this.#next);
+    program.recount(this.#s, this.next);
   }
 }

@@ -1,13 +1,53 @@
-import { intervalClose, TradeMindError, type Candle, type Interval, type TraderDocument } from '@trademind/core';
+import { intervalClose, TradeMindError, type Candle, type Explanation, type Interval, type TraderDocument } from '@trademind/core';
+import { CandleSeries } from '../candles/candle-series.ts';
 import { CandleStore } from '../candles/candle-store.ts';
+import { HigherCandles, type SavedFold } from '../candles/higher-candles.ts';
 import { compileTrader } from '../language/compile-trader.ts';
 import { LanguageError } from '../language/language-error.ts';
-import { explain, type Explanation } from './explain.ts';
-import { Lane } from './lane.ts';
-import type { Match } from './match.ts';
-import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
+import { explain } from './explain.ts';
+import { funnel, type Funnel } from './funnel.ts';
+import type { LaneBook } from './lane-book.ts';
+import type { LaneHost } from './lane-host.ts';
+import { LaneSet, type SavedLane } from './lane-set.ts';
+import { MarketTrader, type SavedMarket } from './market-trader.ts';
+import { byTime, type Match } from './match.ts';
+import type { ActiveTrader } from './screening-graph.ts';
+import { SnapshotReader, SnapshotWriter, type SavedNumbers } from './snapshot.ts';
 
 export interface RunningTrader { id: string; version: number; document: TraderDocument }
+
+export interface ScreenerOptions {
+  /** The interval of traders that name none. */
+  defaultInterval: Interval;
+  /** Candles kept per series: at least what settling needs plus the history to search, else new traders find less. */
+  capacity: (interval: Interval) => number;
+  /** Who screens for the traders that look at one symbol at a time; unless given, this thread does. */
+  lanes?: (candles: CandleStore) => LaneHost;
+  /** Market time (ms) that a trader which looks at other symbols waits for their candles after a close. */
+  deadlineMs?: number;
+}
+
+/** A series of candles that running traders read. */
+export interface NeededSeries {
+  readonly symbol: string;
+  readonly interval: Interval;
+  /** Candles until all that is computed from it has settled. */
+  readonly settle: number;
+  /** Whether it must come from the exchange candle by candle. Else it is made of a shorter one, and the exchange is asked for its past alone (`seed`). */
+  readonly streamed: boolean;
+}
+
+/** What a snapshot says in words; its numbers lie behind. */
+interface SnapshotHeader {
+  readonly traders: readonly RunningTrader[];
+  readonly universes: readonly (readonly [id: string, symbols: readonly string[]])[];
+  readonly series: readonly { readonly symbol: string; readonly interval: Interval; readonly capacity: number; readonly place: SavedNumbers }[];
+  readonly folds: readonly SavedFold<SavedNumbers>[];
+  readonly lanes: readonly SavedLane[];
+  readonly market: readonly SavedMarket[];
+}
+
+const DEADLINE_MS = 5_000;
 
 /**
  * Screens closed candles for a set of traders. Level-based: it is told which traders run and which symbols each screens, and makes it so,
@@ -15,19 +55,19 @@ export interface RunningTrader { id: string; version: number; document: TraderDo
  */
 export class Screener {
   readonly candles: CandleStore;
-  readonly #defaultInterval: Interval;
+  readonly #options: ScreenerOptions;
   readonly #traders = new Map<string, ActiveTrader>();
   readonly #universes = new Map<string, ReadonlySet<string>>();
-  /** null: no trader screens this series. */
-  readonly #lanes = new Map<Interval, Map<string, Lane | null>>();
+  readonly #lanes: LaneHost;
+  /** Those that look at other symbols. */
+  readonly #market = new Map<string, MarketTrader>();
+  readonly #higher: HigherCandles;
 
-  /**
-   * @param options.defaultInterval the interval of traders that name none.
-   * @param options.capacity candles kept per series: at least what settling needs plus the history to search, else new traders find less.
-   */
-  constructor(options: { defaultInterval: Interval; capacity: (interval: Interval) => number }) {
-    this.#defaultInterval = options.defaultInterval;
+  constructor(options: ScreenerOptions) {
+    this.#options = options;
     this.candles = new CandleStore({ capacity: options.capacity });
+    this.#higher = new HigherCandles(this.candles);
+    this.#lanes = options.lanes?.(this.candles) ?? new LaneSet(this.candles);
   }
 
   /**
@@ -42,58 +82,137 @@ export class Screener {
     for (const [id, { version }] of this.#traders) {
       if (wanted.get(id)?.version === version) continue;
       this.#traders.delete(id);
+      this.#market.delete(id);
       removed.push(id);
       if (!wanted.has(id)) this.#universes.delete(id);
     }
     for (const { id, version, document } of wanted.values()) {
       if (this.#traders.has(id)) continue;
       try {
-        this.#traders.set(id, { id, version, compiled: compileTrader(document, this.#defaultInterval) });
+        this.#traders.set(id, { id, version, compiled: compileTrader(document, this.#options.defaultInterval) });
         added.push(id);
       } catch (error) {
         if (!(error instanceof LanguageError)) throw error;
         invalid.push({ id, error });
       }
     }
-    return { added, removed, invalid, matches: added.length + removed.length === 0 ? [] : this.#relane() };
+    if (added.length + removed.length === 0) return { added, removed, invalid, matches: [] };
+    for (const id of removed) if (!this.#traders.has(id)) this.#lanes.setUniverse(id, undefined);
+    const active = [...this.#traders.values()];
+    this.#makeHigher(active.filter(({ id }) => added.includes(id)));
+    for (const { id, compiled } of active) if (!compiled.waits) this.#lanes.setUniverse(id, this.#universes.get(id));
+    const matches = this.#lanes.setTraders(active.filter(({ compiled }) => !compiled.waits));
+    for (const trader of active) if (trader.compiled.waits && added.includes(trader.id)) matches.push(...this.#startMarket(trader));
+    return { added, removed, invalid, matches: matches.sort(byTime) };
   }
 
   /** Which symbols a trader screens; the same set again changes nothing. Newly included symbols warm up; the matches found, oldest first. */
   setUniverse(traderId: string, symbols: ReadonlySet<string>): Match[] {
-    const before = this.#universes.get(traderId) ?? new Set<string>();
-    const changed = new Set([...[...before].filter((symbol) => !symbols.has(symbol)), ...[...symbols].filter((symbol) => !before.has(symbol))]);
+    const before = this.#universes.get(traderId);
     this.#universes.set(traderId, new Set(symbols));
     const trader = this.#traders.get(traderId);
-    return trader === undefined || changed.size === 0 ? [] : this.#relane({ interval: trader.compiled.interval, symbols: changed });
+    if (trader === undefined) return [];
+    this.#makeHigher([trader]);
+    if (!trader.compiled.waits) return this.#lanes.setUniverse(traderId, new Set(symbols));
+    const same = before?.size === symbols.size && [...symbols].every((symbol) => before.has(symbol));
+    return same ? [] : this.#startMarket(trader);
   }
 
-  /** Intervals of candles that the running traders need. */
+  /** A running trader: its interval, the symbols it screens, and whether it waits for the candles of others. */
+  trader(traderId: string): { interval: Interval; symbols: ReadonlySet<string>; waits: boolean } | undefined {
+    const trader = this.#traders.get(traderId);
+    return trader && { interval: trader.compiled.interval, symbols: this.#universes.get(traderId) ?? new Set(), waits: trader.compiled.waits };
+  }
+
+  /** Traders that look at several symbols, and the close (ms) up to which each has screened all of them. */
+  *market(): Generator<{ id: string; interval: Interval; screenedTo: number; symbols: ReadonlySet<string> }> {
+    for (const [id, market] of this.#market) yield { id, interval: market.trader.compiled.interval, screenedTo: market.screenedTo, symbols: market.symbols };
+  }
+
+  /** Intervals on which traders run. */
   intervals(): Interval[] {
     return [...new Set([...this.#traders.values()].map(({ compiled }) => compiled.interval))];
   }
 
-  /** Candles until every node on this interval has settled; the next one is the first that can give a signal. 0 where no trader runs. */
+  /** Every series that the running traders read, of their symbols and of those that they name. */
+  needs(): NeededSeries[] {
+    const needed = new Map<string, NeededSeries>();
+    const add = (symbol: string, interval: Interval, settle: number, streamed: boolean): void => {
+      const key = `${symbol} ${interval}`;
+      const known = needed.get(key);
+      needed.set(key, { symbol, interval, settle: Math.max(settle, known?.settle ?? 0), streamed: streamed || known?.streamed === true });
+    };
+    for (const { id, compiled } of this.#traders.values()) {
+      for (const symbol of this.#universes.get(id) ?? []) {
+        add(symbol, compiled.interval, compiled.settle, true);
+        for (const one of compiled.elsewhere) if (one.symbol === undefined) add(symbol, one.interval, one.settle, one.interval === compiled.interval);
+      }
+      for (const { symbol, interval, settle } of compiled.elsewhere) {
+        if (symbol === undefined) continue;
+        add(symbol, compiled.interval, compiled.settle, true);
+        add(symbol, interval, settle, interval === compiled.interval);
+      }
+    }
+    return [...needed.values()];
+  }
+
+  /** Candles until every node on this interval has settled; the next one is the first that can give a signal. 0 where no trader reads it. */
   settleCandles(interval: Interval): number {
-    return Math.max(0, ...[...this.#traders.values()].filter(({ compiled }) => compiled.interval === interval).map(({ compiled }) => compiled.settle));
+    let most = 0;
+    for (const { compiled } of this.#traders.values()) {
+      if (compiled.interval === interval) most = Math.max(most, compiled.settle);
+      for (const one of compiled.elsewhere) if (one.interval === interval) most = Math.max(most, one.settle);
+    }
+    return most;
+  }
+
+  /**
+   * Gives the past of a series that is made of shorter candles, as the exchange has it, oldest first: so that what looks at it settles at once. What the stored
+   * candles make of it follows. Traders begin to look at it with the next candle of their own.
+   */
+  seed(symbol: string, interval: Interval, candles: readonly Candle[]): void {
+    this.#higher.seed(symbol, interval, candles);
   }
 
   /** Takes a closed candle in and screens it. A duplicate or an older one gives []; a gap throws `candle_gap` and changes nothing. */
   onCandle(symbol: string, interval: Interval, candle: Candle): Match[] {
     if (this.candles.append(symbol, interval, candle) === 'duplicate') return [];
-    let lane = this.#lane(symbol, interval);
-    if (lane === undefined) {
-      // The series is new (or was forgotten): its lane begins with this candle.
-      const traders = this.#tradersOf(symbol, interval);
-      lane = traders.length === 0 ? null : new Lane(symbol, interval, this.#graph(interval, traders), this.candles.series(symbol, interval)!.total - 1);
-      this.#setLane(symbol, interval, lane);
-    }
-    return lane?.push(candle) ?? [];
+    this.#higher.push(symbol, interval, candle);
+    const matches = this.#lanes.advance(symbol, interval);
+    if (this.#market.size === 0) return matches;
+    const closeTime = intervalClose(interval, candle.openTime);
+    for (const market of this.#market.values()) if (market.trader.compiled.interval === interval) matches.push(...market.arrived(symbol, closeTime));
+    return matches;
+  }
+
+  /** Running traders that ask for the candle under way: the intervals and symbols whose candles they want to see. */
+  forming(): { interval: Interval; symbols: ReadonlySet<string> }[] {
+    return [...this.#traders.values()].filter(({ compiled }) => compiled.document.candles === 'forming')
+      .map(({ id, compiled }) => ({ interval: compiled.interval, symbols: this.#universes.get(id) ?? new Set() }));
+  }
+
+  /** What the candle under way would give if it closed now: marked `forming`, without a trace in what is running. */
+  peek(symbol: string, interval: Interval, candle: Candle): Match[] {
+    return this.#lanes.peek(symbol, interval, candle);
+  }
+
+  /** The market's time is now `time` (ms): what waits for candles of other symbols past its deadline is screened without them. */
+  advanceTime(time: number): Match[] {
+    return [...this.#market.values()].flatMap((market) => market.advanceTime(time));
+  }
+
+  /** The earliest deadline of what waits (ms of market time); undefined where nothing does. */
+  get deadline(): number | undefined {
+    const deadlines = [...this.#market.values()].flatMap((market) => market.deadline ?? []);
+    return deadlines.length === 0 ? undefined : Math.min(...deadlines);
   }
 
   /** Drops a series and all that was computed from it, before it is fetched anew. */
   forget(symbol: string, interval: Interval): void {
     this.candles.forget(symbol, interval);
-    this.#lanes.get(interval)?.delete(symbol);
+    this.#lanes.forget(symbol, interval);
+    this.#higher.restart(symbol, interval);
+    for (const market of this.#market.values()) if (market.trader.compiled.interval === interval) market.forget(symbol);
   }
 
   /**
@@ -101,15 +220,25 @@ export class Screener {
    * (ms). Throws `unknown_trader`, `unknown_candle`.
    */
   explain(traderId: string, symbol: string, closeTime?: number): Explanation {
-    const trader = this.#traders.get(traderId);
-    if (trader === undefined) throw new TradeMindError({ code: 'unknown_trader', message: `No trader with the id ${traderId} is running.`, field: 'traderId' });
+    const trader = this.#running(traderId);
     const { interval } = trader.compiled;
     const series = this.candles.series(symbol, interval);
     const index = series === undefined ? -1 : closeTime === undefined ? series.size - 1 : series.find((openTime) => intervalClose(interval, openTime) >= closeTime);
     if (closeTime !== undefined && (series?.openTime(index) === undefined || intervalClose(interval, series.openTime(index)!) !== closeTime)) {
       throw new TradeMindError({ code: 'unknown_candle', message: `No stored ${interval} candle of ${symbol} closed at ${new Date(closeTime).toISOString()}.`, field: 'closeTime' });
     }
-    return explain(trader, symbol, { included: this.#universes.get(traderId)?.has(symbol) ?? false, series, index });
+    return explain(trader, symbol, { candles: this.candles, universe: this.#universes.get(traderId) ?? new Set(), series, index });
+  }
+
+  /** How many of a trader's symbols are ready, on how many each condition holds, and on which all of it does, on their last closed candles: computed anew from the stored ones. Throws `unknown_trader`. */
+  funnel(traderId: string): Funnel {
+    return funnel(this.#running(traderId), { candles: this.candles, universe: this.#universes.get(traderId) ?? new Set() });
+  }
+
+  #running(traderId: string): ActiveTrader {
+    const trader = this.#traders.get(traderId);
+    if (trader === undefined) throw new TradeMindError({ code: 'unknown_trader', message: `No trader with the id ${traderId} is running.`, field: 'traderId' });
+    return trader;
   }
 
   /** Symbols in a trader's universe, those on which it has settled, those on which it holds now. */
@@ -117,11 +246,11 @@ export class Screener {
     const counts = { symbols: this.#universes.get(traderId)?.size ?? 0, ready: 0, matching: 0 };
     const trader = this.#traders.get(traderId);
     if (trader === undefined) return counts;
-    for (const lane of this.#lanes.get(trader.compiled.interval)?.values() ?? []) {
-      const index = lane?.indexOf(trader) ?? -1;
-      if (lane === null || index < 0) continue;
-      if (lane.ready(index)) counts.ready++;
-      if (lane.holds(index)) counts.matching++;
+    for (const book of this.#market.get(traderId)?.books() ?? this.#lanes.books(trader.compiled.interval)) {
+      const index = book.traders.findIndex(({ id }) => id === traderId);
+      if (index < 0) continue;
+      if (book.ready(index)) counts.ready++;
+      if (book.holds(index)) counts.matching++;
     }
     return counts;
   }
@@ -129,70 +258,74 @@ export class Screener {
   /** Names of the traders that hold on the symbol's last closed candle, each on its own interval. */
   matching(symbol: string): string[] {
     const names: string[] = [];
-    for (const lanes of this.#lanes.values()) {
-      const lane = lanes.get(symbol);
-      if (lane == null) continue;
-      for (const [index, { trader }] of lane.graph.traders.entries()) if (lane.holds(index)) names.push(trader.compiled.document.name);
-    }
+    const read = (book: LaneBook | undefined): void => {
+      for (const [index, { name }] of book?.traders.entries() ?? []) if (book!.holds(index)) names.push(name);
+    };
+    for (const interval of this.intervals()) read(this.#lanes.book(symbol, interval));
+    for (const market of this.#market.values()) read(market.lane(symbol)?.book);
     return names;
   }
 
-  #lane(symbol: string, interval: Interval): Lane | null | undefined {
-    return this.#lanes.get(interval)?.get(symbol);
+  /** All that it knows, candles included, as bytes (with a checksum): `restore` of a new screener goes on as if nothing had happened. */
+  snapshot(): Uint8Array {
+    const writer = new SnapshotWriter();
+    const header: SnapshotHeader = {
+      traders: [...this.#traders.values()].map(({ id, version, compiled }) => ({ id, version, document: compiled.document })),
+      universes: [...this.#universes].map(([id, symbols]) => [id, [...symbols]]),
+      series: [...this.candles.all()].map(({ symbol, interval, series }) => ({ symbol, interval, capacity: series.capacity, place: writer.add(series.save()) })),
+      folds: this.#higher.save((numbers) => writer.add(numbers)),
+      lanes: this.#lanes.save(writer),
+      market: [...this.#market.values()].map((market) => market.save(writer)),
+    };
+    return writer.finish(header);
   }
 
-  #setLane(symbol: string, interval: Interval, lane: Lane | null): void {
-    let lanes = this.#lanes.get(interval);
-    if (lanes === undefined) this.#lanes.set(interval, (lanes = new Map()));
-    lanes.set(symbol, lane);
-  }
-
-  #tradersOf(symbol: string, interval: Interval): ActiveTrader[] {
-    return [...this.#traders.values()].filter(({ id, compiled }) => compiled.interval === interval && this.#universes.get(id)?.has(symbol) === true);
-  }
-
-  /** The graph of these traders: that of another symbol with the same ones, or a new one. */
-  #graph(interval: Interval, traders: readonly ActiveTrader[]): ScreeningGraph {
-    for (const lane of this.#lanes.get(interval)?.values() ?? []) if (lane !== null && sameTraders(lane.graph, traders)) return lane.graph;
-    return new ScreeningGraph(traders);
-  }
-
-  /** Makes every lane (or those named) serve exactly the traders that screen it. */
-  #relane(only?: { interval: Interval; symbols: ReadonlySet<string> }): Match[] {
-    const matches: Match[] = [];
-    for (const [interval, lanes] of this.#lanes) {
-      if (only !== undefined && only.interval !== interval) continue;
-      const graphs: ScreeningGraph[] = [];
-      const graphOf = (traders: readonly ActiveTrader[]): ScreeningGraph => {
-        let graph = graphs.find((known) => sameTraders(known, traders));
-        if (graph === undefined) graphs.push((graph = this.#graph(interval, traders)));
-        return graph;
-      };
-      for (const [symbol, lane] of lanes) {
-        if (only !== undefined && !only.symbols.has(symbol)) continue;
-        const traders = this.#tradersOf(symbol, interval);
-        if (lane === null ? traders.length === 0 : sameTraders(lane.graph, traders)) continue;
-        const staying = lane?.graph.traders.map(({ trader }) => trader).filter((trader) => traders.includes(trader)) ?? [];
-        const fresh = traders.filter((trader) => !staying.includes(trader));
-        let warm: Lane | undefined;
-        if (fresh.length > 0) {
-          const series = this.candles.series(symbol, interval)!;
-          warm = new Lane(symbol, interval, graphOf(fresh), series.total - series.size);
-          matches.push(...warm.warmUp(series));
-        }
-        if (staying.length === 0) lanes.set(symbol, warm ?? null);
-        else {
-          const next = new Lane(symbol, interval, graphOf(traders), lane!.next);
-          next.takeOver(warm === undefined ? [lane!] : [lane!, warm]);
-          lanes.set(symbol, next);
-        }
+  /**
+   * Takes in a snapshot; for a screener that knows nothing yet. `setTraders` and `setUniverse` then say what has changed meanwhile. Throws `snapshot_unreadable` and stays as new for
+   * bytes that are torn or of another version; what an engine of today computes otherwise is computed again from the candles.
+   */
+  restore(bytes: Uint8Array): void {
+    const reader = new SnapshotReader(bytes);
+    const header = reader.header as SnapshotHeader;
+    for (const { symbol, interval, capacity, place } of header.series) this.candles.adopt(symbol, interval, CandleSeries.restored(capacity, reader.at(place)));
+    this.#higher.restore(header.folds, (place) => reader.at(place));
+    for (const { id, version, document } of header.traders) {
+      try {
+        this.#traders.set(id, { id, version, compiled: compileTrader(document, this.#options.defaultInterval) });
+      } catch (error) {
+        // What today's language refuses, `setTraders` will report.
+        if (!(error instanceof LanguageError)) throw error;
       }
     }
-    return matches.sort((a, b) => a.closeTime - b.closeTime || compare(a.symbol, b.symbol) || compare(a.traderName, b.traderName));
+    for (const [id, symbols] of header.universes) this.#universes.set(id, new Set(symbols));
+    const local = [...this.#traders.values()].filter(({ compiled }) => !compiled.waits);
+    this.#lanes.restore(local, new Map(local.map(({ id }) => [id, this.#universes.get(id) ?? new Set()])), header.lanes, reader);
+    for (const trader of this.#traders.values()) {
+      if (!trader.compiled.waits) continue;
+      const saved = header.market.find(({ id }) => id === trader.id);
+      const market = this.#newMarket(trader);
+      if (saved === undefined || !market.restore(saved, reader)) market.warmUp();
+    }
+  }
+
+  #newMarket(trader: ActiveTrader): MarketTrader {
+    const market = new MarketTrader(trader, this.#universes.get(trader.id) ?? new Set(), this.candles, this.#options.deadlineMs ?? DEADLINE_MS);
+    this.#market.set(trader.id, market);
+    return market;
+  }
+
+  #startMarket(trader: ActiveTrader): Match[] {
+    return this.#newMarket(trader).warmUp();
+  }
+
+  /** Sees to it that the longer candles which these traders look at are made, from the stored ones on. */
+  #makeHigher(traders: readonly ActiveTrader[]): void {
+    for (const { id, compiled } of traders) {
+      const { interval, elsewhere } = compiled;
+      for (const { symbol, interval: longer } of elsewhere) {
+        if (longer === interval) continue;
+        for (const one of symbol === undefined ? this.#universes.get(id) ?? [] : [symbol]) this.#higher.want(one, interval, longer);
+      }
+    }
   }
 }
-
-const sameTraders = (graph: ScreeningGraph, traders: readonly ActiveTrader[]): boolean =>
-  graph.traders.length === traders.length && graph.traders.every(({ trader }, index) => trader === traders[index]);
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

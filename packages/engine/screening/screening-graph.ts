@@ -1,6 +1,9 @@
-import { Dag } from '../graph/dag.ts';
-import { Program } from '../graph/program.ts';
+import type { FrameRefs } from '../graph/dag.ts';
+import type { Program } from '../graph/program.ts';
 import type { CompiledTrader } from '../language/compile-trader.ts';
+import { OWN, withPlaces } from '../language/frames.ts';
+import type { BookedTrader } from './lane-book.ts';
+import { linkFrames, readsOf, type ExternalSlot, type FrameGraph } from './link-frames.ts';
 
 /** A trader the screener runs. One object per id and version: lanes compare traders by identity. */
 export interface ActiveTrader {
@@ -12,33 +15,62 @@ export interface ActiveTrader {
 /** A trader inside a graph: where its nodes lie. */
 export interface LinkedTrader {
   readonly trader: ActiveTrader;
-  /** Slot of each node of its compiled graph. */
+  /** Slot of each node of its own frame's graph. */
   readonly slots: Int32Array;
 }
 
 /** The graph of several traders together: what they share is there once. Symbols that are screened by the same traders share one. */
 export class ScreeningGraph {
   readonly traders: readonly LinkedTrader[];
+  /** Every frame after those that it reads; the traders' own is the last. */
+  readonly frames: readonly FrameGraph[];
+  readonly own: FrameGraph;
   readonly program: Program;
   /** Per trader: slot of its verdict, candles it needs to settle, 1 where every candle counts instead of edges. */
   readonly when: Int32Array;
   readonly settle: Int32Array;
   readonly everyCandle: Uint8Array;
-  readonly #refsIn = new WeakMap<ScreeningGraph, Int32Array>();
+  /** Traders, by their index, that ask for the candle under way too. */
+  readonly forming: readonly number[];
+  /** Per trader: the external slots of its own frame that it reads; few traders have any. */
+  readonly reads: readonly (readonly ExternalSlot[])[];
+  /** The traders as a book names them. */
+  readonly booked: readonly BookedTrader[];
+  #scratch: Float64Array | undefined;
+  readonly #refsIn = new WeakMap<ScreeningGraph, FrameRefs>();
 
   constructor(traders: readonly ActiveTrader[]) {
-    const dag = new Dag();
-    this.traders = traders.map((trader) => ({ trader, slots: dag.merge(trader.compiled.dag) }));
-    this.program = new Program(dag);
+    const { frames, refs } = linkFrames(traders.map(({ compiled }) => compiled.frames));
+    this.frames = frames;
+    this.own = frames.at(-1)!;
+    this.program = this.own.program;
+    this.traders = traders.map((trader, index) => ({ trader, slots: refs[index]!.get(OWN)! }));
     this.when = Int32Array.from(this.traders, ({ trader, slots }) => slots[trader.compiled.when]!);
     this.settle = Int32Array.from(traders, ({ compiled }) => compiled.settle);
     this.everyCandle = Uint8Array.from(traders, ({ compiled }) => (compiled.document.repeat === 'every-candle' ? 1 : 0));
+    this.forming = traders.flatMap(({ compiled }, index) => (compiled.document.candles === 'forming' ? [index] : []));
+    this.booked = traders.map(({ id, compiled }) => ({ id, name: compiled.document.name, settle: compiled.settle }));
+    this.reads = this.traders.map(({ slots }) => readsOf(this.program.dag, slots, this.own.externals));
   }
 
-  /** For each node the equal node of another graph, or -1. */
-  refsIn(other: ScreeningGraph): Int32Array {
-    let refs = this.#refsIn.get(other);
-    if (refs === undefined) this.#refsIn.set(other, (refs = this.program.matchesIn(other.program)));
-    return refs;
+  /** A copy of a lane's state, good until the next one is asked for. */
+  scratch(state: Float64Array): Float64Array {
+    this.#scratch ??= new Float64Array(state.length);
+    this.#scratch.set(state);
+    return this.#scratch;
+  }
+
+  /** Per frame, for each node the equal node of another graph, or -1. */
+  refsIn(other: ScreeningGraph): FrameRefs {
+    let known = this.#refsIn.get(other);
+    if (known === undefined) {
+      const refs = new Map<string, Int32Array>();
+      for (const { key, program } of this.frames) {
+        const there = other.frames.find((frame) => frame.key === key);
+        if (there !== undefined) refs.set(key, program.matchesIn(there.program, withPlaces(refs)));
+      }
+      this.#refsIn.set(other, (known = refs));
+    }
+    return known;
   }
 }

@@ -8,11 +8,11 @@ import type { Candle } from '@trademind/core';
 export interface Cell { v: number; e: number }
 export type Naive = (candles: readonly Candle[]) => Cell[];
 
-const EPS = 4e-16;
-const UNKNOWN: Cell = { v: Number.NaN, e: Infinity };
-const unready: Cell = { v: Number.NaN, e: 0 };
-const known = (c: Cell): boolean => c.e !== Infinity;
-const cell = (v: number, e: number): Cell => (Number.isFinite(v) ? (Number.isNaN(e) ? UNKNOWN : { v, e }) : { v, e: 0 });
+export const EPS = 4e-16;
+export const UNKNOWN: Cell = { v: Number.NaN, e: Infinity };
+export const unready: Cell = { v: Number.NaN, e: 0 };
+export const known = (c: Cell): boolean => c.e !== Infinity;
+export const cell = (v: number, e: number): Cell => (Number.isFinite(v) ? (Number.isNaN(e) ? UNKNOWN : { v, e }) : { v, e: 0 });
 
 /** A function of numbers that are known and ready; what is not finite can only be told of exact ones. */
 const onNumbers = (f: (...cells: Cell[]) => Cell) => (...cells: Cell[]): Cell => {
@@ -32,7 +32,7 @@ export const each = (f: (...cells: Cell[]) => Cell, ...inputs: Naive[]): Naive =
   return candles.map((_, t) => f(...columns.map((values) => values[t]!)));
 };
 /** Computes each candle from an input's cells up to it. */
-const scan = (input: Naive, f: (history: Cell[]) => Cell): Naive => (candles) => {
+export const scan = (input: Naive, f: (history: Cell[]) => Cell): Naive => (candles) => {
   const values = input(candles);
   return values.map((_, t) => f(values.slice(0, t + 1)));
 };
@@ -93,15 +93,15 @@ export const run = (x: Naive, n: number, sign: 1 | -1): Naive =>
   each(and, ...Array.from({ length: n }, (_, k) => each(compare((later, earlier) => (sign === 1 ? later > earlier : later < earlier)), offset(x, k), offset(x, k + 1))));
 
 /** Something over the last n cells, all of which must be finite. */
-const window = (x: Naive, n: number, f: (cells: Cell[]) => Cell): Naive => scan(x, (history) => {
+export const window = (x: Naive, n: number, f: (cells: Cell[]) => Cell): Naive => scan(x, (history) => {
   const last = history.slice(-n);
   if (last.length < n) return unready;
   if (last.some((c) => !known(c))) return UNKNOWN;
   return last.some((c) => !Number.isFinite(c.v)) ? unready : f(last);
 });
-const worst = (cells: readonly Cell[]): number => Math.max(...cells.map((c) => c.e));
-const largest = (cells: readonly Cell[]): number => Math.max(...cells.map((c) => Math.abs(c.v)));
-const meanOf = (cells: readonly Cell[]): number => cells.reduce((sum, c) => sum + c.v, 0) / cells.length;
+export const worst = (cells: readonly Cell[]): number => Math.max(...cells.map((c) => c.e));
+export const largest = (cells: readonly Cell[]): number => Math.max(...cells.map((c) => Math.abs(c.v)));
+export const meanOf = (cells: readonly Cell[]): number => cells.reduce((sum, c) => sum + c.v, 0) / cells.length;
 
 export const sma = (x: Naive, n: number): Naive => window(x, n, (cells) => cell(meanOf(cells), worst(cells) + n * EPS * largest(cells)));
 export const stdev = (x: Naive, n: number): Naive => window(x, n, (cells) => {

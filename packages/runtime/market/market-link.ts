@@ -8,6 +8,7 @@ import { CandleFeed } from './candle-feed.ts';
 import { CandleMarks, type MarkStore } from './candle-marks.ts';
 import { ClockKeeper } from './clock-keeper.ts';
 import type { ExchangeAccess } from './exchange-access.ts';
+import { longerHistory } from './longer-history.ts';
 import { MarketClock } from './market-clock.ts';
 import { Universe, type ListingStore } from './universe.ts';
 
@@ -27,6 +28,10 @@ export interface MarketLinkOptions {
   /** Aborted when everything ends. */
   signal: AbortSignal;
   startOf(symbol: string, interval: Interval): number;
+  /** Longer intervals that are made of a symbol's candles, and the open time from which their past is needed. */
+  longer?(symbol: string): readonly { interval: Interval; from: number }[];
+  /** Takes in the past of such an interval, as the exchange has it. */
+  seed?(symbol: string, interval: Interval, candles: readonly Candle[]): void;
   take(symbol: string, interval: Interval, candle: Candle): void;
   restart(symbol: string, interval: Interval): void;
   onPrice(symbol: string, price: number): void;
@@ -73,7 +78,7 @@ export class MarketLink {
       rest: this.rest, clock: this.clock, wall, log, signal, marks: this.marks, held,
       refreshClock: () => this.#keeper.refresh(),
       saysHalted: (symbol) => this.#saysHalted(symbol),
-      startOf: options.startOf, take: options.take, restart: options.restart, onProgress: options.onChange,
+      startOf: options.startOf, before: (symbol) => this.#layLonger(symbol), take: options.take, restart: options.restart, onProgress: options.onChange,
       doubt: (symbol, interval) => this.#audit.soon(symbol, interval),
       onQuiet: (series) => { if (this.streams.connected) this.streams.renew(series); },
     });
@@ -137,6 +142,12 @@ export class MarketLink {
 
   problems(): { code: string; message: string }[] {
     return [this.#keeper.problem, this.rest.budget.problem, this.#universeProblem, this.#streamProblem, this.candles.problem].filter((problem) => problem !== null);
+  }
+
+  async #layLonger(symbol: string): Promise<void> {
+    for (const { interval, from } of this.#options.longer?.(symbol) ?? []) {
+      this.#options.seed?.(symbol, interval, await longerHistory(this.rest, this.clock, symbol, interval, from));
+    }
   }
 
   async #readUniverse(): Promise<void> {

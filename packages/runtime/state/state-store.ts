@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { codeOf, TradeMindError, type Interval, type Signal, type TraderDocument } from '@trademind/core';
+import { codeOf, TradeMindError, TraderDocument, type Interval, type Signal } from '@trademind/core';
 import type { CandleMark } from '../market/candle-marks.ts';
 import { MIGRATIONS } from './schema.ts';
 
@@ -94,6 +94,12 @@ export class StateStore {
     return this.#all<{ payload: string }>('select payload from signals order by close_time desc, id limit ?', limit).map((row) => JSON.parse(row.payload) as Signal);
   }
 
+  /** Those whose candles closed within so many ms before the newest one's, oldest first; of one candle what was said while it was under way comes first. */
+  signalsSince(ms: number): Signal[] {
+    return this.#all<{ payload: string }>(`select payload from signals where close_time > (select max(close_time) from signals) - ?
+      order by close_time, json_extract(payload, '$.phase') <> 'forming'`, ms).map((row) => JSON.parse(row.payload) as Signal);
+  }
+
   traderState(traderId: string, version: number): TraderState | undefined {
     return this.#all<TraderState>(`select trader_id as traderId, version, history_from as historyFrom, live_from as liveFrom, live_signals as liveSignals,
       history_signals as historySignals from trader_state where trader_id = ? and version = ?`, traderId, version)[0];
@@ -136,7 +142,7 @@ export class StateStore {
   cachedTraders(): StoredTrader[] | undefined {
     if (this.get('traders_known') === undefined) return undefined;
     return this.#all<{ id: string; version: number; document: string }>('select id, version, document from traders order by id')
-      .map(({ id, version, document }) => ({ id, version, document: JSON.parse(document) as TraderDocument }));
+      .map(({ id, version, document }) => ({ id, version, document: withDefaults(JSON.parse(document) as TraderDocument) }));
   }
 
   cacheTraders(traders: readonly StoredTrader[]): void {
@@ -266,11 +272,18 @@ export class StateStore {
   }
 }
 
+/** A document that an earlier release stored has none of the fields that came since. One that is not valid stays as it is: whoever compiles it says why. */
+function withDefaults(stored: TraderDocument): TraderDocument {
+  const parsed = TraderDocument.safeParse(stored);
+  return parsed.success ? parsed.data : stored;
+}
+
 /** A signal as the database's `write_signals` takes it: column names, times in ISO form. */
 export function rowOfSignal(signal: Signal): Record<string, unknown> {
   return {
     id: signal.id, trader_id: signal.traderId, trader_version: signal.traderVersion, trader_name: signal.traderName,
     symbol: signal.symbol, interval: signal.interval, open_time: new Date(signal.openTime).toISOString(), close_time: new Date(signal.closeTime).toISOString(),
     side: signal.side, price: signal.price, phase: signal.phase, origin: signal.origin, conditions: signal.conditions,
+    ...(signal.suppressed && { suppressed: signal.suppressed }), ...(signal.missing && { missing: signal.missing }),
   };
 }

@@ -1,0 +1,61 @@
+import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
+import type { Ref } from '../graph/dag.ts';
+import { compileExpression } from './compile-expression.ts';
+import { Frames, prune, type Frame } from './frames.ts';
+import { errorAt } from './parse.ts';
+import { scopeOf } from './scope.ts';
+import { TYPE_WORDS, type Scope } from './typed.ts';
+
+/** The expressions of a trader's execution, in graphs of their own: screening neither waits for them nor pays for them. */
+export interface CompiledExecution {
+  /** Every frame after those that it reads; the trader's own is the last. */
+  readonly frames: readonly Frame[];
+  /** Nodes of the own frame by the field (`execution.stop`). */
+  readonly fields: ReadonlyMap<string, Ref>;
+  /** Candles of the trader's interval until all of them have settled, once what they read elsewhere has. */
+  readonly settle: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Compiles what a trader says of its orders: amounts must be numbers, `exit` a condition. Throws LanguageError with the field.
+ * @param defaultInterval the interval of a trader that names none.
+ */
+export function compileExecution({ execution, params, let: lets, interval }: Pick<TraderDocument, 'execution' | 'params' | 'let' | 'interval'>, defaultInterval: Interval): CompiledExecution {
+  const drafts = new Frames(interval ?? defaultInterval);
+  const warnings: string[] = [];
+  const scope: Scope = scopeOf(paramValues(params), lets, drafts, warnings);
+  const fields = new Map<string, Ref>();
+  for (const [field, text] of expressionsOf(execution)) {
+    const source = { text, field: `execution.${field}` };
+    const typed = compileExpression(source, scope, drafts.own, drafts, warnings);
+    if ((typed.type === 'condition') !== (field === 'exit')) {
+      const span = { start: 0, end: text.length };
+      throw field === 'exit'
+        ? errorAt(source, 'wrong_type', span, `a condition is wanted, this is ${TYPE_WORDS[typed.type]}.`, `Compare it, for example ${typed.text.slice(0, 40)} > 0.`)
+        : errorAt(source, 'wrong_type', span, 'a number is wanted, this is a condition.', 'For example 1.5 * atr(14).');
+    }
+    fields.set(source.field, typed.ref);
+  }
+  const { frames, refs } = prune(drafts, fields.values());
+  return { frames, fields: new Map([...fields].map(([field, ref]) => [field, refs[ref]!])), settle: Math.max(...frames.at(-1)!.dag.settle), warnings };
+}
+
+/** Every expression of an execution by its field; numbers need no compiling. */
+function* expressionsOf({ entry, size, stop, targets, trail, exit }: TraderDocument['execution']): Generator<[field: string, text: string]> {
+  if (typeof entry === 'object') yield* texts('entry.limit', entry.limit);
+  if (typeof size !== 'object') yield* texts('size', size);
+  else if ('percent' in size) yield* texts('size.percent', size.percent);
+  else yield* texts('size.risk', size.risk);
+  yield* level('stop', stop);
+  for (const [index, { at }] of targets.entries()) yield* level(`targets.${index}.at`, at);
+  yield* texts('trail', trail);
+  yield* texts('exit', exit);
+}
+
+function* texts(field: string, amount: string | number | undefined): Generator<[string, string]> {
+  if (typeof amount === 'string') yield [field, amount];
+}
+
+const level = (field: string, value: TraderDocument['execution']['stop']): Generator<[string, string]> =>
+  (typeof value === 'object' ? texts(`${field}.price`, value.price) : texts(field, value));

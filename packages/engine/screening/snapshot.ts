@@ -1,0 +1,74 @@
+import { TradeMindError } from '@trademind/core';
+import { checksumOf } from '../checksum.ts';
+
+/** Says what these bytes are, and which layout they have: another layout is another word. */
+const MAGIC = 'TMSNAP01';
+/** Bytes before the header: the magic word, the header's length, the checksum of all that follows. */
+const PREFIX = 16;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Of all that follows the prefix, and of the header's length. */
+const checksum = (bytes: Uint8Array, length: number): number => (checksumOf(bytes.subarray(PREFIX)) ^ length) >>> 0;
+
+/** Where numbers lie in a snapshot. */
+export interface SavedNumbers { readonly at: number; readonly length: number }
+
+/** Gathers numbers and says where each run of them lies; what a reader needs to find its way goes into the header. */
+export class SnapshotWriter {
+  readonly #parts: Float64Array[] = [];
+  #length = 0;
+
+  /** Takes numbers in; their place. */
+  add(numbers: Float64Array): SavedNumbers {
+    const at = this.#length;
+    this.#parts.push(numbers);
+    this.#length += numbers.length;
+    return { at, length: numbers.length };
+  }
+
+  /** All of it as bytes: magic, header (JSON), numbers, with a checksum. */
+  finish(header: unknown): Uint8Array {
+    const text = encoder.encode(JSON.stringify(header));
+    const body = PREFIX + Math.ceil(text.length / 8) * 8;
+    const bytes = new Uint8Array(body + this.#length * 8);
+    bytes.set(encoder.encode(MAGIC));
+    bytes.set(text, PREFIX);
+    let at = body;
+    for (const part of this.#parts) {
+      bytes.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
+      at += part.byteLength;
+    }
+    const view = new DataView(bytes.buffer);
+    view.setUint32(8, text.length, true);
+    view.setUint32(12, checksum(bytes, text.length), true);
+    return bytes;
+  }
+}
+
+/** Reads what a writer wrote. Throws `snapshot_unreadable` for bytes that are something else, torn or damaged. */
+export class SnapshotReader {
+  /** As it was written; whoever reads it knows the shape by the magic word. */
+  readonly header: unknown;
+  readonly #numbers: Float64Array;
+
+  constructor(bytes: Uint8Array) {
+    const unreadable = (why: string): TradeMindError =>
+      new TradeMindError({ code: 'snapshot_unreadable', message: `The snapshot cannot be read: ${why}.`, nextStep: 'Start without it: everything is computed again from candles.' });
+    if (bytes.length < PREFIX || decoder.decode(bytes.subarray(0, 8)) !== MAGIC) throw unreadable('it is none of this version');
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const length = view.getUint32(8, true);
+    const body = PREFIX + Math.ceil(length / 8) * 8;
+    if (body > bytes.length || (bytes.length - body) % 8 !== 0 || view.getUint32(12, true) !== checksum(bytes, length)) throw unreadable('it is torn or damaged');
+    this.header = JSON.parse(decoder.decode(bytes.subarray(PREFIX, PREFIX + length)));
+    // A copy of its own: the bytes may lie anywhere in somebody else's memory.
+    const numbers = new Uint8Array(bytes.length - body);
+    numbers.set(bytes.subarray(body));
+    this.#numbers = new Float64Array(numbers.buffer);
+  }
+
+  /** Numbers at a place that a writer gave. */
+  at(place: SavedNumbers): Float64Array {
+    return this.#numbers.subarray(place.at, place.at + place.length);
+  }
+}
