@@ -61,7 +61,7 @@ export class LaneSet implements LaneHost {
       lane = traders.length === 0 ? null : this.#newLane(symbol, interval, this.#graph(interval, traders), series.oldest);
       this.#setLane(symbol, interval, lane);
     }
-    return lane?.advance(series) ?? [];
+    return lane?.advance(series) ?? NONE;
   }
 
   peek(symbol: string, interval: Interval, candle: Candle): Match[] {
@@ -171,6 +171,9 @@ export class LaneSet implements LaneHost {
     return next;
   }
 }
+
+/** The usual answer; nobody may change it. */
+const NONE: Match[] = [];
 
 const sameTraders = (graph: ScreeningGraph, traders: readonly ActiveTrader[]): boolean =>
   graph.traders.length === traders.length && graph.traders.every(({ trader }, index) => trader === traders[index]);

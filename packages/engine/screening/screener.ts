@@ -181,8 +181,7 @@ export class Screener {
     const matches = this.#lanes.advance(symbol, interval);
     if (this.#market.size === 0) return matches;
     const closeTime = intervalClose(interval, candle.openTime);
-    for (const market of this.#market.values()) if (market.trader.compiled.interval === interval) matches.push(...market.arrived(symbol, closeTime));
-    return matches;
+    return [...matches, ...[...this.#market.values()].flatMap((market) => (market.trader.compiled.interval === interval ? market.arrived(symbol, closeTime) : []))];
   }
 
   /** Running traders that ask for the candle under way: the intervals and symbols whose candles they want to see. */
