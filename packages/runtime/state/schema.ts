@@ -1,3 +1,5 @@
+import { ANALYSIS_TABLES } from '../analysis/schema.ts';
+
 /** Tables of the machine's own database, by version: an older file is brought forward step by step, a newer one is refused. */
 export const MIGRATIONS: readonly string[] = [
   `create table outbox (seq integer primary key autoincrement, kind text not null, id text not null, payload text not null, at integer not null) strict;
@@ -14,4 +16,5 @@ export const MIGRATIONS: readonly string[] = [
      primary key (trader_id, version, symbol)) strict, without rowid;
    create table used_tickets (jti text primary key, expires_at integer not null) strict, without rowid;
    create table kv (key text primary key, value text not null) strict, without rowid;`,
+  ANALYSIS_TABLES,
 ];
