@@ -30,6 +30,9 @@ export interface Task extends NewTask {
 export type RunningCall = Omit<AnalysisCall, 'result'> & { day: string };
 export interface Used { calls: number; tokens: number; nanoUsd: number }
 
+/** No task is put back for longer; one that waits longer was put back before the clock was set back, and is ready. */
+export const LONGEST_WAIT_MS = 600_000;
+
 const TASK = `signal_id as signalId, deadline, priority, model, calls, invalid, interruptions, problem, payload`;
 const CALL = `id, signal_id as signalId, attempt, model, prompt_version as promptVersion, prompt_hash as promptHash, day, started_at as startedAt, latency_ms as latencyMs,
   tokens_in as tokensIn, tokens_out as tokensOut, nano_usd as nanoUsd, estimated`;
@@ -68,13 +71,17 @@ export class AnalysisQueue {
    * @param models the machine's own, and those that are not asked now
    */
   ready(now: number, models: { own: string; blocked: readonly string[] }, limit: number): Task[] {
-    return this.#tasks(`state = 'waiting' and not_before <= ? and coalesce(model, ?) not in (select value from json_each(?)) order by priority desc, close_time desc, seq limit ?`,
-      now, models.own, JSON.stringify(models.blocked), limit);
+    return this.#tasks(`state = 'waiting' and not_before not between ? and ? and coalesce(model, ?) not in (select value from json_each(?)) order by priority desc, close_time desc, seq limit ?`,
+      now + 1, now + LONGEST_WAIT_MS, models.own, JSON.stringify(models.blocked), limit);
   }
 
   /** When (wall time, ms) the next task is ready that is not yet. */
   nextAt(now: number): number | undefined {
-    return this.#file.all<{ at: number | null }>("select min(not_before) as at from analysis_tasks where state = 'waiting' and not_before > ?", now)[0]?.at ?? undefined;
+    return this.#file.all<{ at: number | null }>("select min(not_before) as at from analysis_tasks where state = 'waiting' and not_before between ? and ?", now + 1, now + LONGEST_WAIT_MS)[0]?.at ?? undefined;
+  }
+
+  anyWaiting(): boolean {
+    return this.#file.all("select 1 from analysis_tasks where state = 'waiting' limit 1").length > 0;
   }
 
   counts(): { waiting: number; claimed: number; oldestCloseTime: number | null } {

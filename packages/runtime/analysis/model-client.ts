@@ -13,7 +13,10 @@ export interface ModelRequest {
   maxOutputTokens: number;
 }
 
-export interface ModelAnswer { text: string; tokensIn: number; tokensOut: number; /** Why it ended: STOP, MAX_TOKENS, SAFETY … */ finish: string }
+/** `tokensOut` includes thinking. */
+export interface ModelUsage { tokensIn: number; tokensOut: number }
+/** `used` is undefined where the model did not say it; `finish`: why it ended (STOP, MAX_TOKENS …). */
+export interface ModelAnswer { text: string; used: ModelUsage | undefined; finish: string }
 
 /** Whoever asks a model. Rejects with a ModelError alone; ends at once when the signal aborts. */
 export interface ModelClient {
@@ -27,7 +30,7 @@ export class ModelError extends Error {
   readonly result: FailedResult;
   /** The model itself said when to come back. */
   readonly retryAfterMs: number | undefined;
-  readonly used: 'nothing' | 'unknown' | { tokensIn: number; tokensOut: number };
+  readonly used: 'nothing' | 'unknown' | ModelUsage;
 
   constructor(result: FailedResult, message: string, more: { retryAfterMs?: number | undefined; used?: ModelError['used']; cause?: unknown } = {}) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
