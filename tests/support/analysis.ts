@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { intervalClose, TraderDocument, type AnalysisCall, type AnalysisOutcome, type Candle, type Interval, type Signal, type TraderInput } from '@trademind/core';
+import { intervalClose, intervalOpen, TraderDocument, type AnalysisCall, type AnalysisOutcome, type Candle, type Interval, type Signal, type TraderInput } from '@trademind/core';
 import { CandleStore } from '@trademind/engine';
 import { v5 as uuidV5 } from 'uuid';
 import type { AnalyzerOptions } from '../../packages/runtime/analysis/analyzer-options.ts';
@@ -42,7 +42,7 @@ function newWalk(symbol: string, count: number, interval: Interval, close: numbe
 /** A store with candles of all symbols. */
 export function storedMarket(count = 400, interval: Interval = '5m', symbols: readonly string[] = SYMBOLS): CandleStore {
   const candles = new CandleStore({ capacity: () => 1_000 });
-  for (const symbol of symbols) for (const candle of walk(symbol, count, interval)) candles.append(symbol, interval, candle);
+  for (const symbol of symbols) for (const candle of walk(symbol, count, interval, intervalOpen(interval, CLOSE))) candles.append(symbol, interval, candle);
   return candles;
 }
 

@@ -1,4 +1,7 @@
 import { startGemini, type GeminiOptions } from '../../local-cloud/gemini/start.ts';
+import { readFacts } from '../../local-cloud/gemini/facts.ts';
+import { answerSchema as fill } from '../../local-cloud/gemini/schema-answer.ts';
+import { viewOf } from '../../local-cloud/gemini/view.ts';
 import type { Fault } from '../../local-cloud/gemini/faults.ts';
 import type { JournalEntry } from '../../local-cloud/gemini/journal.ts';
 
@@ -8,6 +11,8 @@ export interface TestGemini {
   setFaults(faults: readonly Fault[]): Promise<void>;
   /** Every call that reached it, in its order. */
   journal(): Promise<JournalEntry[]>;
+  /** Tokens of all that it answered, as it counted them. */
+  tokens(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -23,6 +28,10 @@ export async function startTestGemini(options: Partial<GeminiOptions> = {}): Pro
   return {
     url: standIn.url, key, close: standIn.close,
     setFaults: async (faults) => { await ask('/_stand-in/faults', { method: 'PUT', body: JSON.stringify(faults) }); },
+    tokens: async () => {
+      const { promptTokens, outputTokens } = (await ask('/_stand-in/usage')) as { promptTokens: number; outputTokens: number };
+      return promptTokens + outputTokens;
+    },
     journal: async () => ((await ask('/_stand-in/journal')) as { entries: JournalEntry[] }).entries,
   };
 }
@@ -33,4 +42,10 @@ export function peaks(journal: readonly JournalEntry[], perMs: number): { atOnce
   const inWindow = starts.map((at, index) => index + 1 - starts.findIndex((other) => other > at - perMs));
   const atOnce = journal.map(({ at }) => journal.filter((other) => other.at <= at && (other.endedAt ?? Infinity) > at).length);
   return { atOnce: Math.max(0, ...atOnce), inWindow: Math.max(0, ...inWindow) };
+}
+
+/** What the stand-in answers to a schema, for a prompt and a seed. */
+export function answerSchema(schema: Readonly<Record<string, unknown>>, prompt: string, seed: string): unknown {
+  const facts = readFacts(prompt);
+  return fill(schema, { facts, view: viewOf(facts), seed });
 }
