@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { intervalClose, intervalOpen, TraderDocument, type AnalysisCall, type AnalysisOutcome, type Candle, type Interval, type Signal, type TraderInput } from '@trademind/core';
 import { CandleStore } from '@trademind/engine';
-import { v5 as uuidV5 } from 'uuid';
 import type { AnalyzerOptions } from '../../packages/runtime/analysis/analyzer-options.ts';
 import { ConcurrentAnalyzer } from '../../packages/runtime/analysis/concurrent-analyzer.ts';
 import { GeminiClient } from '../../packages/runtime/analysis/gemini-client.ts';
@@ -12,7 +11,9 @@ import { systemWall } from '../../packages/runtime/time.ts';
 /** Close of the last candle of the test's market. */
 export const CLOSE = Date.UTC(2026, 9, 10, 12);
 export const SYMBOLS = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT', 'XRPUSDT', 'ADAUSDT', 'DOGEUSDT', 'BNBUSDT', 'LTCUSDT'];
-const TRADER_NAMESPACE = 'a81b7a0a-6d43-4d2e-8d58-1f1f2f6b7c11';
+
+/** An id that follows from a text, in the form of a UUID. */
+const idOf = (text: string): string => createHash('sha256').update(text).digest('hex').replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-5$3-8$4-$5');
 
 const draw = (seed: string): number => createHash('sha256').update(seed).digest().readUInt32BE(0) / 0x1_0000_0000;
 
@@ -51,7 +52,7 @@ export function signalNumber(n: number, over: Partial<Signal> = {}): Signal {
   const symbol = SYMBOLS[n % SYMBOLS.length]!;
   const closeTime = CLOSE - Math.floor(n / SYMBOLS.length) * 300_000;
   return {
-    id: uuidV5(`signal ${n}`, TRADER_NAMESPACE), traderId: uuidV5(`trader ${n % 3}`, TRADER_NAMESPACE), traderVersion: 1, traderName: `Trader ${n % 3}`, symbol, interval: '5m', side: n % 2 === 0 ? 'long' : 'short',
+    id: idOf(`signal ${n}`), traderId: idOf(`trader ${n % 3}`), traderVersion: 1, traderName: `Trader ${n % 3}`, symbol, interval: '5m', side: n % 2 === 0 ? 'long' : 'short',
     price: walk(symbol, 400).at(-1 - Math.floor(n / SYMBOLS.length))!.close, openTime: closeTime - 300_000, closeTime, phase: 'closed', origin: 'live',
     conditions: [{ name: 'low', expression: 'rsi(14) < 30', holds: true, values: [{ expression: 'rsi(14)', value: 24.123456 }] }], ...over,
   };

@@ -30,11 +30,8 @@ export interface Task extends NewTask {
 export type RunningCall = Omit<AnalysisCall, 'result'> & { day: string };
 export interface Used { calls: number; tokens: number; nanoUsd: number }
 
-/** No task is put back for longer; one that waits longer was put back before the clock was set back, and is ready. */
-export const LONGEST_WAIT_MS = 600_000;
-
 const TASK = `signal_id as signalId, deadline, priority, model, calls, invalid, interruptions, problem, payload`;
-const CALL = `id, signal_id as signalId, attempt, model, prompt_version as promptVersion, prompt_hash as promptHash, day, started_at as startedAt, latency_ms as latencyMs,
+const CALL = `id, signal_id as signalId, attempt, model, prompt_version as promptVersion, prompt_hash as promptHash, started_at as startedAt, latency_ms as latencyMs,
   tokens_in as tokensIn, tokens_out as tokensOut, nano_usd as nanoUsd, estimated`;
 
 type TaskRow = Omit<Task, 'signal' | 'brief' | 'minConfidence'> & { payload: string };
@@ -71,13 +68,14 @@ export class AnalysisQueue {
    * @param models the machine's own, and those that are not asked now
    */
   ready(now: number, models: { own: string; blocked: readonly string[] }, limit: number): Task[] {
-    return this.#tasks(`state = 'waiting' and not_before not between ? and ? and coalesce(model, ?) not in (select value from json_each(?)) order by priority desc, close_time desc, seq limit ?`,
-      now + 1, now + LONGEST_WAIT_MS, models.own, JSON.stringify(models.blocked), limit);
+    // A clock that was set back must not make it wait.
+    return this.#tasks(`state = 'waiting' and (not_before <= ? or put_back_at > ?) and coalesce(model, ?) not in (select value from json_each(?)) order by priority desc, close_time desc, seq limit ?`,
+      now, now, models.own, JSON.stringify(models.blocked), limit);
   }
 
   /** When (wall time, ms) the next task is ready that is not yet. */
   nextAt(now: number): number | undefined {
-    return this.#file.all<{ at: number | null }>("select min(not_before) as at from analysis_tasks where state = 'waiting' and not_before between ? and ?", now + 1, now + LONGEST_WAIT_MS)[0]?.at ?? undefined;
+    return this.#file.all<{ at: number | null }>("select min(not_before) as at from analysis_tasks where state = 'waiting' and not_before > ?", now)[0]?.at ?? undefined;
   }
 
   anyWaiting(): boolean {
@@ -130,10 +128,10 @@ export class AnalysisQueue {
     this.#use(before.day, { calls: 0, tokens: call.tokensIn + call.tokensOut - before.tokensIn - before.tokensOut, nanoUsd: call.nanoUsd - before.nanoUsd });
   }
 
-  /** A task waits (again) for its turn. */
-  putBack(signalId: string, change: { notBefore: number; problem?: string | null; invalid?: boolean; interrupted?: boolean }): void {
-    this.#file.run(`update analysis_tasks set state = 'waiting', not_before = ?, problem = coalesce(?, problem), invalid = invalid + ?, interruptions = interruptions + ? where signal_id = ?`,
-      change.notBefore, change.problem ?? null, Number(change.invalid ?? false), Number(change.interrupted ?? false), signalId);
+  /** A task waits (again) for its turn, which comes `forMs` after now (wall time, ms) at the earliest. */
+  putBack(signalId: string, change: { now: number; forMs: number; problem?: string | null; invalid?: boolean; interrupted?: boolean }): void {
+    this.#file.run(`update analysis_tasks set state = 'waiting', put_back_at = ?, not_before = ?, problem = coalesce(?, problem), invalid = invalid + ?, interruptions = interruptions + ? where signal_id = ?`,
+      change.now, change.now + Math.ceil(change.forMs), change.problem ?? null, Number(change.invalid ?? false), Number(change.interrupted ?? false), signalId);
   }
 
   /** The one outcome of a signal; its task, if it had one, is over. False when it had its outcome before, which stays. `question`: what the model was asked, for who asks the same. */
@@ -162,7 +160,7 @@ export class AnalysisQueue {
 
   /** Calls that had begun and have no end: at a start, those that the last run was in the middle of. */
   running(): RunningCall[] {
-    return this.#file.all<CallRow>(`select ${CALL} from analysis_calls where result is null`).map(callOf);
+    return this.#file.all<CallRow>(`select ${CALL}, day from analysis_calls where result is null`).map(callOf);
   }
 
   task(signalId: string): Task | undefined {
@@ -176,8 +174,8 @@ export class AnalysisQueue {
 
   /** All calls for a signal, in their order. */
   calls(signalId: string): AnalysisCall[] {
-    return this.#file.all<CallRow & { result: CallResult }>(`select ${CALL}, result from analysis_calls where signal_id = ? and result is not null order by attempt`, signalId)
-      .map(({ day: _, estimated, ...call }) => ({ ...call, estimated: estimated === 1 }));
+    return this.#file.all<Omit<CallRow, 'day'> & { result: CallResult }>(`select ${CALL}, result from analysis_calls where signal_id = ? and result is not null order by attempt`, signalId)
+      .map((row) => ({ ...row, estimated: row.estimated === 1 }));
   }
 
   /** What the calls of a day (UTC) used, those under way with what they may use at most; and what of it belongs to those. */

@@ -15,7 +15,7 @@ export async function askModel(client: ModelClient, { request, access }: Questio
     abort.signal.addEventListener('abort', () => setImmediate(() => reject(new ModelError('aborted', 'The call was given up.', { used: 'unknown' }))), { once: true });
   });
   givenUp.catch(() => undefined);
-  const asked = await Promise.race([client.generate(request, access, abort.signal), givenUp]).catch((error: unknown) => errorOf(error));
+  const asked = await Promise.race([(async () => client.generate(request, access, abort.signal))(), givenUp]).catch((error: unknown) => errorOf(error));
   clearTimeout(timer);
   const result = timedOut && asked instanceof ModelError && asked.result === 'aborted' ? new ModelError('timeout', `The model did not answer within ${timeoutMs / 1_000} s.`, { used: asked.used }) : asked;
   return { ...(result instanceof ModelError ? { answer: result, used: usedOf(result) } : { answer: formOf(result), used: result.used }), latencyMs: Math.round(now() - began) };

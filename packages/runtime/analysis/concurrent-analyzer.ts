@@ -129,8 +129,12 @@ export class ConcurrentAnalyzer {
   }
 
   #passEnded(error: unknown): void {
-    if (error !== undefined) this.#options.log('error', codeOf(error), `An analysis failed: ${sentenceOf(error)}`);
+    if (error !== undefined) this.#failed(error);
     this.#pump();
+  }
+
+  #failed(error: unknown): void {
+    this.#options.log('error', codeOf(error), `The analysis failed: ${sentenceOf(error)}`);
   }
 
   /** The next tasks; undefined when the disk fails. */
@@ -168,7 +172,7 @@ export class ConcurrentAnalyzer {
         if (plan.reason === 'cap') this.#sayCap(day, plan.message);
         return { outcomes: this.#books.close(task.signal, plan.reason, plan.message) };
       case 'wait':
-        this.#queue.putBack(task.signalId, { notBefore: now + plan.ms, problem: plan.problem });
+        this.#queue.putBack(task.signalId, { now, forMs: plan.ms, problem: plan.problem });
         return { outcomes: [] };
       case 'reuse':
         return { outcomes: this.#books.decide(task, { ...plan.decision, metadata: { ...plan.decision.metadata, cached: true } }, false, plan.key) };
@@ -218,7 +222,7 @@ export class ConcurrentAnalyzer {
     }
     const plan = planAfterFailure(task, answer, wall.random(), this.#rules);
     if (plan.do === 'close') return this.#books.close(task.signal, plan.reason, plan.message);
-    this.#queue.putBack(task.signalId, { notBefore: wall.epoch() + Math.ceil(plan.ms), problem: plan.problem, invalid: answer.result === 'invalid' });
+    this.#queue.putBack(task.signalId, { now: wall.epoch(), forMs: plan.ms, problem: plan.problem, invalid: answer.result === 'invalid' });
     return [];
   }
 
@@ -233,7 +237,12 @@ export class ConcurrentAnalyzer {
     const wait = next === DISK_FAILING ? DISK_RETRY_MS : Math.max(SOONEST_LOOK_MS, Math.min(this.#rules.lookMs, next));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#look();
+      try {
+        this.#look();
+      } catch (error) {
+        this.#failed(error);
+        this.#lookLater();
+      }
     }, wait).unref();
   }
 
@@ -296,7 +305,7 @@ export class ConcurrentAnalyzer {
     if (this.#gate || this.#ending) return;
     const { wall, log } = this.#options;
     const now = wall.epoch();
-    const recovered = this.#disk.transaction(() => recover(this.#queue, this.#books, now - this.#share.perMs, this.#rules.mostCalls), false);
+    const recovered = this.#disk.transaction(() => recover(this.#queue, this.#books, now, this.#share.perMs, this.#rules.mostCalls), false);
     if (recovered === DISK_FAILING) {
       setTimeout(() => this.start(), DISK_RETRY_MS).unref();
       return;

@@ -30,7 +30,7 @@ export class DiskGuard {
     return this.#now() >= this.#retryAt;
   }
 
-  /** All of the work, or nothing and DISK_FAILING. `writes`: whether it surely wrote something, so that success says that the disk is well. */
+  /** All of the work, or nothing and DISK_FAILING; an error that is not the file's is thrown on. `writes`: whether it surely wrote something, so that success says that the disk is well. */
   transaction<T>(work: () => T, writes: boolean): T | typeof DISK_FAILING {
     return this.#attempt(() => this.#file.transaction(work), writes);
   }
@@ -46,6 +46,7 @@ export class DiskGuard {
       if (writes) this.#problem = undefined;
       return result;
     } catch (error) {
+      if (!/^ERR_(SQLITE|INVALID_STATE)/.test(codeOf(error))) throw error;
       if (this.#problem === undefined) this.#log('error', 'disk_failing', `The analysis cannot use its file (${codeOf(error)}); it goes on when it can. Free some space in the data folder.`);
       this.#problem = sentenceOf(error);
       this.#retryAt = this.#now() + DISK_RETRY_MS;

@@ -2,7 +2,7 @@
 export const ANALYSIS_TABLES = `
   create table analysis_tasks (
     seq integer primary key autoincrement, signal_id text not null unique, trader_id text not null, trader_version integer not null, symbol text not null, close_time integer not null,
-    deadline integer not null, priority integer not null, model text, state text not null default 'waiting' check (state in ('waiting', 'claimed')), not_before integer not null default 0,
+    deadline integer not null, priority integer not null, model text, state text not null default 'waiting' check (state in ('waiting', 'claimed')), put_back_at integer not null default 0, not_before integer not null default 0,
     calls integer not null default 0, invalid integer not null default 0, interruptions integer not null default 0, problem text, payload text not null) strict;
   create index analysis_tasks_next on analysis_tasks (state, priority desc, close_time desc, seq);
   create index analysis_tasks_deadline on analysis_tasks (deadline);

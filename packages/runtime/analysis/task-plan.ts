@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { NO_DECISION, type Decision, type NoDecisionReason } from '@trademind/core';
 import { analysisInput } from './analysis-input.ts';
-import { LONGEST_WAIT_MS, type Task, type Used } from './analysis-queue.ts';
+import type { Task, Used } from './analysis-queue.ts';
 import type { AccessState, CallRules, Caps } from './analyzer-options.ts';
 import { ANSWER_SCHEMA } from './answer.ts';
 import type { Levels } from './levels.ts';
@@ -13,6 +13,8 @@ import type { Prompt } from './prompts/prompt.ts';
 /** How long to wait until something that is missing is looked for again, ms. */
 const SOON_MS = 250;
 const LATER_MS = 1_000;
+/** However long a model says that it will be. */
+const LONGEST_WAIT_MS = 600_000;
 
 /** One question to a model, ready to be asked. */
 export interface Question {
