@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,13 +13,26 @@ const run = (...args: string[]) => promisify(execFile)(process.execPath, [join(i
 test('help names every command, and a command’s help shows examples', async () => {
   const { code, stdout } = await run('--help');
   expect(code).toBe(0);
-  for (const command of ['dev', 'local', 'open', 'status', 'deploy', 'monitor', 'signals', 'destroy', 'traders']) expect(stdout).toContain(command);
+  for (const command of ['dev', 'local', 'open', 'status', 'deploy', 'monitor', 'signals', 'explain', 'destroy', 'traders', 'data']) expect(stdout).toContain(command);
   expect((await run('dev', '--help')).stdout).toContain('Examples:');
 });
 
 test('an unknown command and an unknown option are usage errors with status 2', async () => {
   expect((await run('screeen')).code).toBe(2);
   expect((await run('status', '--jsno')).code).toBe(2);
+});
+
+test('a session is either recorded or replayed; what cannot be replayed says what to do', async () => {
+  expect((await run('local', '--record', 'a.gz', '--replay', 'b.gz')).code).toBe(2);
+  const folder = mkdtempSync(join(tmpdir(), 'trademind-main-'));
+  const frames = join(folder, 'frames');
+  writeFileSync(frames, '1723161254087896568 {"stream":"btcusdt@trade","data":{}}\n');
+  for (const [file, code] of [['nowhere.gz', 'recording_unreadable'], [frames, 'recording_frames_only']] as const) {
+    const answer = await run('local', '--replay', file, '--json');
+    expect(answer.code).toBe(1);
+    expect(answer.stdout + answer.stderr).toContain(code);
+  }
+  rmSync(folder, { recursive: true });
 });
 
 test('deploy without a terminal asks for --yes instead of waiting', async () => {

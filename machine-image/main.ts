@@ -55,7 +55,7 @@ const before = takeLastWords(settings.DATA_DIR);
 if (before) logger.error({ code: 'crashed_before', at: before.at, cause: before.code, uptimeS: before.uptimeS }, `The process before this one crashed: ${before.message}`);
 
 machine = startMachine({
-  userId: settings.USER_ID, machineId: settings.MACHINE_ID, version: manifest.version, dataDir: settings.DATA_DIR, interval: settings.KLINE_INTERVAL,
+  userId: settings.USER_ID, machineId: settings.MACHINE_ID, version: manifest.version, dataDir: settings.DATA_DIR, interval: settings.KLINE_INTERVAL, screeningIntervalMs: settings.SCREENING_INTERVAL_MS,
   exchange: { restUrl: settings.BINANCE_REST_URL, streamUrl: settings.BINANCE_STREAM_URL },
   cloud: {
     controlPlaneUrl: settings.CONTROL_PLANE_URL, machineSecret: settings.MACHINE_SECRET,

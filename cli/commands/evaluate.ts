@@ -21,12 +21,12 @@ export async function evaluate(options: Options, io: Io, expression = ''): Promi
   const names = { params: numbersOf(options.param), let: Object.fromEntries(pairsOf('--let', options.let)) };
   const last = wholeNumber('--last', options.last);
   const asked = options.interval === undefined ? undefined : parseInterval(options.interval);
-  const columns = columnsRead(expression, names);
+  // Before the candles are there their interval may not be known; of the shortest every other can be made.
+  const columns = columnsRead(expression, { ...names, interval: asked ?? '1m' });
   const file = await readCandleFile(options.candles, io.cwd, columns);
-  const evaluation = evaluateExpression(expression, file.candles, names);
+  const spaced = intervalOf(file.candles.map(({ openTime }) => openTime));
+  const evaluation = evaluateExpression(expression, file.candles, { ...names, interval: asked ?? spaced ?? '1m' });
 
-  const openTimes = file.candles.map(({ openTime }) => openTime);
-  const spaced = intervalOf(openTimes);
   const notes = [...evaluation.warnings];
   if (asked !== undefined && spaced !== undefined && asked !== spaced) notes.push(`--interval ${asked}: the candles are ${spaced} apart.`);
   if (asked === undefined && spaced === undefined) notes.push('the spacing of the candles is that of no interval; name it with --interval.');
@@ -40,12 +40,15 @@ export async function evaluate(options: Options, io: Io, expression = ''): Promi
   return EXIT.ok;
 }
 
-function show(expression: string, interval: Interval | null, { candles }: CandleFile, { values, type, first, settle }: Evaluation, last: number, io: Io): void {
+function show(expression: string, interval: Interval | null, { candles }: CandleFile, { values, type, settle }: Evaluation, last: number, io: Io): void {
   const { colors: c, line, width } = createTerminal(io.streams.stdout, io.color.stdout);
   const when = (candle: Candle): string => utc(candle.openTime).replace(/ 00:00$/, daily(candles) ? '' : ' 00:00');
   const gaps = interval === null ? 0 : gapsIn(candles.map(({ openTime }) => openTime), interval);
   line(`${c.bold(expression)}  ${c.dim([interval, count(candles.length, 'candle'), `${when(candles[0]!)} to ${when(candles.at(-1)!)} UTC`, gaps > 0 ? count(gaps, 'gap') : ''].filter(Boolean).join(' · '))}`);
-  line(c.dim(`first value after ${count(first, 'candle')}, settled after ${settle.toLocaleString('en-US')}${type === 'condition' ? `; held on ${count(values.filter((value) => value === true).length, 'candle')}` : ''}`));
+  const first = values.findIndex((value) => value !== null) + 1;
+  // What a higher interval needs is not counted in candles of this one.
+  const settled = first > 0 && settle >= first ? `, settled after ${settle.toLocaleString('en-US')}` : '';
+  line(c.dim(`${first === 0 ? 'no value on any of them' : `first value on candle ${first.toLocaleString('en-US')}`}${settled}${type === 'condition' ? `; held on ${count(values.filter((value) => value === true).length, 'candle')}` : ''}`));
   line();
 
   const room = Math.min(PLOT_WIDTH, Math.max(20, width() - 16));

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { INTERVALS, parseWith, Interval, TradeMindError, type TraderInput } from '@trademind/core';
-import { TEMPLATE_TRADERS } from '@trademind/engine';
+import { STARTER_TRADERS } from '@trademind/engine';
 import { startLocal } from '@trademind/runtime';
 import { openDataFolder } from '../dev/data-folder.ts';
 import { takeLock } from '../dev/lock.ts';
@@ -15,16 +15,18 @@ import { printFacts } from '../output/facts.ts';
 import { dataFolder } from '../paths.ts';
 import { followSource } from '../services/facts.ts';
 import { openExchange } from '../services/exchange.ts';
+import { replaySession } from '../services/replay.ts';
 import { readTraderFile } from '../services/trader-file.ts';
 import { showMarketScreen } from '../screens/market/show.ts';
 import { createStore } from '../screens/market/store.ts';
 
-interface Options { data?: string; json?: boolean; market?: string; speed?: string; interval: string; traders?: string[] }
+interface Options { data?: string; json?: boolean; market?: string; speed?: string; interval: string; traders?: string[]; record?: string; replay?: string }
 
 /** `trademind local`: the machine's runtime in this process, with its state in a file, and no cloud. */
 export async function local(options: Options, io: Io): Promise<number> {
   const interval = parseInterval(options.interval);
   const traders = tradersOf(options, io);
+  if (options.replay !== undefined) return replaySession({ file: resolve(io.cwd, options.replay), speed: parseSpeed(options.speed), interval, traders, json: options.json === true }, io);
   const wish = { market: options.market === undefined ? undefined : parseMarket(options.market, io.cwd), speed: parseSpeed(options.speed) };
   const folder = openDataFolder(join(dataFolder(options.data, io.cwd), 'local'));
   const lock = takeLock(folder.running, new Date(io.now()));
@@ -34,7 +36,7 @@ export async function local(options: Options, io: Io): Promise<number> {
     writeSettings(folder.settings, { market: choice.market, speed: choice.speed });
     const exchange = await openExchange(choice, folder, io, shutdown.signal);
     try {
-      const machine = await startLocal({ dataDir: join(folder.path, 'state'), interval, exchange, traders });
+      const machine = await startLocal({ dataDir: join(folder.path, 'state'), interval, exchange, traders, record: options.record === undefined ? undefined : resolve(io.cwd, options.record) });
       try {
         await follow(machine.source, marketName(choice.market, io.cwd), options, io, shutdown.signal);
       } finally {
@@ -75,7 +77,7 @@ function parseInterval(text: string): Interval {
 }
 
 function tradersOf(options: Options, io: Io): readonly TraderInput[] {
-  if (!options.traders) return TEMPLATE_TRADERS;
+  if (!options.traders) return STARTER_TRADERS;
   return options.traders.flatMap((file) => readTraderFile(file, io.cwd)).map(({ document, warnings }) => {
     for (const warning of warnings) io.stderr(`trademind: ${document.name}: ${warning}\n`);
     return document;

@@ -1,60 +1,18 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { recordings } from '../../tests/support/recordings.ts';
-import { DAY, MINUTE } from './intervals.ts';
-import { startExchange, type ExchangeOptions } from './start.ts';
-import type { StandIn } from '../shared/run.ts';
-
-const ends: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => { for (const end of ends.splice(0).toReversed()) await end(); });
-
-function scratch(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'exchange-'));
-  ends.push(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-/** Patient enough for a machine under load. */
-const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000, interval: 10 });
-
-interface World { exchange: StandIn; wall: { now: number }; lines: Record<string, unknown>[]; dataDir: string }
-
-async function start(options: Partial<ExchangeOptions> = {}, wall = { now: Date.UTC(2026, 4, 6, 10, 0, 30) }): Promise<World> {
-  const lines: Record<string, unknown>[] = [];
-  const dataDir = options.dataDir ?? scratch();
-  const exchange = await startExchange({ port: 0, market: 'simulated', speed: 60, seed: 'test', now: () => wall.now, log: (line) => { lines.push(line); }, ...options, dataDir });
-  ends.push(() => exchange.close());
-  return { exchange, wall, lines, dataDir };
-}
+import { DAY, MINUTE } from './market/intervals.ts';
+import { connectTo, ends, eventually, get, marketTime, rows, scratch, start } from './test-world.ts';
+import type { ExchangeOptions } from './start.ts';
 
 /** Starts; expects a refusal and returns its code. */
 async function refusal(options: Partial<ExchangeOptions>): Promise<string> {
   return start(options).then(() => 'started', (error: { code: string }) => error.code);
-}
-
-async function get(exchange: StandIn, path: string, headers: Record<string, string> = {}) {
-  const response = await fetch(exchange.url + path, { headers });
-  return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> & { code?: number; msg?: string } };
-}
-const rows = async (exchange: StandIn, query: string) => (await get(exchange, `/api/v3/klines?${query}`)).body as unknown as (string | number)[][];
-const marketTime = async (exchange: StandIn) => (await get(exchange, '/api/v3/time')).body['serverTime'] as number;
-
-interface Client { socket: WebSocket; frames: Record<string, unknown>[]; closed: Promise<number> }
-
-async function connectTo(exchange: StandIn, path: string, options = {}): Promise<Client> {
-  const socket = new WebSocket(`${String(exchange['streams'])}${path}`, options);
-  const frames: Record<string, unknown>[] = [];
-  socket.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString('utf8')) as Record<string, unknown>));
-  ends.push(() => socket.terminate());
-  const closed = new Promise<number>((resolve) => { socket.on('close', resolve); });
-  await once(socket, 'open');
-  return { socket, frames, closed };
 }
 
 describe('REST', () => {
@@ -128,6 +86,12 @@ describe('REST', () => {
     ['/api/v3/exchangeInfo?symbols=BTCUSDT', 400, -1100],
     ['/api/v3/ticker/price?symbol=BTCUSDT&symbols=["ETHUSDT"]', 400, -1128],
     ['/api/v3/ticker/24hr?symbols=["ETHUSDT","ETHUSDT"]', 400, -1151],
+    ['/api/v3/depth', 400, -1102],
+    ['/api/v3/depth?symbol=BTCUSDT&limit=0', 400, -1130],
+    ['/api/v3/aggTrades?symbol=BTCUSDT&fromId=1&startTime=1', 400, -1128],
+    ['/api/v3/ticker', 400, -1128],
+    ['/api/v3/ticker?symbol=BTCUSDT&windowSize=60m', 400, -1130],
+    ['/api/v3/avgPrice?symbol=NOPE', 400, -1121],
     ['/api/v3/nothing', 404, -1000],
     ['/api/v3/account', 401, -2014],
   ])('refuses %s with %i and %i', async (path, status, code) => {
@@ -143,7 +107,7 @@ describe('REST', () => {
     expect((await get(exchange, '/api/v3/order', { 'x-mbx-apikey': 'key' })).body.code).toBe(-1020);
     expect((await get(exchange, '/api/v3/ping', { origin: 'https://evil.example' })).status).toBe(403);
     expect((await get(exchange, '/api/v3/ping', { origin: 'http://127.0.0.1:3000' })).headers.get('access-control-allow-origin')).toBe('http://127.0.0.1:3000');
-    const raw = connect(Number(exchange['port']), '127.0.0.1');
+    const raw = connect(exchange.port, '127.0.0.1');
     raw.write('GET /api/v3/ping HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
     const [first] = (await once(raw, 'data')) as [Buffer];
     expect(first.toString()).toContain('421');
@@ -151,6 +115,16 @@ describe('REST', () => {
     await expect(connectTo(exchange, '/ws', { headers: { origin: 'https://evil.example' } })).rejects.toThrow('403');
     await expect(connectTo(exchange, '/elsewhere')).rejects.toThrow('404');
     await expect(connectTo(exchange, '/ws/%E0%A4%A')).rejects.toThrow('404');
+  });
+
+  test.each([
+    ['ping', 1], ['exchangeInfo', 20], ['klines?symbol=BTCUSDT&interval=1m', 2], ['depth?symbol=BTCUSDT', 5], ['depth?symbol=BTCUSDT&limit=500', 25], ['depth?symbol=BTCUSDT&limit=1000', 50],
+    ['depth?symbol=BTCUSDT&limit=5000', 250], ['trades?symbol=BTCUSDT', 25], ['historicalTrades?symbol=BTCUSDT', 25], ['aggTrades?symbol=BTCUSDT', 4], ['avgPrice?symbol=BTCUSDT', 2],
+    ['ticker/24hr?symbol=BTCUSDT', 2], ['ticker/24hr', 80], ['ticker/price', 4], ['ticker/bookTicker?symbol=BTCUSDT', 2], ['ticker/bookTicker', 4], ['ticker?symbol=BTCUSDT', 4], ['ticker/tradingDay?symbols=["BTCUSDT","ETHUSDT"]', 8],
+  ])('charges %s with a weight of %i', async (path, weight) => {
+    const { exchange } = await start();
+    const { status, headers } = await get(exchange, `/api/v3/${path}`);
+    expect([status, headers.get('x-mbx-used-weight-1m')]).toEqual([200, String(weight)]);
   });
 
   test('bites when the weight of a minute is used up', async () => {
@@ -255,7 +229,7 @@ describe('a data folder', () => {
     writeFileSync(candles, `openTime,open,high,low,close,volume\n${Date.UTC(2024, 0, 1)},1,1,1,1,1\n`);
     expect(await refusal({ dataDir, market: candles, seed: undefined })).toBe('market_changed');
     expect(await refusal({ dataDir, seed: 'other' })).toBe('market_changed');
-    expect(await refusal({ speed: 0 })).toBe('invalid_option');
+    expect(await refusal({ speed: -1 })).toBe('invalid_option');
     expect(await refusal({ symbols: 501 })).toBe('invalid_option');
     expect(await refusal({ market: '/nowhere' })).toBe('candles_not_found');
     writeFileSync(join(dataDir, 'market.json'), '{"version":1');
@@ -265,7 +239,7 @@ describe('a data folder', () => {
   test('is not touched by a start that finds its port taken', async () => {
     const { exchange, dataDir } = await start();
     const before = readFileSync(join(dataDir, 'market.json'), 'utf8');
-    expect(await refusal({ dataDir, port: Number(exchange['port']) })).toBe('EADDRINUSE');
+    expect(await refusal({ dataDir, port: exchange.port })).toBe('EADDRINUSE');
     expect(readFileSync(join(dataDir, 'market.json'), 'utf8')).toBe(before);
   });
 });

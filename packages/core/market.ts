@@ -64,6 +64,8 @@ export interface SymbolInfo {
   status: string;
   /** Leveraged tokens (BTCUP …) by the exchange's own permission, never by name. */
   leveraged: boolean;
+  /** False where the exchange does not let anybody trade it on the spot market; absent = it does. */
+  spot?: boolean;
 }
 
 export type Side = 'long' | 'short';

@@ -7,8 +7,8 @@ export const TraderStatus = z.object({
   name: z.string(),
   version: z.int(),
   interval: Interval,
-  /** `invalid`: its expressions do not compile; `error` says why. */
-  state: z.enum(['running', 'invalid']),
+  /** `invalid`: its expressions do not compile; `paused`: it gave far more than its limits; `error` says why. */
+  state: z.enum(['running', 'paused', 'invalid']),
   error: z.optional(z.string()),
   /** Symbols in its universe, those whose indicators have settled, those on which it holds now. */
   symbols: z.int(),

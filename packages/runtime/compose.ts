@@ -7,6 +7,8 @@ import { v5 as uuidV5 } from 'uuid';
 import { CloudLink, type CloudOptions } from './control/cloud-link.ts';
 import { startWebSocketServer, type FeedSource } from './feed/index.ts';
 import type { Log } from './log.ts';
+import type { ExchangeAccess } from './market/exchange-access.ts';
+import { SessionRecorder } from './market/recording/session-recorder.ts';
 import { Orchestrator } from './orchestrator.ts';
 import type { StateStore, StoredTrader } from './state/state-store.ts';
 import { systemWall, type Wall } from './time.ts';
@@ -14,14 +16,19 @@ import { systemWall, type Wall } from './time.ts';
 /** Namespace of the ids of traders that no database has named. Never change it: signals' ids follow from them. */
 const LOCAL_NAMESPACE = 'b2f6f0f6-5c1d-4f0c-8d39-0c7b8f1f2a11';
 const SESSION_KEY_FILE = 'session.key';
+const SCREENING_INTERVAL_MS = 60_000;
 
 interface Common {
   /** Where all lives that must survive. */
   dataDir: string;
   /** Interval of traders that name none. */
   interval: Interval;
-  exchange: { restUrl: string; streamUrl: string };
+  /** How often candles under way are looked at, ms; a minute unless given. */
+  screeningIntervalMs?: number;
+  exchange: ExchangeAccess;
   wall?: Wall;
+  /** A new file: the session is recorded into it, frame by frame. */
+  record?: string | undefined;
 }
 
 export interface MachineOptions extends Common {
@@ -48,9 +55,10 @@ export interface RunningMachine {
 
 /** A user's machine in the cloud: the orchestrator with its token, beat and outbox, and its feed served. */
 export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
-  const { userId, machineId, version, dataDir, exchange, log, wall = systemWall } = options;
+  const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
+  const { exchange, ended } = await recorded(options, wall, log);
   const machine = new Orchestrator({
-    machineId, userId, version, dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval,
+    machineId, userId, version, dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks),
   });
   const server = await startWebSocketServer({
@@ -60,6 +68,7 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
     log: ({ level, code, message }) => log(level, code, message),
   }).catch(async (error: unknown) => {
     await machine.stop();
+    await ended();
     throw error;
   });
   machine.start();
@@ -69,6 +78,7 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
       await machine.settle();
       await server.close();
       await machine.stop();
+      await ended();
     },
   };
 }
@@ -83,20 +93,28 @@ export interface LocalOptions extends Common {
 
 /**
  * The same orchestrator without any cloud: state in SQLite, traders as documents, no feed server. Boot goes on after it resolves; `source` tells
- * how far it is. Throws `trader_invalid` for a document that is none, `data_dir_unusable`, `state_unreadable`.
+ * how far it is. Throws `trader_invalid` for a document that is none, `data_dir_unusable`, `state_unreadable`, `recording_exists`.
  */
 export async function startLocal(options: LocalOptions): Promise<{ source: FeedSource; stop(): Promise<void> }> {
-  const { dataDir, exchange, log = () => undefined, wall = systemWall, signal } = options;
+  const { dataDir, log = () => undefined, wall = systemWall, signal } = options;
   const documents = options.traders.map((input) => parseWith(TraderDocument, input, 'trader_invalid', 'A trader'));
   signal?.throwIfAborted();
+  const { exchange, ended } = await recorded(options, wall, log);
   const machine = new Orchestrator({
-    machineId: 'local', userId: 'local', version: 'local', dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval,
+    machineId: 'local', userId: 'local', version: 'local', dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     traders: (store) => versioned(documents, store),
   });
-  const stop = () => machine.stop();
+  const stop = () => machine.stop().then(ended);
   signal?.addEventListener('abort', () => void stop(), { once: true });
   machine.start();
-  return Promise.resolve({ source: machine, stop });
+  return { source: machine, stop };
+}
+
+/** The exchange with a recorder before it, if the session is to be recorded; `ended` closes the file. */
+async function recorded({ exchange, record }: Common, wall: Wall, log: Log): Promise<{ exchange: ExchangeAccess; ended(): Promise<void> }> {
+  if (record === undefined) return { exchange, ended: () => Promise.resolve() };
+  const recorder = await SessionRecorder.open({ path: record, wall, log });
+  return { exchange: recorder.record(exchange), ended: () => recorder.close() };
 }
 
 /** Names every document with an id and a version: a changed document is the next version of its name. */

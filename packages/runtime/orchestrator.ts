@@ -4,6 +4,7 @@ import type { FeedEvent, FeedSource } from './feed/source.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { LogRing, type Log } from './log.ts';
 import { MachineReport } from './machine-report.ts';
+import type { ExchangeAccess } from './market/exchange-access.ts';
 import { MarketLink } from './market/market-link.ts';
 import { MarketTable } from './market/market-table.ts';
 import { Publisher } from './publisher.ts';
@@ -11,8 +12,9 @@ import { RecentSignals } from './recent-signals.ts';
 import { ParallelScreener } from './screening/parallel-screener.ts';
 import { SignalLedger } from './screening/signal-ledger.ts';
 import { HISTORY_MS, TraderSet, type InvalidTrader } from './screening/trader-set.ts';
+import { SnapshotFile } from './state/snapshot-file.ts';
 import { StateStore, type StoredTrader } from './state/state-store.ts';
-import type { Wall } from './time.ts';
+import { every, type Wall } from './time.ts';
 
 /** How long a boot waits for the database before it goes on with the traders that it knows. */
 const TRADERS_WAIT_MS = 2_000;
@@ -20,6 +22,7 @@ const FLUSH_MS = 15_000;
 const DISK_RETRY_MS = 1_000;
 const TRADERS_RETRY_MS = 5_000;
 const SPARE_CANDLES = 100;
+const SNAPSHOT_MS = 300_000;
 
 export interface OrchestratorOptions {
   machineId: string;
@@ -29,7 +32,9 @@ export interface OrchestratorOptions {
   dataDir: string;
   /** Interval of traders that name none. */
   defaultInterval: Interval;
-  exchange: { restUrl: string; streamUrl: string };
+  /** How often candles under way are looked at, ms of wall time. */
+  screeningIntervalMs: number;
+  exchange: ExchangeAccess;
   wall: Wall;
   log: Log;
   /** Given traders, without a cloud; or the ties to the cloud, which bring them. */
@@ -52,7 +57,8 @@ export class Orchestrator implements FeedSource {
   readonly #ring = new LogRing();
   readonly #market: MarketLink;
   readonly #screener: ParallelScreener;
-  readonly #ledger = new SignalLedger((traderId) => this.#screener.trader(traderId)?.waits === true);
+  readonly #snapshot: SnapshotFile;
+  readonly #ledger: SignalLedger;
   readonly #traders: TraderSet;
   readonly #table: MarketTable;
   readonly #recent: RecentSignals;
@@ -86,7 +92,12 @@ export class Orchestrator implements FeedSource {
       this.#publisher.log(entry);
     };
     this.#publisher = new Publisher({ status: () => this.status(), changedRows: () => this.#table.changed(), marketTime: () => this.#market.clock.now() });
+    this.#snapshot = new SnapshotFile(options.dataDir);
     this.#recent = new RecentSignals(this.store.signals(RecentSignals.kept));
+    this.#ledger = new SignalLedger({
+      recent: this.store.signalsSince(86_400_000), waits: (traderId) => this.#screener.shed.has(traderId) || this.#screener.trader(traderId)?.waits === true, rules: (traderId) => this.#traders.rules(traderId),
+      onTripped: (traderId, why) => setImmediate(() => { if (!this.#ending.signal.aborted) this.#guard(() => { this.#traders.pause(traderId, why); this.#tradersChanged(); }); }),
+    });
     this.#screener = new ParallelScreener({
       defaultInterval, capacity: (interval) => this.#capacity(interval),
       wall, log: this.#log, marketNow: () => this.#market.clock.now(),
@@ -99,11 +110,16 @@ export class Orchestrator implements FeedSource {
     this.#market = new MarketLink({
       exchange: options.exchange, wall, log: this.#log, signal: this.#ending.signal,
       startOf: (symbol, interval) => this.#traders.startOf(symbol, interval),
+      longer: (symbol) => this.#traders.longer(symbol),
+      seed: (symbol, interval, candles) => this.#screener.seed(symbol, interval, candles),
       take: (symbol, interval, candle) => this.#take(symbol, interval, candle),
       restart: (symbol, interval) => this.#screener.forget(symbol, interval),
       onPrice: (symbol, price) => this.#table.priced(symbol, price),
       onChange: () => this.#changed(),
       onUniverse: () => this.#guard(() => { this.#traders.reselect(); this.#tradersChanged(); }),
+      held: (symbol, interval, limit) => this.#screener.candles.read(symbol, interval, limit),
+      store: this.store,
+      rules: () => (this.store.cachedTraders() ?? []).map(({ document }) => document.universe),
     });
     this.#table = new MarketTable({
       candles: this.#screener.candles, matches: (symbol) => this.#screener.matching(symbol), halted: (symbol) => this.#market.candles.isHalted(symbol),
@@ -134,6 +150,7 @@ export class Orchestrator implements FeedSource {
     const began = wall.now();
     const step = (code: string, message: string) => this.#log('info', code, `${message} (${Math.round(wall.now() - began)} ms after the start).`);
     step('state_open', `The state of ${this.#options.dataDir} is open; ${this.store.outboxState().rows} signals wait to be sent`);
+    await this.#restore(step);
     const following = this.#market.open().then((open) => { if (open) step('exchange_open', `The exchange at ${new URL(this.#options.exchange.restUrl).host} has told its time and symbols`); return open; });
     if (this.#options.traders) this.#setTraders(this.#options.traders(this.store), []);
     if (!(await following)) return;
@@ -148,7 +165,44 @@ export class Orchestrator implements FeedSource {
       this.#open = true;
       this.#applyTraders();
     }
+    const endSnapshots = every(SNAPSHOT_MS, wall, () => void this.#saveSnapshot());
+    const endBeat = every(this.#options.screeningIntervalMs, wall, () => this.#peek());
     await running;
+    endBeat();
+    endSnapshots();
+  }
+
+  /** What was computed before the last stop need not be computed, nor its candles be fetched, again. */
+  async #restore(step: (code: string, message: string) => void): Promise<void> {
+    try {
+      const bytes = await this.#snapshot.read();
+      if (bytes === undefined) return;
+      this.#screener.restore(bytes);
+      step('snapshot_restored', `The state of ${this.#screener.intervals().length === 0 ? 'no trader' : 'the traders'} as of the last snapshot (${(bytes.length / 1e6).toFixed(1)} MB) is there`);
+    } catch (error) {
+      this.#log('warn', codeOf(error), `The snapshot is left aside: ${sentenceOf(error)}`);
+      await this.#snapshot.remove().catch(() => undefined);
+    }
+  }
+
+  async #saveSnapshot(): Promise<void> {
+    if (this.#phase !== 'screening' && this.#phase !== 'draining') return;
+    try {
+      await this.#snapshot.write(await this.#screener.snapshot());
+    } catch (error) {
+      this.#log('warn', 'snapshot_unwritten', `The snapshot could not be written (${codeOf(error)}); the next start computes more anew. Free some space in the data folder.`);
+    }
+  }
+
+  /** The beat of traders that ask for the candle under way. */
+  #peek(): void {
+    if (this.#phase !== 'screening') return;
+    for (const { interval, symbols } of this.#screener.forming()) {
+      for (const symbol of symbols) {
+        const forming = this.#market.streams.forming({ symbol, interval });
+        if (forming) this.#screener.peek(symbol, interval, forming.candle);
+      }
+    }
   }
 
   /** The database is away: the traders that it named last are as good as any. Without any, the machine waits. */
@@ -311,6 +365,7 @@ export class Orchestrator implements FeedSource {
     this.#market.candles.setPaused(true);
     await this.#screener.idle();
     this.#commit();
+    await this.#saveSnapshot();
     this.#phaseChanged();
     const waiting = this.store.outboxState().rows;
     if (!this.#cloud || waiting === 0) return;

@@ -6,21 +6,39 @@ export interface Wall {
   now(): number;
   /** Uniform in [0, 1). */
   random(): number;
+  /** Does the work once, after `ms`; the answer calls it off. A replay's clock runs it in the replay's time. */
+  after(ms: number, work: () => void): () => void;
 }
 
-export const systemWall: Wall = { epoch: () => Date.now(), now: () => performance.now(), random: () => Math.random() };
+export const systemWall: Wall = {
+  epoch: () => Date.now(), now: () => performance.now(), random: () => Math.random(),
+  after: (ms, work) => {
+    const timer = setTimeout(work, ms);
+    return () => clearTimeout(timer);
+  },
+};
 
 /** Waits `ms`, or until the signal aborts; never rejects. Answers false when it was cut short. */
-export function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+export function pause(ms: number, signal: AbortSignal, wall: Pick<Wall, 'after'> = systemWall): Promise<boolean> {
   return new Promise((resolve) => {
     if (signal.aborted) {
       resolve(false);
       return;
     }
-    const cut = () => { clearTimeout(timer); resolve(false); };
-    const timer = setTimeout(() => { signal.removeEventListener('abort', cut); resolve(true); }, ms);
+    const cut = () => { callOff(); resolve(false); };
+    const callOff = wall.after(ms, () => { signal.removeEventListener('abort', cut); resolve(true); });
     signal.addEventListener('abort', cut, { once: true });
   });
+}
+
+/** Does the work every `ms`, until called off. */
+export function every(ms: number, wall: Pick<Wall, 'after'>, work: () => void): () => void {
+  let callOff = wall.after(ms, again);
+  function again(): void {
+    callOff = wall.after(ms, again);
+    work();
+  }
+  return () => callOff();
 }
 
 /** Waits between attempts: doubles from `first` to `most` ms, each between half and all of it, so that many clients do not come at once. */

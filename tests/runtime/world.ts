@@ -148,7 +148,7 @@ export function startOrchestrator(options: {
   const logged: InProcess['logged'] = [];
   let link: CloudLink | undefined;
   const orchestrator = new Orchestrator({
-    machineId: machine.id, userId: machine.user.id, bootId: randomUUID(), version: 'test', dataDir, defaultInterval: '5m', wall: systemWall,
+    machineId: machine.id, userId: machine.user.id, bootId: randomUUID(), version: 'test', dataDir, defaultInterval: '5m', screeningIntervalMs: 1_000, wall: systemWall,
     exchange: { restUrl: exchange.url, streamUrl: exchange.streams },
     log: (level, code, message) => logged.push({ level, code, message }),
     cloud: (hooks) => {

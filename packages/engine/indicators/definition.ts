@@ -29,6 +29,8 @@ export interface FunctionDefinition {
   readonly returns: 'series' | 'condition' | 'same';
   /** Set where the last argument is computed elsewhere: on another interval, of another symbol, or of every symbol that the trader screens. */
   readonly elsewhere?: 'interval' | 'symbol' | 'market';
+  /** Set of a running total: its level depends on where the candles began, so that only its differences and slopes say something. */
+  readonly cumulative?: true;
   /** price, points (5 = 5 %), ratio, volume, count, or that of its input. */
   readonly unit: string;
   /** How the running value starts. */

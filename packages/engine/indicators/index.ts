@@ -32,6 +32,20 @@ import { linreg } from './linreg.ts';
 import { pivotHigh, pivotLow } from './pivot.ts';
 import { swing } from './swing.ts';
 import { volumeProfile } from './volume-profile.ts';
+import { adl } from './adl.ts';
+import { adx } from './adx.ts';
+import { aroon } from './aroon.ts';
+import { cmf } from './cmf.ts';
+import { donchian } from './donchian.ts';
+import { ichimoku } from './ichimoku.ts';
+import { keltner } from './keltner.ts';
+import { mfi } from './mfi.ts';
+import { obv } from './obv.ts';
+import { psar } from './psar.ts';
+import { rollingVwap } from './rolling-vwap.ts';
+import { supertrend } from './supertrend.ts';
+import { vortex } from './vortex.ts';
+import { vwap } from './vwap.ts';
 
 /** Every indicator of the language. A new one is a file here and a row in this table. */
 export const INDICATORS: readonly FunctionDefinition[] = [
@@ -39,4 +53,5 @@ export const INDICATORS: readonly FunctionDefinition[] = [
   wma, vwma, hma, dema, tema, kama, stochRsi, cci, williamsR, awesome, trix, ultimate, tsi, zScore, percentChange, choppiness,
   linreg, volumeProfile, highestBars, lowestBars, pivotHigh, pivotLow, swing, bullishDivergence, bearishDivergence,
   doji, hammer, shootingStar, bullishEngulfing, bearishEngulfing, morningStar, eveningStar, insideBar,
+  adx, aroon, vortex, supertrend, psar, ichimoku, keltner, donchian, obv, adl, cmf, mfi, vwap, rollingVwap,
 ];

@@ -24,6 +24,7 @@ const ROWS: readonly (readonly [expression: string, file: string, column: string
   ['atr(14)', 'atr', 'atr'],
   ['stochastic(14, 3, 3).k', 'stoch', 'k'],
   ['stochastic(14, 3, 3).d', 'stoch', 'd'],
+  ['obv()', 'obv', 'obv'],
 ];
 
 const errors: string[] = [];
@@ -36,7 +37,7 @@ test.skipIf(folder === null).each(ROWS)('%s equals the reference series %s.%s at
   const reference = (JSON.parse(readFileSync(join(folder!, `${file}.json`), 'utf8')) as Record<string, number | null>[]).map((row) => row[column]!);
   const { values } = evaluateExpression(expression, candles);
   // A difference that passes through 0 is compared against the size of what it is the difference of.
-  const scale = file === 'macd' ? 1 : file === 'bb' && column === 'zScore' ? 1 : 0;
+  const scale = file === 'macd' || file === 'obv' ? 1 : file === 'bb' && column === 'zScore' ? 1 : 0;
   let worst = 0;
   for (const [index, expected] of reference.entries()) {
     const value = values[index] as number | null;

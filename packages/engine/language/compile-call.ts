@@ -50,6 +50,7 @@ export function compileCall(
       operands.push(typed);
     }
   }
+  if (definition.returns === 'condition') compiler.checkDrift(node, operands);
   const ref = definition.build(compiler.dag, series, numbers, field?.name ?? '');
   return { ref, type: definition.returns === 'condition' ? 'condition' : 'series', readings: compiler.readingsOf(operands) };
 }
@@ -67,6 +68,7 @@ function compileElsewhere(
   const typed = compiler.in(frame).compile(inner, depth + 1);
   if (definition.elsewhere === 'market') {
     if (typed.type !== 'series') throw compiler.error(inner, 'wrong_type', `${name} wants a series, ${typed.text} is ${TYPE_WORDS[typed.type]}.`, help);
+    compiler.in(frame).checkDrift(inner, [typed], true);
     return { ref: definition.build(compiler.dag, [typed.ref], [], ''), type: 'series', readings: [] };
   }
   const { dag } = compiler;

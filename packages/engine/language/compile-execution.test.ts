@@ -9,9 +9,9 @@ const documentOf = (execution: TraderInput['execution'], more: Partial<TraderInp
   TraderDocument.parse({ name: 'a trader', side: 'long', where: { up: 'close > open' }, ...(execution === undefined ? {} : { execution }), ...more });
 
 test('the default execution compiles, equal parts once, and screening does not wait for it', () => {
-  const { fields, dag, settle } = compileExecution(documentOf(undefined), '1m');
+  const { fields, frames, settle } = compileExecution(documentOf(undefined), '5m');
   expect([...fields.keys()]).toEqual(['execution.stop', 'execution.targets.0.at', 'execution.targets.1.at', 'execution.targets.2.at']);
-  expect(dag.nodes.filter((node) => 'kind' in node && node.kind.name === 'trueRange')).toHaveLength(1);
+  expect(frames.at(-1)!.dag.nodes.filter((node) => 'kind' in node && node.kind.name === 'trueRange')).toHaveLength(1);
   expect(settle).toBe(197);
   expect(compileTrader(documentOf(undefined), '5m')).toMatchObject({ settle: 1, first: 1 });
 });
@@ -21,7 +21,7 @@ test('amounts are numbers or expressions, which may name params and lets', () =>
     { entry: { limit: 'close - reach' }, size: { percent: 'n' }, stop: { price: 'lowest(low, n)' }, targets: [{ at: 3, share: 1 }], trail: 'reach', exit: 'crossunder(close, sma(n))' },
     { params: { n: { value: 10, min: 5 } }, let: { reach: 'atr(n) * 2' } },
   );
-  expect([...compileExecution(document, '1m').fields.keys()]).toEqual(['execution.entry.limit', 'execution.size.percent', 'execution.stop.price', 'execution.trail', 'execution.exit']);
+  expect([...compileExecution(document, '5m').fields.keys()]).toEqual(['execution.entry.limit', 'execution.size.percent', 'execution.stop.price', 'execution.trail', 'execution.exit']);
 });
 
 test.each([
@@ -45,7 +45,11 @@ test('a warning of the execution is the trader’s; one that a let gives both is
 
 test('what a trader needs: candles, calculations, memory', () => {
   const needs = needsOf(compileTrader(documentOf(undefined, { where: { a: 'rsi(14) < 30', b: 'rsi(14) < 40' } }), '1h'));
-  expect(needs).toMatchObject({ candles: [{ interval: '1h', first: 15, settle: 197 }], nodes: 4 });
+  expect(needs).toMatchObject({ candles: [{ symbol: null, interval: '1h', settle: 197 }], first: 15, nodes: 4 });
   expect(needs.bytesPerSymbol).toBeGreaterThan(0);
+  const where = { a: 'on("4h", rsi(14) < 40) && of("BTCUSDT", on("1d", close > sma(50)))', b: 'rank(roc(24)) < 10' };
+  expect(needsOf(compileTrader(documentOf(undefined, { where }), '1h')).candles).toEqual([
+    { symbol: null, interval: '1h', settle: 25 }, { symbol: 'BTCUSDT', interval: '1d', settle: 50 }, { symbol: null, interval: '4h', settle: 197 }, { symbol: 'BTCUSDT', interval: '1h', settle: 1 },
+  ]);
   expect(needsOf(compileTrader(documentOf(undefined, { where: { a: 'highest(high, 900) > sma(900)' } }), '1h')).bytesPerSymbol).toBeGreaterThan(2 * 900 * 8);
 });

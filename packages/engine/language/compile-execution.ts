@@ -1,30 +1,34 @@
 import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
-import type { Dag, Ref } from '../graph/dag.ts';
+import type { Ref } from '../graph/dag.ts';
 import { compileExpression } from './compile-expression.ts';
-import { Frames } from './frames.ts';
+import { Frames, prune, type Frame } from './frames.ts';
 import { errorAt } from './parse.ts';
 import { scopeOf } from './scope.ts';
 import { TYPE_WORDS, type Scope } from './typed.ts';
 
-/** The expressions of a trader's execution, by their field (`execution.stop`), in a graph of their own: screening neither waits for them nor pays for them. */
+/** The expressions of a trader's execution, in graphs of their own: screening neither waits for them nor pays for them. */
 export interface CompiledExecution {
-  readonly dag: Dag;
+  /** Every frame after those that it reads; the trader's own is the last. */
+  readonly frames: readonly Frame[];
+  /** Nodes of the own frame by the field (`execution.stop`). */
   readonly fields: ReadonlyMap<string, Ref>;
-  /** Candles until all of them have settled. */
+  /** Candles of the trader's interval until all of them have settled, once what they read elsewhere has. */
   readonly settle: number;
   readonly warnings: readonly string[];
 }
 
-/** Compiles what a trader says of its orders: amounts must be numbers, `exit` a condition. Throws LanguageError with the field. */
-export function compileExecution({ execution, params, let: lets }: Pick<TraderDocument, 'execution' | 'params' | 'let'>, interval: Interval): CompiledExecution {
-  const frames = new Frames(interval);
-  const { dag } = frames.own;
+/**
+ * Compiles what a trader says of its orders: amounts must be numbers, `exit` a condition. Throws LanguageError with the field.
+ * @param defaultInterval the interval of a trader that names none.
+ */
+export function compileExecution({ execution, params, let: lets, interval }: Pick<TraderDocument, 'execution' | 'params' | 'let' | 'interval'>, defaultInterval: Interval): CompiledExecution {
+  const drafts = new Frames(interval ?? defaultInterval);
   const warnings: string[] = [];
-  const scope: Scope = scopeOf(paramValues(params), lets, frames, warnings);
+  const scope: Scope = scopeOf(paramValues(params), lets, drafts, warnings);
   const fields = new Map<string, Ref>();
   for (const [field, text] of expressionsOf(execution)) {
     const source = { text, field: `execution.${field}` };
-    const typed = compileExpression(source, scope, frames.own, frames, warnings);
+    const typed = compileExpression(source, scope, drafts.own, drafts, warnings);
     if ((typed.type === 'condition') !== (field === 'exit')) {
       const span = { start: 0, end: text.length };
       throw field === 'exit'
@@ -33,7 +37,8 @@ export function compileExecution({ execution, params, let: lets }: Pick<TraderDo
     }
     fields.set(source.field, typed.ref);
   }
-  return { dag, fields, settle: Math.max(1, ...[...fields.values()].map((ref) => dag.settle[ref]!)), warnings };
+  const { frames, refs } = prune(drafts, fields.values());
+  return { frames, fields: new Map([...fields].map(([field, ref]) => [field, refs[ref]!])), settle: Math.max(...frames.at(-1)!.dag.settle), warnings };
 }
 
 /** Every expression of an execution by its field; numbers need no compiling. */

@@ -11,6 +11,7 @@ import { FUNCTIONS } from './functions.ts';
 import type { LanguageError, LanguageErrorCode } from './language-error.ts';
 import { LIMITS } from './limits.ts';
 import { errorAt, parseExpression, type Source } from './parse.ts';
+import { driftOf, isStill, sameDrift } from './running-totals.ts';
 import { SERIES } from './series.ts';
 import { suggest } from './suggest.ts';
 import { TYPE_WORDS, type Reading, type Scope, type Typed } from './typed.ts';
@@ -174,6 +175,7 @@ export class Compiler {
     this.#expectNumber(node.right, right, `${node.operator} `);
     if (arithmetic !== undefined) return this.#number(node, this.dag.node(arithmetic, [left.ref, right.ref]), left.literal && right.literal);
     const { kind, exchanged, negated } = comparison!;
+    this.checkDrift(node, [left, right]);
     this.#warnAboutReach(node, node.operator);
     const ref = this.dag.node(kind, exchanged ? [right.ref, left.ref] : [left.ref, right.ref]);
     return { type: 'condition', ref: negated ? this.dag.node(not, [ref]) : ref, text: this.text(node), literal: false, readings: this.readingsOf([left, right]) };
@@ -182,6 +184,18 @@ export class Compiler {
   /** The numbers that a comparison, a crossing or a run speaks of; written numbers say themselves. */
   readingsOf(operands: readonly Typed[]): readonly Reading[] {
     return unique(operands.flatMap((operand) => (operand.type === 'condition' ? operand.readings : operand.literal ? [] : [{ expression: operand.text, ref: operand.ref }])));
+  }
+
+  /** Refuses to compare numbers whose difference depends on where a running total began; with `level`, those that depend on it themselves. */
+  checkDrift(node: { start: number; end: number }, operands: readonly Typed[], level?: true): void {
+    const drifts = operands.filter(({ type }) => type !== 'condition').map(({ ref }) => driftOf(this.frames, this.frame, ref));
+    const [first] = drifts;
+    if (first === undefined || (level ? drifts.every(isStill) : drifts.every((drift) => sameDrift(drift, first)))) return;
+    const { text } = operands[drifts.findIndex((drift) => !isStill(drift))]!;
+    throw this.error(
+      node, 'cumulative', `${text} is or depends on a running total, whose level says only where the candles began.`,
+      'Compare a difference or a slope, such as change(obv(), 10) > 0, or a total with itself: obv() > sma(obv(), 20), obv() > obv()[5].',
+    );
   }
 
   /** `close > highest(high, 20)` never holds: the window includes the candle itself. */

@@ -83,7 +83,7 @@ function describeFunction(definition: FunctionDefinition): FunctionDescription {
 
 /** How long the call in a function's own example takes; what is computed elsewhere takes as long as it takes there. */
 function warmUpOf(definition: FunctionDefinition): FunctionDescription['warmUp'] {
-  if ('elsewhere' in definition) return undefined;
+  if (definition.elsewhere !== undefined) return undefined;
   const { name, example } = definition;
   const call = callOf(parseExpressionAt(example, 0, { ecmaVersion: 'latest' }), name);
   if (call === undefined) return undefined;

@@ -23,5 +23,5 @@ const BY_NAME = new Map(Object.entries(FAMILIES).flatMap(([family, names]) => na
 
 /** The family under which people find a function. */
 export function familyOf(definition: FunctionDefinition): string {
-  return 'elsewhere' in definition ? ELSEWHERE : (BY_NAME.get(definition.name) ?? REST);
+  return definition.elsewhere !== undefined ? ELSEWHERE : (BY_NAME.get(definition.name) ?? REST);
 }

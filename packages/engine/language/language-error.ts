@@ -6,6 +6,7 @@ export type LanguageErrorCode =
   | 'unknown_name' // neither a series, a function, nor a name of the trader
   | 'unknown_field' // no such output of an indicator
   | 'wrong_type' // a condition where a number is meant, and so on
+  | 'cumulative' // a running total compared by its level
   | 'wrong_argument' // too few, too many, out of range
   | 'name_taken' // a param or let named like something of the language
   | 'circular' // let names that need each other

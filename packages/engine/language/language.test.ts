@@ -48,7 +48,7 @@ describe('an error', () => {
     ['close + (close > open) > 1', 'wrong_type', 9, 'wants numbers', ''],
     ['close > open ? close : close > open', 'wrong_type', 24, 'one kind', ''],
     ['close ? 1 : 2', 'wrong_type', 1, 'wants a condition', ''],
-    ['close > ', 'syntax', 9, 'unexpected token', ''],
+    ['close > ', 'syntax', 9, 'ends where more is expected', ''],
     ['', 'syntax', 1, 'empty', ''],
     ['close > 1; close', 'syntax', 10, 'ends before this', ''],
   ])('in %j has the code %s, points at column %i and helps', (text, code, column, message, help) => {

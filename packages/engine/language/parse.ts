@@ -1,4 +1,5 @@
 import { parseExpressionAt, type Expression } from 'acorn';
+import { explainSyntax, misusedSign, type SyntaxFault } from './explain-syntax.ts';
 import { LanguageError, type LanguageErrorCode, type Span } from './language-error.ts';
 import { LIMITS } from './limits.ts';
 
@@ -24,7 +25,10 @@ export function parseExpression(source: Source): Expression {
   }
   const deep = tooDeepAt(text);
   if (deep !== undefined) throw refuse('too_deep', deep, `nested more than ${LIMITS.depth} deep.`, 'Give parts of it names in `let`.');
+  const faulty = ({ start, end, message, nextStep }: SyntaxFault): LanguageError => errorAt(source, 'syntax', { start, end }, message, nextStep);
   if (text.trim() === '') throw refuse('syntax', 0, 'the expression is empty.', 'Write a condition, such as rsi(14) < 30.');
+  const sign = misusedSign(text);
+  if (sign !== undefined) throw faulty(sign);
 
   let expression: Expression;
   let comment: number | undefined;
@@ -39,11 +43,11 @@ export function parseExpression(source: Source): Expression {
     if (error instanceof RangeError) throw refuse('too_deep', 0, 'nested too deep.', 'Give parts of it names in `let`.');
     if (!(error instanceof SyntaxError)) throw error;
     const at = (error as { pos?: unknown }).pos;
-    throw refuse('syntax', typeof at === 'number' ? at : 0, `${error.message.replace(/ \(\d+:\d+\)$/, '').toLowerCase()}.`, 'Write one expression, such as close > sma(50) && rsi(14) < 30.');
+    throw faulty(explainSyntax(text, typeof at === 'number' ? at : 0, error.message.replace(/ \(\d+:\d+\)$/, '').toLowerCase()));
   }
   if (comment !== undefined) throw refuse('not_allowed', comment, 'comments are not part of an expression.', "Put words into the trader's description.");
   const rest = text.slice(expression.end).search(/\S/);
-  if (rest >= 0) throw refuse('syntax', expression.end + rest, 'the expression ends before this.', 'Join conditions with && or ||; give parts names in `let`.');
+  if (rest >= 0) throw faulty(explainSyntax(text, expression.end + rest, undefined));
   return expression;
 }
 

@@ -1,7 +1,7 @@
 import { intervalMs } from '@trademind/core';
-import { add, divide } from '../graph/arithmetic.ts';
 import { dayOfWeekOf, hourOf, minuteOf } from '../graph/calendar.ts';
 import type { Column, Dag, Ref } from '../graph/dag.ts';
+import { meanPriceOf } from '../indicators/mean-price.ts';
 import { sumOf } from '../indicators/sma.ts';
 import type { NodeKind } from '../graph/node-kind.ts';
 
@@ -11,9 +11,6 @@ export interface SeriesDefinition {
   /** Undefined where the graph's interval has no such series. */
   build(dag: Dag): Ref | undefined;
 }
-
-const mean = (columns: readonly ('open' | 'high' | 'low' | 'close')[]) => (dag: Dag): Ref =>
-  dag.node(divide, [columns.map((column) => dag.column(column)).reduce((sum, column) => dag.node(add, [sum, column])), dag.constant(columns.length)]);
 
 const calendar = (kind: NodeKind) => (dag: Dag): Ref => dag.node(kind, [dag.column('openTime')]);
 
@@ -39,9 +36,9 @@ const DAY_MS = 86_400_000;
 /** Every series of a candle. */
 export const SERIES: readonly SeriesDefinition[] = [
   ...(Object.entries(SUMMARIES) as [keyof typeof SUMMARIES, string][]).map(([name, summary]) => ({ name, summary, build: (dag: Dag): Ref => dag.column(name) })),
-  { name: 'hl2', summary: '(high + low) / 2', build: mean(['high', 'low']) },
-  { name: 'hlc3', summary: '(high + low + close) / 3', build: mean(['high', 'low', 'close']) },
-  { name: 'ohlc4', summary: '(open + high + low + close) / 4', build: mean(['open', 'high', 'low', 'close']) },
+  { name: 'hl2', summary: '(high + low) / 2', build: (dag) => meanPriceOf(dag, 'high', 'low') },
+  { name: 'hlc3', summary: '(high + low + close) / 3', build: (dag) => meanPriceOf(dag, 'high', 'low', 'close') },
+  { name: 'ohlc4', summary: '(open + high + low + close) / 4', build: (dag) => meanPriceOf(dag, 'open', 'high', 'low', 'close') },
   { name: 'quoteVolume24h', summary: 'Volume in the quote asset over the closed candles of the last 24 h.', build: dayVolume },
   { name: 'hour', summary: 'Hour of the day in which the candle opened, 0 to 23, UTC.', build: calendar(hourOf) },
   { name: 'minute', summary: 'Minute of the hour in which the candle opened, 0 to 59, UTC.', build: calendar(minuteOf) },

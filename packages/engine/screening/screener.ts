@@ -1,10 +1,11 @@
-import { intervalClose, TradeMindError, type Candle, type Interval, type TraderDocument } from '@trademind/core';
-import { CandleFold } from '../candles/candle-fold.ts';
+import { intervalClose, TradeMindError, type Candle, type Explanation, type Interval, type TraderDocument } from '@trademind/core';
 import { CandleSeries } from '../candles/candle-series.ts';
 import { CandleStore } from '../candles/candle-store.ts';
+import { HigherCandles, type SavedFold } from '../candles/higher-candles.ts';
 import { compileTrader } from '../language/compile-trader.ts';
 import { LanguageError } from '../language/language-error.ts';
-import { explain, type Explanation } from './explain.ts';
+import { explain } from './explain.ts';
+import { funnel, type Funnel } from './funnel.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LaneHost } from './lane-host.ts';
 import { LaneSet, type SavedLane } from './lane-set.ts';
@@ -41,7 +42,7 @@ interface SnapshotHeader {
   readonly traders: readonly RunningTrader[];
   readonly universes: readonly (readonly [id: string, symbols: readonly string[]])[];
   readonly series: readonly { readonly symbol: string; readonly interval: Interval; readonly capacity: number; readonly place: SavedNumbers }[];
-  readonly folds: readonly { readonly symbol: string; readonly base: Interval; readonly interval: Interval; readonly place: SavedNumbers }[];
+  readonly folds: readonly SavedFold<SavedNumbers>[];
   readonly lanes: readonly SavedLane[];
   readonly market: readonly SavedMarket[];
 }
@@ -60,12 +61,12 @@ export class Screener {
   readonly #lanes: LaneHost;
   /** Those that look at other symbols. */
   readonly #market = new Map<string, MarketTrader>();
-  /** By symbol and interval: what longer candles are made of its candles. */
-  readonly #folds = new Map<string, Map<Interval, CandleFold[]>>();
+  readonly #higher: HigherCandles;
 
   constructor(options: ScreenerOptions) {
     this.#options = options;
     this.candles = new CandleStore({ capacity: options.capacity });
+    this.#higher = new HigherCandles(this.candles);
     this.#lanes = options.lanes?.(this.candles) ?? new LaneSet(this.candles);
   }
 
@@ -170,16 +171,13 @@ export class Screener {
    * candles make of it follows. Traders begin to look at it with the next candle of their own.
    */
   seed(symbol: string, interval: Interval, candles: readonly Candle[]): void {
-    this.candles.forget(symbol, interval);
-    for (const candle of candles) this.candles.append(symbol, interval, candle);
-    for (const base of this.#folds.get(symbol)?.keys() ?? []) this.#refold(symbol, base, [interval]);
+    this.#higher.seed(symbol, interval, candles);
   }
 
   /** Takes a closed candle in and screens it. A duplicate or an older one gives []; a gap throws `candle_gap` and changes nothing. */
   onCandle(symbol: string, interval: Interval, candle: Candle): Match[] {
     if (this.candles.append(symbol, interval, candle) === 'duplicate') return [];
-    const folds = this.#folds.get(symbol)?.get(interval);
-    if (folds !== undefined) for (const fold of folds) for (const longer of fold.push(candle)) this.candles.appendMade(symbol, fold.interval, longer);
+    this.#higher.push(symbol, interval, candle);
     const matches = this.#lanes.advance(symbol, interval);
     if (this.#market.size === 0) return matches;
     const closeTime = intervalClose(interval, candle.openTime);
@@ -213,10 +211,8 @@ export class Screener {
   forget(symbol: string, interval: Interval): void {
     this.candles.forget(symbol, interval);
     this.#lanes.forget(symbol, interval);
-    for (const { interval: longer } of this.#folds.get(symbol)?.get(interval) ?? []) this.candles.forget(symbol, longer);
-    this.#folds.get(symbol)?.delete(interval);
-    this.#makeHigher([...this.#traders.values()]);
-    for (const [id, market] of this.#market) if (market.trader.compiled.interval === interval && market.symbols.has(symbol)) this.#market.get(id)!.forget(symbol);
+    this.#higher.restart(symbol, interval);
+    for (const market of this.#market.values()) if (market.trader.compiled.interval === interval) market.forget(symbol);
   }
 
   /**
@@ -224,8 +220,7 @@ export class Screener {
    * (ms). Throws `unknown_trader`, `unknown_candle`.
    */
   explain(traderId: string, symbol: string, closeTime?: number): Explanation {
-    const trader = this.#traders.get(traderId);
-    if (trader === undefined) throw new TradeMindError({ code: 'unknown_trader', message: `No trader with the id ${traderId} is running.`, field: 'traderId' });
+    const trader = this.#running(traderId);
     const { interval } = trader.compiled;
     const series = this.candles.series(symbol, interval);
     const index = series === undefined ? -1 : closeTime === undefined ? series.size - 1 : series.find((openTime) => intervalClose(interval, openTime) >= closeTime);
@@ -233,6 +228,17 @@ export class Screener {
       throw new TradeMindError({ code: 'unknown_candle', message: `No stored ${interval} candle of ${symbol} closed at ${new Date(closeTime).toISOString()}.`, field: 'closeTime' });
     }
     return explain(trader, symbol, { candles: this.candles, universe: this.#universes.get(traderId) ?? new Set(), series, index });
+  }
+
+  /** How many of a trader's symbols are ready, on how many each condition holds, and on which all of it does, on their last closed candles: computed anew from the stored ones. Throws `unknown_trader`. */
+  funnel(traderId: string): Funnel {
+    return funnel(this.#running(traderId), { candles: this.candles, universe: this.#universes.get(traderId) ?? new Set() });
+  }
+
+  #running(traderId: string): ActiveTrader {
+    const trader = this.#traders.get(traderId);
+    if (trader === undefined) throw new TradeMindError({ code: 'unknown_trader', message: `No trader with the id ${traderId} is running.`, field: 'traderId' });
+    return trader;
   }
 
   /** Symbols in a trader's universe, those on which it has settled, those on which it holds now. */
@@ -267,7 +273,7 @@ export class Screener {
       traders: [...this.#traders.values()].map(({ id, version, compiled }) => ({ id, version, document: compiled.document })),
       universes: [...this.#universes].map(([id, symbols]) => [id, [...symbols]]),
       series: [...this.candles.all()].map(({ symbol, interval, series }) => ({ symbol, interval, capacity: series.capacity, place: writer.add(series.save()) })),
-      folds: [...this.#folds].flatMap(([symbol, byBase]) => [...byBase].flatMap(([base, folds]) => folds.map((fold) => ({ symbol, base, interval: fold.interval, place: writer.add(fold.save()) })))),
+      folds: this.#higher.save((numbers) => writer.add(numbers)),
       lanes: this.#lanes.save(writer),
       market: [...this.#market.values()].map((market) => market.save(writer)),
     };
@@ -282,11 +288,7 @@ export class Screener {
     const reader = new SnapshotReader(bytes);
     const header = reader.header as SnapshotHeader;
     for (const { symbol, interval, capacity, place } of header.series) this.candles.adopt(symbol, interval, CandleSeries.restored(capacity, reader.at(place)));
-    for (const { symbol, base, interval, place } of header.folds) {
-      let byBase = this.#folds.get(symbol);
-      if (byBase === undefined) this.#folds.set(symbol, (byBase = new Map()));
-      byBase.set(base, [...(byBase.get(base) ?? []), CandleFold.restored(base, interval, reader.at(place))]);
-    }
+    this.#higher.restore(header.folds, (place) => reader.at(place));
     for (const { id, version, document } of header.traders) {
       try {
         this.#traders.set(id, { id, version, compiled: compileTrader(document, this.#options.defaultInterval) });
@@ -322,24 +324,8 @@ export class Screener {
       const { interval, elsewhere } = compiled;
       for (const { symbol, interval: longer } of elsewhere) {
         if (longer === interval) continue;
-        for (const one of symbol === undefined ? this.#universes.get(id) ?? [] : [symbol]) {
-          let folds = this.#folds.get(one);
-          if (folds === undefined) this.#folds.set(one, (folds = new Map()));
-          if (folds.get(interval)?.some((fold) => fold.interval === longer) !== true) this.#refold(one, interval, [longer]);
-        }
+        for (const one of symbol === undefined ? this.#universes.get(id) ?? [] : [symbol]) this.#higher.want(one, interval, longer);
       }
     }
-  }
-
-  /** Makes longer candles of all the stored shorter ones, from the oldest on. */
-  #refold(symbol: string, base: Interval, longer: readonly Interval[]): void {
-    const byBase = this.#folds.get(symbol)!;
-    const folds = (byBase.get(base) ?? []).filter((fold) => !longer.includes(fold.interval));
-    for (const interval of longer) {
-      const fold = new CandleFold(base, interval);
-      folds.push(fold);
-      for (const candle of this.candles.read(symbol, base)) for (const made of fold.push(candle)) this.candles.appendMade(symbol, interval, made);
-    }
-    byBase.set(base, folds);
   }
 }

@@ -29,6 +29,29 @@ describe('a universe', () => {
     expect(select({ quote: 'BTC' }).symbols).toEqual(['ETHBTC']);
   });
 
+  test('asks for a least volume and a least age, and says what a symbol lacks', () => {
+    const ages: Record<string, number> = { BTCUSDT: 3_000, ETHUSDT: 10 };
+    const choose = (rules: Partial<Universe>) => selectUniverse(Universe.parse(rules), LISTED, { quoteVolume24h: (symbol) => VOLUMES[symbol], ageDays: (symbol) => ages[symbol] });
+    const large = choose({ minQuoteVolume: 2e6 });
+    expect(large.symbols).toEqual(['BTCUSDT', 'ETHUSDT']);
+    expect(large.why('JUPUSDT')).toBe('JUPUSDT is out: its 24 h quote volume (1000000 USDT) is below 2000000 USDT.');
+    expect(large.why('DUSTUSDT')).toContain('(unknown) is below');
+    const old = choose({ minAgeDays: 30 });
+    expect(old.symbols).toEqual(['BTCUSDT']);
+    expect(old.ageUnknown).toEqual(['JUPUSDT', 'DUSTUSDT']);
+    expect(old.why('ETHUSDT')).toBe('ETHUSDT is out: it is 10 days old, the trader asks for 30.');
+    expect(old.why('JUPUSDT')).toBe('JUPUSDT is out: its age is not known yet.');
+    expect(old.why('BTCUSDT')).toContain('number 1 of 1');
+    expect(choose({ minAgeDays: 30, largest: 1 }).ageUnknown).toEqual(['JUPUSDT']);
+  });
+
+  test('leaves out what may not be traded on the spot market, and reads a document from before the newer rules', () => {
+    const { minQuoteVolume: _volume, minAgeDays: _age, ...older } = Universe.parse({});
+    const { symbols, why } = selectUniverse(older as Universe, [pair('BTCUSDT', { spot: false }), pair('ETHUSDT')], () => 1);
+    expect(symbols).toEqual(['ETHUSDT']);
+    expect(why('BTCUSDT')).toBe('BTCUSDT is out: the exchange does not allow spot trading of it.');
+  });
+
   test('is the same in whatever order the exchange lists', () => {
     const rules = Universe.parse({ largest: 3 });
     expect(selectUniverse(rules, LISTED.toReversed(), () => undefined).symbols).toEqual(selectUniverse(rules, LISTED, () => undefined).symbols);

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import type { Wall } from '../time.ts';
+import { systemWall, type Wall } from '../time.ts';
 import { MachineToken } from './machine-token.ts';
 
 function world() {
   const state = { now: 0, asked: [] as Request[], answer: (): Response => token(), given: 0, said: [] as string[] };
   const token = () => Response.json({ token: `token-${++state.given}`, expiresAt: new Date(state.now + 3_600_000).toISOString(), machineId: randomUUID(), userId: randomUUID(), supabaseUrl: 'http://127.0.0.1' });
-  const wall: Wall = { epoch: () => state.now, now: () => state.now, random: () => 1 };
+  const wall: Wall = { ...systemWall, epoch: () => state.now, now: () => state.now, random: () => 1 };
   const ending = new AbortController();
   const machineToken = new MachineToken({
     controlPlaneUrl: 'http://127.0.0.1:1/', secret: 'the-secret', wall, signal: ending.signal, log: (_level, code, message) => state.said.push(`${code} ${message}`),

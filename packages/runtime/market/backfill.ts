@@ -1,58 +1,91 @@
 import { intervalClose, type Candle, type Interval } from '@trademind/core';
+import { pause, type Wall } from '../time.ts';
 import { KLINES_PER_CALL, type BinanceRest } from './binance-rest.ts';
 import type { CandleMerge } from './candle-merge.ts';
 import type { MarketClock } from './market-clock.ts';
+import type { Priority } from './weight-budget.ts';
 
-/**
- * All closed candles of a series from the one that opens at `from` on, page by page, oldest first. The candle under way is left out: a
- * row counts as closed when a later row follows, or when the exchange itself had already said a later time before it was asked.
- */
-async function* closedCandles(
-  rest: Pick<BinanceRest, 'klines'>, clock: Pick<MarketClock, 'seen'>, symbol: string, interval: Interval, from: number,
-): AsyncGenerator<Candle[]> {
-  let next = from;
-  for (;;) {
-    const seen = clock.seen();
-    const rows = await rest.klines(symbol, interval, next);
-    const last = rows.at(-1);
-    const lastIsClosed = last !== undefined && intervalClose(interval, last.openTime) <= seen;
-    const closed = lastIsClosed ? rows : rows.slice(0, -1);
-    if (closed.length > 0) yield closed;
-    if (last === undefined || rows.length < KLINES_PER_CALL) return;
-    // The last row of a full page is asked for again when it could not be trusted yet.
-    next = lastIsClosed ? intervalClose(interval, last.openTime) : last.openTime;
-  }
-}
+/** The exchange may still be adding the last trades up (market ms): a row of a candle that closed just now is not final. */
+const SETTLED_MS = 2_000;
+/** What an answer leaves out is asked for once more after so long (wall ms), before it is believed. */
+const CONFIRM_MS = 300;
 
 export interface HistoryOptions {
   rest: Pick<BinanceRest, 'klines'>;
   clock: Pick<MarketClock, 'seen'>;
+  wall: Pick<Wall, 'after'>;
+  signal: AbortSignal;
   symbol: string;
   interval: Interval;
   from: number;
+  priority: Priority;
   merge: CandleMerge;
+  /** Sees each row of a candle that was taken before. */
+  compare?: (row: Candle) => void;
   /** False when the series was begun anew or given up meanwhile: then nothing more is laid. */
   stillWanted: () => boolean;
 }
 
+export interface Laid {
+  /** Candles that were laid in, and of them those in which somebody traded: a stream should have told these. */
+  candles: number;
+  traded: number;
+  /** The last row, which no other follows: over by the clock alone. A forming candle when the clock is wrong. */
+  unfollowed: Candle | undefined;
+}
+
 /**
- * Lays a series' history into the merge. A series without a start begins at the first candle that there is (a young symbol has fewer than
- * were asked for); where the exchange's own answer leaves candles out, it never had them: that is a hole. Answers whether there was any candle.
+ * Lays a series' history into the merge, page by page, oldest first. A row is closed when a later one follows it and its end is a moment ago. A
+ * series without a start begins at the first candle that there is (a young symbol has fewer than were asked for); what the exchange's own
+ * answer leaves out twice it never had: that is a hole.
  */
-export async function layHistory({ rest, clock, symbol, interval, from, merge, stillWanted }: HistoryOptions): Promise<boolean> {
+export async function layHistory(options: HistoryOptions): Promise<Laid> {
+  const { rest, clock, symbol, interval, from, priority, merge, stillWanted } = options;
+  const laid: Laid = { candles: 0, traded: 0, unfollowed: undefined };
   let expected = merge.nextOpen(interval);
-  let brought = false;
-  for await (const page of closedCandles(rest, clock, symbol, interval, from)) {
-    if (!stillWanted()) return brought;
-    for (const candle of page) {
-      if (expected !== undefined && candle.openTime < expected) continue;
-      if (expected === undefined) merge.startAt(interval, candle.openTime);
-      else if (candle.openTime > expected) merge.markHole(interval, expected, candle.openTime);
-      merge.offer(interval, candle);
-      expected = intervalClose(interval, candle.openTime);
-      brought = true;
+  const lay = (candle: Candle): void => {
+    if (expected === undefined) merge.startAt(interval, candle.openTime);
+    else if (candle.openTime > expected) merge.markHole(interval, expected, candle.openTime);
+    merge.lay(interval, candle);
+    expected = intervalClose(interval, candle.openTime);
+    laid.candles += 1;
+    if (candle.trades > 0) laid.traded += 1;
+  };
+  for (let next = from; ;) {
+    // What the exchange had said before it was asked: an answer may be under way for long.
+    const settled = clock.seen() - SETTLED_MS;
+    const rows = await rest.klines(symbol, interval, next, { priority });
+    if (!stillWanted()) return laid;
+    const isOver = (row: Candle) => intervalClose(interval, row.openTime) <= settled;
+    const last = rows.at(-1);
+    const beforeLast = rows.at(-2);
+    // Two rows after it: it has been over for a whole interval.
+    const closed = rows.slice(0, beforeLast && isOver(beforeLast) ? -1 : -2);
+    for (const candle of closed) {
+      if (expected !== undefined && candle.openTime < expected) {
+        options.compare?.(candle);
+        continue;
+      }
+      if (expected !== undefined && candle.openTime > expected) {
+        for (const found of await askAgain(options, expected, candle.openTime)) lay(found);
+        if (!stillWanted()) return laid;
+      }
+      lay(candle);
     }
+    if (last && rows.length >= KLINES_PER_CALL) {
+      // What could not be trusted yet begins the next page: there it is followed.
+      next = (rows[closed.length] ?? last).openTime;
+      continue;
+    }
+    if (last && isOver(last) && (expected === undefined || last.openTime >= expected)) laid.unfollowed = last;
+    // A series of which nothing is over yet begins with what the stream has, or with its first candle.
+    if (expected === undefined) merge.startAt(interval, merge.earliestWaiting(interval) ?? rows[0]?.openTime ?? from);
+    return laid;
   }
-  if (expected === undefined && stillWanted()) merge.startAt(interval, merge.earliestWaiting(interval) ?? from);
-  return brought;
+}
+
+/** The candles from `from` to before `until`, asked for once more. */
+async function askAgain({ rest, symbol, interval, priority, signal, wall }: HistoryOptions, from: number, until: number): Promise<Candle[]> {
+  await pause(CONFIRM_MS, signal, wall);
+  return rest.klines(symbol, interval, from, { until: until - 1, priority });
 }

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { systemWall, type Wall } from '../time.ts';
+import { systemWall } from '../time.ts';
 import { BinanceRest } from './binance-rest.ts';
-import { MarketClock } from './market-clock.ts';
-import { WeightBudget } from './weight-budget.ts';
 
 let server: Server;
 let answer: (request: IncomingMessage, response: ServerResponse) => void;
@@ -46,6 +47,47 @@ test('leveraged tokens are told by permission, old form or new, never by name', 
   expect((await rest.exchangeInfo()).map(({ symbol: name, leveraged }) => `${name} ${leveraged}`)).toEqual(['JUPUSDT false', 'BTCUPUSDT true', 'ETHDOWNUSDT true']);
 });
 
+test('symbols are read again only when they are older than asked, and once for all who ask together', async () => {
+  says(200, { symbols: [], rateLimits: [{ rateLimitType: 'REQUEST_WEIGHT', interval: 'MINUTE', intervalNum: 1, limit: 1_200 }] });
+  expect(rest.exchangeInfoAgeMs()).toBe(Infinity);
+  await Promise.all([rest.exchangeInfo(), rest.exchangeInfo(60_000)]);
+  await rest.exchangeInfo(60_000);
+  expect(asked).toHaveLength(1);
+  expect(rest.exchangeInfoAgeMs()).toBeLessThan(60_000);
+  expect(rest.budget.limit).toBe(1_200);
+  await rest.exchangeInfo();
+  expect(asked).toHaveLength(2);
+});
+
+const real = join(process.env['TRADEMIND_DATA'] ?? join(import.meta.dirname, '../../../../shared/data'), 'binance/exchange-info-2021-10-12.json.gz');
+test.skipIf(!existsSync(real))('a whole real exchangeInfo is read', async () => {
+  says(200, gunzipSync(readFileSync(real)).toString('utf8'));
+  const symbols = await rest.exchangeInfo();
+  expect(symbols).toHaveLength(1_695);
+  expect(symbols.find(({ symbol }) => symbol === 'JSTUSDT')).toMatchObject({ baseAsset: 'JST', quoteAsset: 'USDT', status: 'TRADING', leveraged: false });
+  expect(symbols.filter(({ leveraged }) => leveraged).map(({ symbol }) => symbol)).toEqual(expect.arrayContaining(['BTCUPUSDT', 'BTCDOWNUSDT']));
+});
+
+test.each([
+  ['out of order', [[120_000], [60_000]]], ['twice', [[60_000], [60_000]]], ['off the grid', [[60_001]]], ['from before what was asked', [[0]]], ['after what was asked', [[240_000]]],
+])('klines %s are no answer of the exchange', async (_what, opens) => {
+  says(200, opens.map(([open]) => [open, '1', '2', '1', '1', '1', 0, '1', 1, '1', '1', '0']));
+  await expect(rest.klines('BTCUSDT', '1m', 60_000, { until: 180_000 })).rejects.toMatchObject({ code: 'exchange_malformed' });
+});
+
+test.each([[null], ['1e400'], ['-1'], [true], [[5]], ['']])('a row with %j for a price is no answer of the exchange', async (price) => {
+  says(200, [[60_000, price, '2', '1', '1', '1', 0, '1', 1, '1', '1', '0']]);
+  await expect(rest.klines('BTCUSDT', '1m', 60_000)).rejects.toMatchObject({ code: 'exchange_malformed' });
+});
+
+test('the age of a symbol is that of its first daily candle', async () => {
+  says(200, [[86_400_000, '1', '2', '1', '1', '1', 0, '1', 1, '1', '1', '0']]);
+  expect(await rest.firstDay('BTCUSDT')).toBe(86_400_000);
+  expect(asked).toEqual(['/api/v3/klines?symbol=BTCUSDT&interval=1d&startTime=0&limit=1']);
+  says(200, []);
+  expect(await rest.firstDay('NEWUSDT')).toBeUndefined();
+});
+
 test('the rate of the market clock is 1 unless a header says otherwise', async () => {
   says(200, { serverTime: 5 });
   expect(await rest.time()).toMatchObject({ serverTime: 5, rate: 1 });
@@ -78,47 +120,15 @@ test('after a 429 nobody asks before Retry-After is over', async () => {
   expect(performance.now() - began).toBeGreaterThan(900);
 });
 
+test('what closes the gate is said with the time that is left; a date tells it as well as seconds', async () => {
+  says(418, {}, { 'retry-after': new Date(Date.now() + 90_000).toUTCString() });
+  await expect(rest.time()).rejects.toMatchObject({ code: 'exchange_banned' });
+  expect(rest.budget.problem).toMatchObject({ code: 'exchange_banned', message: expect.stringMatching(/asked again in (8|9)\d s/) });
+});
+
 test('ending it ends what waits', async () => {
   answer = () => undefined;
   const waiting = rest.time();
   ending.abort(new Error('over'));
   await expect(waiting).rejects.toThrow('over');
-});
-
-test('the weight budget lets nothing through beyond its share of a minute', async () => {
-  let epoch = 30_000;
-  const wall: Wall = { epoch: () => epoch, now: () => epoch, random: () => 0 };
-  const budget = new WeightBudget(wall);
-  const stop = new AbortController();
-  await budget.spend(20, stop.signal);
-  budget.counted(4_790);
-  await budget.spend(10, stop.signal);
-  let through = false;
-  const next = budget.spend(2, stop.signal).then(() => { through = true; }, () => undefined);
-  await new Promise((resolve) => { setTimeout(resolve, 20); });
-  expect(through).toBe(false);
-  stop.abort();
-  await next;
-  epoch = 60_000;
-  await budget.spend(4_800, new AbortController().signal);
-  expect(budget.used).toBe(4_800);
-});
-
-test('market time runs at its rate, never goes back, and never far beyond what the exchange has said', () => {
-  let wall = 1_000;
-  const clock = new MarketClock(() => wall);
-  expect(clock.now()).toBe(0);
-  clock.set({ serverTime: 1_000_000, rate: 60, sentAt: 900, receivedAt: 1_100 });
-  expect(clock.now()).toBe(1_000_000);
-  wall = 2_000;
-  expect(clock.now()).toBe(1_060_000);
-  expect(clock.seen()).toBe(1_000_000);
-  clock.set({ serverTime: 1_030_000, rate: 60, sentAt: 1_990, receivedAt: 2_000 });
-  expect(clock.now()).toBe(1_060_000);
-  expect(clock.saw(1_070_000)).toBe(true);
-  expect([clock.now(), clock.seen()]).toEqual([1_070_000, 1_070_000]);
-  expect(clock.saw(9_000_000)).toBe(false);
-  wall = 600_000;
-  expect(clock.now()).toBe(1_070_000 + 5_000 * 60);
-  expect(clock.seen()).toBe(1_070_000);
 });

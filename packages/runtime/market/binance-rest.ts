@@ -1,7 +1,8 @@
 import { TradeMindError, type Candle, type Interval, type SymbolInfo } from '@trademind/core';
 import type { Wall } from '../time.ts';
+import { isCandle } from './candle-check.ts';
 import { exchangeRefusal, exchangeUnreachable } from './exchange-error.ts';
-import { WeightBudget } from './weight-budget.ts';
+import { WeightBudget, type Priority } from './weight-budget.ts';
 
 /** One look at the exchange's clock: its time lies between `sentAt` and `receivedAt` (wall, monotonic ms). */
 export interface TimeSample {
@@ -16,6 +17,8 @@ export interface TimeSample {
 export const KLINES_PER_CALL = 1_000;
 const TIMEOUT_MS = 10_000;
 const WEIGHT = { time: 1, exchangeInfo: 20, klines: 2, tickers: 80 } as const;
+/** How long nothing is asked after a refusal that names no time, by status. */
+const REFUSED_MS: Readonly<Record<number, number>> = { 403: 60_000, 418: 120_000, 429: 60_000, 451: 30_000 };
 
 export interface BinanceRestOptions {
   /** e.g. `https://data-api.binance.vision` */
@@ -23,105 +26,170 @@ export interface BinanceRestOptions {
   wall: Wall;
   /** Ends every call, also those that wait for the weight budget. */
   signal: AbortSignal;
-  fetch?: typeof fetch;
+  fetch?: typeof fetch | undefined;
+  /** Shared with other clients of the same address. */
+  budget?: WeightBudget | undefined;
 }
+
+export interface KlinesOptions {
+  /** Open time of the last candle asked for. */
+  until?: number;
+  limit?: number;
+  priority?: Priority;
+}
+
+interface Answer { body: unknown; headers: Headers }
 
 /**
  * The exchange's public REST API over Node's own fetch. All calls share one weight budget; each has a time limit. Throws TradeMindErrors
- * (`exchange_unreachable`, `exchange_limited`, `exchange_location_refused`, …); it does not retry: callers know what is worth it.
+ * (`exchange_unreachable`, `exchange_limited`, `exchange_location_refused`, `exchange_malformed`, …); it does not retry: callers know what is
+ * worth it. What it gives has been checked row by row.
  */
 export class BinanceRest {
   readonly budget: WeightBudget;
   readonly #options: BinanceRestOptions;
   readonly #host: string;
+  #info: { symbols: readonly SymbolInfo[]; at: number } | undefined;
+  #asking: Promise<readonly SymbolInfo[]> | undefined;
 
   constructor(options: BinanceRestOptions) {
     this.#options = options;
     this.#host = new URL(options.baseUrl).host;
-    this.budget = new WeightBudget(options.wall);
+    this.budget = options.budget ?? new WeightBudget(options.wall);
   }
 
   async time(): Promise<TimeSample> {
     const { wall } = this.#options;
     let sentAt = 0;
-    const { body, headers } = await this.#get('/api/v3/time', WEIGHT.time, () => { sentAt = wall.now(); });
+    const answer = await this.#get('/api/v3/time', WEIGHT.time, 'repair', () => { sentAt = wall.now(); });
     const receivedAt = wall.now();
-    const rate = Number(headers.get('x-market-clock-rate') ?? 1);
-    const { serverTime } = body as { serverTime?: unknown };
-    if (typeof serverTime !== 'number' || !Number.isFinite(rate) || rate < 0) throw malformed('time');
-    return { serverTime, rate, sentAt, receivedAt };
+    return read('time', () => {
+      const rate = Number(answer.headers.get('x-market-clock-rate') ?? 1);
+      const { serverTime } = answer.body as { serverTime?: unknown };
+      if (!Number.isSafeInteger(serverTime) || !Number.isFinite(rate) || rate < 0) throw new TypeError('no time');
+      return { serverTime: serverTime as number, rate, sentAt, receivedAt };
+    });
   }
 
-  /** All symbols, with their status. Leveraged tokens are told by the exchange's own permission, old form or new. */
-  async exchangeInfo(): Promise<SymbolInfo[]> {
-    const { body } = await this.#get('/api/v3/exchangeInfo', WEIGHT.exchangeInfo);
-    const { symbols } = body as { symbols?: unknown };
-    if (!Array.isArray(symbols)) throw malformed('exchangeInfo');
-    return (symbols as RawSymbol[]).map((raw) => ({
-      symbol: String(raw.symbol),
-      baseAsset: String(raw.baseAsset),
-      quoteAsset: String(raw.quoteAsset),
-      status: String(raw.status),
-      leveraged: [...(raw.permissions ?? []), ...(raw.permissionSets ?? []).flat()].includes('LEVERAGED'),
-    }));
+  /**
+   * All symbols, with their status; from what was read at most `maxAgeMs` ago, if it was. Leveraged tokens are told by the exchange's own
+   * permission, old form or new. The weight limit that the answer names holds from then on.
+   */
+  async exchangeInfo(maxAgeMs = 0): Promise<readonly SymbolInfo[]> {
+    if (this.#info && this.exchangeInfoAgeMs() <= maxAgeMs) return this.#info.symbols;
+    this.#asking ??= this.#askExchangeInfo().finally(() => { this.#asking = undefined; });
+    return this.#asking;
   }
 
-  /** At most 1,000 candles from the one that opens at `startTime` on, oldest first. The last may still be forming. */
-  async klines(symbol: string, interval: Interval, startTime: number, limit = KLINES_PER_CALL): Promise<Candle[]> {
-    const query = new URLSearchParams({ symbol, interval, startTime: String(startTime), limit: String(limit) });
-    const { body } = await this.#get(`/api/v3/klines?${query.toString()}`, WEIGHT.klines);
-    if (!Array.isArray(body)) throw malformed('klines');
-    return body.map(candleOfRow);
+  /** How long ago the symbols were read; Infinity when never. */
+  exchangeInfoAgeMs(): number {
+    return this.#info ? this.#options.wall.now() - this.#info.at : Infinity;
   }
 
-  /** Quote volume of the last 24 h by symbol, of all symbols. */
+  /** At most 1,000 candles from the one that opens at `from` on, oldest first. The last may still be forming. */
+  async klines(symbol: string, interval: Interval, from: number, { until, limit = KLINES_PER_CALL, priority = 'backfill' }: KlinesOptions = {}): Promise<Candle[]> {
+    const query = new URLSearchParams({ symbol, interval, startTime: String(from), ...(until === undefined ? {} : { endTime: String(until) }), limit: String(limit) });
+    const { body } = await this.#get(`/api/v3/klines?${query.toString()}`, WEIGHT.klines, priority);
+    return read('klines', () => {
+      let last = from - 1;
+      return (body as unknown[]).map((row) => {
+        const candle = candleOfRow(row);
+        if (candle.openTime <= last || (until !== undefined && candle.openTime > until) || !isCandle(interval, candle)) throw new TypeError('no candle');
+        last = candle.openTime;
+        return candle;
+      });
+    });
+  }
+
+  /** Open time of the symbol's first daily candle: the exchange names no listing date. Undefined when it has none yet. */
+  async firstDay(symbol: string): Promise<number | undefined> {
+    const [first] = await this.klines(symbol, '1d', 0, { limit: 1 });
+    return first?.openTime;
+  }
+
+  /** Quote volume of the last 24 h by symbol, of all symbols: the exchange's rolling window, which a forming candle still moves. */
   async quoteVolumes(): Promise<Map<string, number>> {
-    const { body } = await this.#get('/api/v3/ticker/24hr?type=MINI', WEIGHT.tickers);
-    if (!Array.isArray(body)) throw malformed('ticker/24hr');
-    return new Map((body as { symbol: string; quoteVolume: string }[]).map((row) => [row.symbol, Number(row.quoteVolume)]));
+    const { body } = await this.#get('/api/v3/ticker/24hr?type=MINI', WEIGHT.tickers, 'backfill');
+    return read('ticker/24hr', () => {
+      const rows = (body as { symbol: unknown; quoteVolume: unknown }[]).map(({ symbol, quoteVolume }) => [String(symbol), Number(quoteVolume)] as const);
+      return new Map(rows.filter(([, volume]) => volume >= 0 && volume < Infinity));
+    });
   }
 
-  async #get(path: string, weight: number, onSend?: () => void): Promise<{ body: unknown; headers: Headers }> {
-    await this.budget.spend(weight, this.#options.signal);
+  async #askExchangeInfo(): Promise<readonly SymbolInfo[]> {
+    const { body } = await this.#get('/api/v3/exchangeInfo', WEIGHT.exchangeInfo, 'repair');
+    const symbols = read('exchangeInfo', () => {
+      const { symbols: rows, rateLimits } = body as { symbols: RawSymbol[]; rateLimits?: RawLimit[] };
+      const minute = rateLimits?.find(({ rateLimitType, interval, intervalNum }) => rateLimitType === 'REQUEST_WEIGHT' && interval === 'MINUTE' && intervalNum === 1);
+      if (minute) this.budget.setLimit(Number(minute.limit));
+      return rows.map(symbolOf);
+    });
+    this.#info = { symbols, at: this.#options.wall.now() };
+    return symbols;
+  }
+
+  async #get(path: string, weight: number, priority: Priority, onSend?: () => void): Promise<Answer> {
+    const { signal } = this.#options;
+    await this.budget.spend(weight, priority, signal);
     onSend?.();
-    const signal = AbortSignal.any([this.#options.signal, AbortSignal.timeout(TIMEOUT_MS)]);
     let response: Response;
     let text: string;
     try {
-      response = await (this.#options.fetch ?? fetch)(this.#options.baseUrl + path, { signal });
+      response = await (this.#options.fetch ?? fetch)(this.#options.baseUrl + path, { signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) });
       text = await response.text();
     } catch (error) {
-      this.#options.signal.throwIfAborted();
+      this.budget.answered(weight);
+      signal.throwIfAborted();
       throw exchangeUnreachable(this.#host, error);
     }
-    this.budget.counted(Number(response.headers.get('x-mbx-used-weight-1m') ?? Number.NaN));
-    if (response.ok) {
-      try {
-        return { body: JSON.parse(text) as unknown, headers: response.headers };
-      } catch {
-        throw malformed(path.split('?')[0] ?? path);
-      }
-    }
-    if (response.status === 429 || response.status === 418) {
-      const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
-      this.budget.close(Number.isFinite(seconds) ? Math.max(1, seconds) * 1_000 : 60_000);
-    }
-    throw exchangeRefusal(response.status, messageOf(text));
+    const { headers, status } = response;
+    const refusal = response.ok ? undefined : exchangeRefusal(status, messageOf(text));
+    const closedMs = REFUSED_MS[status];
+    if (refusal && closedMs !== undefined) this.budget.close(retryAfterMs(headers, this.#options.wall) ?? closedMs, refusal);
+    this.budget.answered(weight, { used: Number(headers.get('x-mbx-used-weight-1m') ?? Number.NaN), date: Date.parse(headers.get('date') ?? '') });
+    if (refusal) throw refusal;
+    return read(path.split('?')[0] ?? path, () => ({ body: JSON.parse(text) as unknown, headers }));
   }
 }
 
-interface RawSymbol { symbol: unknown; baseAsset: unknown; quoteAsset: unknown; status: unknown; permissions?: string[]; permissionSets?: string[][] }
+interface RawSymbol { symbol: unknown; baseAsset: unknown; quoteAsset: unknown; status: unknown; isSpotTradingAllowed?: unknown; permissions?: string[]; permissionSets?: string[][] }
+interface RawLimit { rateLimitType?: unknown; interval?: unknown; intervalNum?: unknown; limit?: unknown }
 
-/** A row of `/api/v3/klines`: [openTime, o, h, l, c, v, closeTime, quoteVolume, trades, takerBase, takerQuote, "0"]. */
-export function candleOfRow(row: unknown): Candle {
-  const [openTime, open, high, low, close, volume, , quoteVolume, trades, takerBuy] = (Array.isArray(row) ? row : []).map(Number);
-  const candle = { openTime, open, high, low, close, volume, quoteVolume, trades, takerBuy };
-  if (!Object.values(candle).every(Number.isFinite)) throw malformed('klines');
-  return candle as Candle;
+function symbolOf(raw: RawSymbol): SymbolInfo {
+  const [symbol, baseAsset, quoteAsset, status] = [raw.symbol, raw.baseAsset, raw.quoteAsset, raw.status].map((field) => {
+    if (typeof field !== 'string' || field === '') throw new TypeError('no symbol');
+    return field;
+  }) as [string, string, string, string];
+  const leveraged = [...(raw.permissions ?? []), ...(raw.permissionSets ?? []).flat()].includes('LEVERAGED');
+  return { symbol, baseAsset, quoteAsset, status, leveraged, ...(raw.isSpotTradingAllowed === false ? { spot: false } : {}) };
 }
 
-function malformed(what: string): TradeMindError {
-  return new TradeMindError({ code: 'exchange_malformed', message: `The exchange's answer to ${what} cannot be read.`, nextStep: 'Check that the host is a Binance Spot API.' });
+/** A row of `/api/v3/klines`: [openTime, o, h, l, c, v, closeTime, quoteVolume, trades, takerBase, takerQuote, "0"]. */
+function candleOfRow(row: unknown): Candle {
+  if (!Array.isArray(row) || row.length < 11) throw new TypeError('no row');
+  const [openTime, open, high, low, close, volume, , quoteVolume, trades, takerBuy] = row.map(figureOf);
+  return { openTime, open, high, low, close, volume, quoteVolume, trades, takerBuy } as Candle;
+}
+
+/** Times and counts come as numbers, prices and volumes as text; whatever else is none. */
+function figureOf(field: unknown): number {
+  return typeof field === 'number' || (typeof field === 'string' && /^\d+(\.\d+)?$/.test(field)) ? Number(field) : Number.NaN;
+}
+
+/** Whatever cannot be read as what it should be is an answer of no Binance. */
+function read<T>(what: string, reading: () => T): T {
+  try {
+    return reading();
+  } catch (cause) {
+    throw new TradeMindError({ code: 'exchange_malformed', message: `The exchange's answer to ${what} cannot be read.`, nextStep: 'Check that the host is a Binance Spot API.', cause });
+  }
+}
+
+/** `Retry-After` in seconds or as a date. */
+function retryAfterMs(headers: Headers, wall: Wall): number | undefined {
+  const text = headers.get('retry-after') ?? '';
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - wall.epoch();
+  return Number.isFinite(ms) ? Math.max(1_000, ms) : undefined;
 }
 
 /** Binance's `{code, msg}`, shortened; an HTML page of a proxy says nothing. */

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { TradeMindError } from '@trademind/core';
-import { systemWall } from '../time.ts';
+import { systemWall, type Wall } from '../time.ts';
 import { BinanceWebSocketClient, type Series } from './binance-websocket-client.ts';
 
 interface Message { method: string; params: string[]; id: number; at: number }
@@ -12,18 +12,22 @@ interface Message { method: string; params: string[]; id: number; at: number }
 let server: Server;
 let sockets: WebSocket[];
 let messages: Message[];
-let refuse: number | null;
+let refuse: { status: number; retryAfter?: number } | null;
+let answers: boolean;
+let handshakes: number[];
+let wall: Wall;
 let client: BinanceWebSocketClient;
 let subscribed: string[];
 let closed: string[];
 let states: { connected: boolean; error: TradeMindError | null }[];
 beforeEach(async () => {
-  [sockets, messages, subscribed, closed, states, refuse] = [[], [], [], [], [], null];
+  [sockets, messages, subscribed, closed, states, refuse, answers, handshakes, wall] = [[], [], [], [], [], null, true, [], { ...systemWall, random: () => 0 }];
   const streams = new WebSocketServer({ noServer: true });
   server = createServer();
   server.on('upgrade', (request, socket, head) => {
+    handshakes.push(performance.now());
     if (refuse !== null) {
-      socket.end(`HTTP/1.1 ${refuse} Refused\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
+      socket.end(`HTTP/1.1 ${refuse.status} Refused\r\n${refuse.retryAfter === undefined ? '' : `retry-after: ${refuse.retryAfter}\r\n`}content-length: 0\r\nconnection: close\r\n\r\n`);
       return;
     }
     streams.handleUpgrade(request, socket, head, (one) => {
@@ -31,7 +35,7 @@ beforeEach(async () => {
       one.on('message', (data) => {
         const message = { ...(JSON.parse((data as Buffer).toString()) as Omit<Message, 'at'>), at: performance.now() };
         messages.push(message);
-        one.send(JSON.stringify({ result: null, id: message.id }));
+        if (answers) one.send(JSON.stringify({ result: null, id: message.id }));
       });
     });
   });
@@ -45,16 +49,19 @@ afterEach(async () => {
   server.closeAllConnections();
 });
 
-function start(symbols: readonly string[], limits?: { streamsPerConnection?: number; silenceMs?: number }): void {
+function start(symbols: readonly string[], limits?: { streamsPerConnection?: number; silenceMs?: number; longestLifeMs?: number }): void {
   client = new BinanceWebSocketClient({
-    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, wall: { ...systemWall, random: () => 0 }, log: () => undefined, ...(limits ? { limits } : {}),
+    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, wall, log: () => undefined, ...(limits ? { limits } : {}),
     events: {
-      onClosed: ({ symbol }, { close }) => closed.push(`${symbol} ${close}`), onForming: () => undefined, onState: (state) => states.push(state),
+      onClosed: ({ symbol }, { close }) => closed.push(`${symbol} ${close}`), onForming: () => undefined, onPrice: () => undefined, onState: (state) => states.push(state),
       onSubscribed: (series) => subscribed.push(...series.map(({ symbol }) => symbol)),
     },
   });
   client.want(seriesOf(symbols));
 }
+const closing = (s: string, t: number) => JSON.stringify({
+  stream: `${s.toLowerCase()}@kline_1m`, data: { e: 'kline', E: t + 60_000, s, k: { t, T: t + 59_999, s, i: '1m', o: '1', c: '2', h: '2', l: '1', v: '5', q: '5', n: 7, x: true, V: '2', Q: '2' } },
+});
 const seriesOf = (symbols: readonly string[]): Series[] => symbols.map((symbol) => ({ symbol, interval: '1m' }));
 const names = (count: number) => Array.from({ length: count }, (_, index) => `C${index}USDT`);
 
@@ -71,7 +78,7 @@ test('it subscribes, takes closed candles, and follows changes without reconnect
   await until(() => subscribed.length === 450);
   expect(messages.map(({ params }) => params.length)).toEqual([200, 200, 50]);
   messages.slice(1).forEach(({ at }, index) => expect(at - (messages[index]?.at ?? 0)).toBeGreaterThan(200));
-  sockets[0]?.send(JSON.stringify({ stream: 'c0usdt@kline_1m', data: { e: 'kline', E: 1_700_000_100_000, s: 'C0USDT', k: { t: 1_700_000_040_000, T: 1_700_000_099_999, s: 'C0USDT', i: '1m', o: '1', c: '2', h: '2', l: '1', v: '5', q: '5', n: 7, x: true, V: '2', Q: '2' } } }));
+  sockets[0]?.send(closing('C0USDT', 1_700_000_040_000));
   sockets[0]?.send('nonsense');
   await until(() => client.counts.malformed === 1);
   expect(closed).toEqual(['C0USDT 2']);
@@ -99,19 +106,77 @@ test('a connection that ends without a word is made again, and what it carried i
   expect(client.reconnects).toBe(1);
 });
 
-test('an announced restart is followed by a new connection at once', async () => {
+test('when a restart is announced the next connection stands before the old one ends, and no candle between is missed', async () => {
   start(['BTCUSDT']);
   await until(() => subscribed.length === 1);
   sockets[0]?.send('{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}');
   await until(() => subscribed.length === 2);
+  const opens = Array.from({ length: 5 }, (_, index) => 1_700_000_040_000 + index * 60_000);
+  for (const open of opens) for (const socket of sockets) socket.send(closing('BTCUSDT', open));
+  await until(() => closed.length === 10);
+  await until(() => sockets[0]?.readyState === 3);
+  sockets[1]?.send(closing('BTCUSDT', 1_700_000_340_000));
+  await until(() => closed.length === 11);
   expect(sockets).toHaveLength(2);
+  expect(states.every(({ connected }) => connected)).toBe(true);
+  expect(client.reconnects).toBe(0);
+});
+
+test('when the old connection ends before the next one stands, the next one goes on alone', async () => {
+  start(['BTCUSDT']);
+  await until(() => subscribed.length === 1);
+  answers = false;
+  sockets[0]?.send('{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}');
+  await until(() => sockets.length === 2 && messages.length === 2);
+  sockets[0]?.terminate();
+  await until(() => !client.connected);
+  sockets[1]?.send(JSON.stringify({ result: null, id: 1 }));
+  await until(() => client.connected);
+  expect(handshakes).toHaveLength(2);
+});
+
+test('a connection is replaced before its longest life is over, again and again', async () => {
+  start(['BTCUSDT'], { longestLifeMs: 300 });
+  await until(() => subscribed.length === 3);
+  expect(client.reconnects).toBe(0);
+  expect(states.every(({ connected }) => connected)).toBe(true);
+});
+
+test('a subscription that is not answered makes the connection doubtful: another is made', async () => {
+  let ahead = 0;
+  wall = { ...systemWall, random: () => 0, now: () => performance.now() + ahead };
+  answers = false;
+  start(['BTCUSDT']);
+  await until(() => messages.length === 1);
+  answers = true;
+  ahead = 11_000;
+  await until(() => subscribed.length === 1);
+  expect(states.map(({ error }) => error?.code)).toEqual(['stream_unanswered', undefined]);
+});
+
+test('streams that have gone quiet are subscribed to again; when many have, the connection is replaced', async () => {
+  start(names(10));
+  await until(() => subscribed.length === 10);
+  client.renew(seriesOf(['C3USDT']));
+  await until(() => subscribed.length === 11);
+  expect(messages.slice(1).map(({ method, params }) => `${method} ${params.join()}`)).toEqual(['UNSUBSCRIBE c3usdt@kline_1m', 'SUBSCRIBE c3usdt@kline_1m']);
+  client.renew(seriesOf(names(5)));
+  await until(() => subscribed.length === 21);
+  expect(sockets).toHaveLength(2);
+});
+
+test('the stream of all prices is asked for in a message of its own', async () => {
+  start([]);
+  client.want(seriesOf(names(2)), ['!miniTicker@arr']);
+  await until(() => messages.length === 2);
+  expect(messages.map(({ params }) => params)).toEqual([['c0usdt@kline_1m', 'c1usdt@kline_1m'], ['!miniTicker@arr']]);
 });
 
 test('a silent connection is given up; one that only pings lives', async () => {
   start(['BTCUSDT'], { silenceMs: 1_200 });
   await until(() => subscribed.length === 1);
   for (let pings = 0; pings < 4; pings++) {
-    sockets[0]?.ping();
+    sockets[0]?.ping('x');
     await new Promise((resolve) => { setTimeout(resolve, 500); });
   }
   expect(sockets).toHaveLength(1);
@@ -119,9 +184,19 @@ test('a silent connection is given up; one that only pings lives', async () => {
 });
 
 test('a refusal for the location is said in words, with what to do', async () => {
-  refuse = 451;
+  refuse = { status: 451 };
   start(['BTCUSDT']);
   await until(() => states.length > 0);
   expect(states[0]?.error?.code).toBe('exchange_location_refused');
   expect(states[0]?.error?.nextStep).toContain('BINANCE_STREAM_URL');
+});
+
+test('a refusal that says when to come back is believed', async () => {
+  let ahead = 0;
+  wall = { ...systemWall, random: () => 0, after: (ms, work) => systemWall.after(ms >= 60_000 && ms < 3_600_000 ? (ahead = ms, 100) : ms, work) };
+  refuse = { status: 429, retryAfter: 120 };
+  start(['BTCUSDT']);
+  await until(() => ahead > 0);
+  expect(ahead).toBe(120_000);
+  expect(states[0]?.error?.code).toBe('exchange_limited');
 });

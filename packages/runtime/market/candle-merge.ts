@@ -67,7 +67,13 @@ export class CandleMerge {
     this.#lane(interval).halted = halted;
   }
 
-  /** Lays a closed candle in. False when it was taken before, or is none of ours. */
+  /** Lays in what the exchange answered: it has the last word over what a stream has brought and that still waits. False when it was taken before. */
+  lay(interval: Interval, candle: Candle): boolean {
+    this.#lanes.find((candidate) => candidate.interval === interval)?.waiting.delete(candle.openTime);
+    return this.offer(interval, candle);
+  }
+
+  /** Lays a closed candle in. False when it was taken before or waits already, or is none of ours. */
   offer(interval: Interval, candle: Candle): boolean {
     const lane = this.#lanes.find((candidate) => candidate.interval === interval);
     if (!lane || (lane.next !== undefined && candle.openTime < lane.next) || lane.waiting.has(candle.openTime)) return false;

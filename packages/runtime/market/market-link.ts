@@ -1,12 +1,16 @@
-import { codeOf, sentenceOf, type Candle, type Interval } from '@trademind/core';
+import { codeOf, sentenceOf, type Candle, type Interval, type Universe as Rules } from '@trademind/core';
 import type { Log } from '../log.ts';
-import { Backoff, pause, type Wall } from '../time.ts';
+import { Backoff, every, pause, type Wall } from '../time.ts';
 import { BinanceRest } from './binance-rest.ts';
-import { BinanceWebSocketClient } from './binance-websocket-client.ts';
+import { ALL_PRICES, BinanceWebSocketClient } from './binance-websocket-client.ts';
+import { CandleAudit } from './candle-audit.ts';
 import { CandleFeed } from './candle-feed.ts';
+import { CandleMarks, type MarkStore } from './candle-marks.ts';
 import { ClockKeeper } from './clock-keeper.ts';
+import type { ExchangeAccess } from './exchange-access.ts';
+import { longerHistory } from './longer-history.ts';
 import { MarketClock } from './market-clock.ts';
-import { Universe } from './universe.ts';
+import { Universe, type ListingStore } from './universe.ts';
 
 const SWEEP_MS = 1_000;
 const SYMBOLS_FRESH_MS = 10_000;
@@ -15,14 +19,19 @@ const STILL_SWEEPS = 3;
 /** The universe is looked at again every hour of market time, but not more often than this in wall time. */
 const UNIVERSE_MARKET_MS = 3_600_000;
 const UNIVERSE_WALL_MS = 60_000;
+const UNIVERSE_LOOK_MS = 5_000;
 
 export interface MarketLinkOptions {
-  exchange: { restUrl: string; streamUrl: string };
+  exchange: ExchangeAccess;
   wall: Wall;
   log: Log;
   /** Aborted when everything ends. */
   signal: AbortSignal;
   startOf(symbol: string, interval: Interval): number;
+  /** Longer intervals that are made of a symbol's candles, and the open time from which their past is needed. */
+  longer?(symbol: string): readonly { interval: Interval; from: number }[];
+  /** Takes in the past of such an interval, as the exchange has it. */
+  seed?(symbol: string, interval: Interval, candles: readonly Candle[]): void;
   take(symbol: string, interval: Interval, candle: Candle): void;
   restart(symbol: string, interval: Interval): void;
   onPrice(symbol: string, price: number): void;
@@ -30,6 +39,12 @@ export interface MarketLinkOptions {
   onChange(): void;
   /** The universe was read anew. */
   onUniverse(): void;
+  /** The newest closed candles that are held of a series, oldest first; without it no second looks are taken. */
+  held?(symbol: string, interval: Interval, limit: number): readonly Candle[];
+  /** Where holes, corrections and listing dates survive a restart. */
+  store?: MarkStore & ListingStore;
+  /** Rules of traders that are known before the exchange answers. */
+  rules?(): readonly Rules[];
 }
 
 /** One exchange: its clock, its symbols, its streams and its history, joined into one feed of candles. */
@@ -39,32 +54,40 @@ export class MarketLink {
   readonly universe: Universe;
   readonly candles: CandleFeed;
   readonly streams: BinanceWebSocketClient;
+  /** Holes and corrections of the series. */
+  readonly marks: CandleMarks;
   readonly #options: MarketLinkOptions;
   readonly #keeper: ClockKeeper;
+  readonly #audit: CandleAudit;
   #universeAt = { market: 0, wall: 0 };
   #universeProblem: { code: string; message: string } | null = null;
-  #symbolsAt = -Infinity;
   #swept = { seen: 0, still: 0 };
   #streamProblem: { code: string; message: string } | null = null;
 
   constructor(options: MarketLinkOptions) {
     this.#options = options;
-    const { wall, log, signal, exchange } = options;
+    const { wall, log, signal, exchange, store } = options;
+    const held = (symbol: string, interval: Interval, limit: number) => options.held?.(symbol, interval, limit) ?? [];
     this.clock = new MarketClock(wall.now);
-    this.rest = new BinanceRest({ baseUrl: exchange.restUrl, wall, signal });
-    this.universe = new Universe(this.rest);
+    this.rest = new BinanceRest({ baseUrl: exchange.restUrl, wall, signal, fetch: exchange.fetch });
+    this.universe = new Universe({ rest: this.rest, clock: this.clock, log, signal, listings: store, rules: () => options.rules?.() ?? [], onFacts: () => options.onUniverse() });
+    this.marks = new CandleMarks(store);
     this.#keeper = new ClockKeeper({ rest: this.rest, clock: this.clock, wall, log, signal });
+    this.#audit = new CandleAudit({ rest: this.rest, clock: this.clock, wall, log, signal, marks: this.marks, held, onChange: options.onChange });
     this.candles = new CandleFeed({
-      rest: this.rest, clock: this.clock, wall, log, signal,
+      rest: this.rest, clock: this.clock, wall, log, signal, marks: this.marks, held,
       refreshClock: () => this.#keeper.refresh(),
       saysHalted: (symbol) => this.#saysHalted(symbol),
-      startOf: options.startOf, take: options.take, restart: options.restart, onProgress: options.onChange,
+      startOf: options.startOf, before: (symbol) => this.#layLonger(symbol), take: options.take, restart: options.restart, onProgress: options.onChange,
+      doubt: (symbol, interval) => this.#audit.soon(symbol, interval),
+      onQuiet: (series) => { if (this.streams.connected) this.streams.renew(series); },
     });
     this.streams = new BinanceWebSocketClient({
-      url: exchange.streamUrl, wall, log,
+      url: exchange.streamUrl, wall, log, open: exchange.openSocket, tap: exchange.tap,
       events: {
         onClosed: (series, candle, eventTime) => { this.#saw(eventTime); this.candles.onClosed(series, candle); },
-        onForming: (series, candle, eventTime) => { this.#saw(eventTime); options.onPrice(series.symbol, candle.close); },
+        onForming: (series, close, eventTime) => { this.#saw(eventTime); options.onPrice(series.symbol, close); },
+        onPrice: (symbol, price, eventTime) => { this.#saw(eventTime); options.onPrice(symbol, price); },
         onSubscribed: (series) => this.candles.onSubscribed(series),
         onState: ({ connected, error }) => {
           this.#streamProblem = connected ? null : { code: error?.code ?? 'stream_lost', message: error ? sentenceOf(error) : 'The exchange\'s stream is being connected again.' };
@@ -88,7 +111,7 @@ export class MarketLink {
         if (this.#universeProblem?.code !== codeOf(error)) log('warn', codeOf(error), `Waiting for the exchange: ${sentenceOf(error)}`);
         this.#universeProblem = { code: codeOf(error), message: sentenceOf(error) };
         this.#options.onChange();
-        await pause(codeOf(error) === 'exchange_location_refused' ? 30_000 : backoff.next(), signal);
+        await pause(codeOf(error) === 'exchange_location_refused' ? 30_000 : backoff.next(), signal, wall);
       }
     }
     return false;
@@ -96,12 +119,12 @@ export class MarketLink {
 
   /** Follows the exchange until the signal ends it. */
   async run(): Promise<void> {
-    const { signal } = this.#options;
-    const sweep = setInterval(() => this.#sweep(), SWEEP_MS);
+    const { signal, wall, held } = this.#options;
+    const endSweeps = every(SWEEP_MS, wall, () => this.#sweep());
     try {
-      await Promise.all([this.#keeper.run(), this.#followUniverse()]);
+      await Promise.all([this.#keeper.run(), this.#followUniverse(), held ? this.#audit.run(() => this.candles.series()) : undefined]);
     } finally {
-      clearInterval(sweep);
+      endSweeps();
       if (signal.aborted) await Promise.all([this.streams.stop(), this.candles.stop()]);
     }
   }
@@ -109,11 +132,22 @@ export class MarketLink {
   /** Streams and keeps exactly these series from now on; subscribed before history is asked for. */
   want(series: ReadonlyMap<string, readonly Interval[]>): void {
     this.candles.setSeries(series);
-    this.streams.want([...series].flatMap(([symbol, intervals]) => intervals.map((interval) => ({ symbol, interval }))));
+    this.streams.want([...series].flatMap(([symbol, intervals]) => intervals.map((interval) => ({ symbol, interval }))), series.size > 0 ? [ALL_PRICES] : []);
+  }
+
+  /** Compares all that is held with what the exchange says now; differences are marked. Rejects with the exchange's error. */
+  async compareAll(): Promise<void> {
+    for (const series of this.candles.series()) await this.#audit.compare(series);
   }
 
   problems(): { code: string; message: string }[] {
-    return [this.#keeper.problem, this.#universeProblem, this.#streamProblem, this.candles.problem].filter((problem) => problem !== null);
+    return [this.#keeper.problem, this.rest.budget.problem, this.#universeProblem, this.#streamProblem, this.candles.problem].filter((problem) => problem !== null);
+  }
+
+  async #layLonger(symbol: string): Promise<void> {
+    for (const { interval, from } of this.#options.longer?.(symbol) ?? []) {
+      this.#options.seed?.(symbol, interval, await longerHistory(this.rest, this.clock, symbol, interval, from));
+    }
   }
 
   async #readUniverse(): Promise<void> {
@@ -124,7 +158,7 @@ export class MarketLink {
 
   async #followUniverse(): Promise<void> {
     const { signal, wall, log, onUniverse } = this.#options;
-    while (await pause(5_000, signal)) {
+    while (await pause(UNIVERSE_LOOK_MS, signal, wall)) {
       const due = this.clock.now() - this.#universeAt.market >= UNIVERSE_MARKET_MS && wall.now() - this.#universeAt.wall >= UNIVERSE_WALL_MS;
       if (!due) continue;
       try {
@@ -142,11 +176,7 @@ export class MarketLink {
 
   /** What the exchange says of a symbol now, read at most every 10 s for all. */
   async #saysHalted(symbol: string): Promise<boolean> {
-    const { wall } = this.#options;
-    if (wall.now() - this.#symbolsAt >= SYMBOLS_FRESH_MS) {
-      this.#symbolsAt = wall.now();
-      await this.universe.refreshSymbols();
-    }
+    await this.universe.refreshSymbols(SYMBOLS_FRESH_MS);
     return this.universe.status(symbol) !== 'TRADING';
   }
 

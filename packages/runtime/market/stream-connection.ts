@@ -1,80 +1,115 @@
-import { WebSocket, type RawData } from 'ws';
-import type { TradeMindError } from '@trademind/core';
+import { TradeMindError } from '@trademind/core';
+import { every, type Wall } from '../time.ts';
 import { exchangeRefusal, exchangeUnreachable } from './exchange-error.ts';
-import { parseStreamFrame, type StreamFrame } from './stream-frames.ts';
+import type { FrameKind, FrameReader, FrameSink } from './stream-frames.ts';
+import type { OpenStreamSocket, StreamSocket } from './stream-socket.ts';
 
 /** Binance takes 5 messages a second, and our pongs count among them. */
 const MESSAGE_GAP_MS = 250;
 const STREAMS_PER_MESSAGE = 200;
-const HANDSHAKE_MS = 10_000;
-const SILENCE_LOOK_MS = 1_000;
+const LOOK_MS = 1_000;
+/** A subscription that is not answered for so long makes the connection doubtful: it ends. */
+const ANSWER_MS = 10_000;
 
-export interface ConnectionEvents {
+/** How a connection ended. `waitMs`: the exchange said not to come back before. */
+export interface ConnectionEnd { error: TradeMindError | null; waitMs: number }
+
+export interface ConnectionEvents extends Omit<FrameSink, 'answer' | 'shutdown'> {
   /** These streams flow from now on: what closed before may have been missed. */
   onSubscribed(streams: readonly string[]): void;
-  onFrame(frame: StreamFrame): void;
+  /** All series that are wanted at first flow. */
+  onReady(): void;
   /** The exchange refused a subscription, in its own words. */
   onRefused(streams: readonly string[], message: string): void;
-  /** Once, at the end; `shutdown` when the exchange announced it. */
-  onEnd(reason: { shutdown: boolean; error: TradeMindError | null }): void;
+  onFrame(kind: FrameKind, bytes: Buffer): void;
+  /** The exchange announced that it will end this connection. */
+  onShutdown(): void;
+  /** Once, at the end. */
+  onEnd(end: ConnectionEnd): void;
 }
+
+/** Hears every connection's life as it happens: for a recording. */
+export interface StreamTap {
+  opened(connection: number): void;
+  frame(connection: number, bytes: Buffer): void;
+  closed(connection: number): void;
+}
+
+export interface ConnectionOptions {
+  url: string;
+  /** Number of this connection, from 1 on. */
+  number: number;
+  wall: Wall;
+  silenceMs: number;
+  streams: Iterable<string>;
+  reader: FrameReader;
+  open: OpenStreamSocket;
+  tap?: StreamTap | undefined;
+  events: ConnectionEvents;
+}
+
+interface Asked { method: 'SUBSCRIBE' | 'UNSUBSCRIBE'; streams: string[]; at: number }
 
 /**
  * One WebSocket of the exchange, for its whole life: it subscribes to what is wanted, follows changes without reconnecting, answers pings,
- * and ends itself after `silenceMs` without a frame or ping. It does not reconnect; its owner does.
+ * and ends itself after `silenceMs` without a frame or ping. It does not reconnect; its keeper does.
  */
 export class StreamConnection {
-  readonly #socket: WebSocket;
-  readonly #events: ConnectionEvents;
-  readonly #now: () => number;
-  readonly #silenceMs: number;
-  readonly #host: string;
-  readonly #wanted = new Set<string>();
+  readonly #socket: StreamSocket;
+  readonly #options: ConnectionOptions;
+  readonly #sink: FrameSink;
+  readonly #wanted: Set<string>;
   readonly #asked = new Set<string>();
-  readonly #pending = new Map<number, { method: 'SUBSCRIBE' | 'UNSUBSCRIBE'; streams: string[] }>();
-  readonly #watch: NodeJS.Timeout;
-  #sender: NodeJS.Timeout | undefined;
+  /** To be unsubscribed and subscribed again. */
+  readonly #again = new Set<string>();
+  readonly #pending = new Map<number, Asked>();
+  readonly #stopLooking: () => void;
+  #cancelSend: (() => void) | undefined;
   #nextId = 1;
   #heardAt: number;
+  /** A frame has come since the last look: it is enough to know the second. */
+  #heard = false;
   #error: TradeMindError | null = null;
-  #shutdown = false;
+  #waitMs = 0;
+  #ready = false;
 
-  constructor(options: { url: string; now: () => number; silenceMs: number; streams: Iterable<string>; events: ConnectionEvents }) {
-    this.#events = options.events;
-    this.#now = options.now;
-    this.#silenceMs = options.silenceMs;
-    this.#host = new URL(options.url).host;
-    this.#heardAt = options.now();
-    for (const stream of options.streams) this.#wanted.add(stream);
-    // ws answers pings with the same payload by itself.
-    this.#socket = new WebSocket(`${options.url.replace(/\/$/, '')}/stream`, { handshakeTimeout: HANDSHAKE_MS, perMessageDeflate: false, maxPayload: 1024 * 1024 });
-    this.#socket.on('open', () => { this.#heardAt = this.#now(); this.#send(); });
-    this.#socket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
-    this.#socket.on('ping', () => { this.#heardAt = this.#now(); });
-    this.#socket.on('unexpected-response', (request, response) => {
-      this.#error = exchangeRefusal(response.statusCode ?? 0, '');
-      response.resume();
-      request.destroy();
-      this.#socket.terminate();
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#wanted = new Set(options.streams);
+    this.#heardAt = options.wall.now();
+    const { events, tap, number, wall } = options;
+    this.#sink = {
+      forming: (stream) => events.forming(stream), closed: (stream, candle, eventTime) => events.closed(stream, candle, eventTime),
+      price: (symbol, price, eventTime) => events.price(symbol, price, eventTime), book: (symbol, bid, ask) => events.book(symbol, bid, ask),
+      answer: (id, error) => this.#onAnswer(id, error), shutdown: () => events.onShutdown(),
+    };
+    this.#stopLooking = every(LOOK_MS, wall, () => this.#look());
+    this.#socket = options.open(`${options.url.replace(/\/$/, '')}/stream`, {
+      onOpen: () => { this.#heardAt = wall.now(); tap?.opened(number); this.#send(); },
+      onFrame: (bytes, isBinary) => this.#onFrame(bytes, isBinary),
+      onPing: () => { this.#heardAt = wall.now(); },
+      onRefused: (status, retryAfter) => {
+        this.#error = exchangeRefusal(status, '');
+        this.#waitMs = (retryAfter ?? 0) * 1_000;
+      },
+      onError: (error) => { this.#error ??= exchangeUnreachable(new URL(options.url).host, error); },
+      onClose: () => {
+        this.#stopLooking();
+        this.#cancelSend?.();
+        tap?.closed(number);
+        events.onEnd({ error: this.#error, waitMs: this.#waitMs });
+      },
     });
-    this.#socket.on('error', (error) => { this.#error ??= exchangeUnreachable(this.#host, error); });
-    this.#socket.on('close', () => {
-      clearInterval(this.#watch);
-      clearTimeout(this.#sender);
-      this.#events.onEnd({ shutdown: this.#shutdown, error: this.#error });
-    });
-    this.#watch = setInterval(() => {
-      if (this.#socket.readyState === WebSocket.OPEN && this.#now() - this.#heardAt > this.#silenceMs) this.#socket.terminate();
-    }, SILENCE_LOOK_MS);
   }
 
-  get size(): number {
-    return this.#wanted.size;
-  }
-
-  /** When the exchange last said anything (wall, monotonic ms). */
+  /** When the exchange last said anything (wall, monotonic ms), to the second. */
   get heardAt(): number {
     return this.#heardAt;
+  }
+
+  /** True once all series that were wanted at first flow. */
+  get ready(): boolean {
+    return this.#ready;
   }
 
   /** Wants exactly these streams from now on. */
@@ -84,52 +119,77 @@ export class StreamConnection {
     this.#send();
   }
 
+  /** Subscribes to these once more: they have gone quiet. */
+  resubscribe(streams: readonly string[]): void {
+    for (const stream of streams) if (this.#asked.has(stream)) this.#again.add(stream);
+    this.#send();
+  }
+
   /** Ends it; `onEnd` follows. */
   end(): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(1000);
-    // A peer that does not answer the close is not waited for.
-    setTimeout(() => this.#socket.terminate(), 500).unref();
-    if (this.#socket.readyState === WebSocket.CONNECTING) this.#socket.terminate();
+    this.#socket.close();
   }
 
   /** Sends the next difference between wanted and asked, a few a second. */
   #send(): void {
-    if (this.#sender !== undefined || this.#socket.readyState !== WebSocket.OPEN) return;
-    const gone = [...this.#asked].filter((stream) => !this.#wanted.has(stream)).slice(0, STREAMS_PER_MESSAGE);
-    const added = [...this.#wanted].filter((stream) => !this.#asked.has(stream)).slice(0, STREAMS_PER_MESSAGE);
-    const [method, streams] = gone.length > 0 ? ['UNSUBSCRIBE' as const, gone] : ['SUBSCRIBE' as const, added];
+    if (this.#cancelSend !== undefined || !this.#socket.isOpen) return;
+    const gone = [...this.#asked].filter((stream) => !this.#wanted.has(stream) || this.#again.has(stream)).slice(0, STREAMS_PER_MESSAGE);
+    const added = [...this.#wanted].filter((stream) => !this.#asked.has(stream));
+    // A stream of all symbols goes alone: if the exchange retires it, it refuses nothing else with it.
+    const ofOne = added.filter((stream) => !stream.startsWith('!'));
+    const [method, streams] = gone.length > 0 ? ['UNSUBSCRIBE' as const, gone] : ['SUBSCRIBE' as const, ofOne.length > 0 ? ofOne.slice(0, STREAMS_PER_MESSAGE) : added.slice(0, 1)];
     if (streams.length === 0) return;
     const id = this.#nextId++;
-    this.#pending.set(id, { method, streams });
+    this.#pending.set(id, { method, streams, at: this.#options.wall.now() });
     for (const stream of streams) {
+      this.#again.delete(stream);
       if (method === 'SUBSCRIBE') this.#asked.add(stream);
       else this.#asked.delete(stream);
     }
     this.#socket.send(JSON.stringify({ method, params: streams, id }));
-    this.#sender = setTimeout(() => { this.#sender = undefined; this.#send(); }, MESSAGE_GAP_MS);
+    this.#cancelSend = this.#options.wall.after(MESSAGE_GAP_MS, () => { this.#cancelSend = undefined; this.#send(); });
   }
 
-  #onMessage(data: RawData, isBinary: boolean): void {
-    this.#heardAt = this.#now();
-    const frame = isBinary ? ({ kind: 'malformed' } as const) : parseStreamFrame(textOf(data));
-    if (frame.kind === 'answer') this.#onAnswer(frame.id, frame.error);
-    if (frame.kind === 'shutdown') {
-      this.#shutdown = true;
-      this.#socket.close(1000);
-    }
-    this.#events.onFrame(frame);
+  #onFrame(bytes: Buffer, isBinary: boolean): void {
+    const { tap, number, reader, events } = this.#options;
+    this.#heard = true;
+    tap?.frame(number, bytes);
+    events.onFrame(isBinary ? 'malformed' : reader.read(bytes, this.#sink), bytes);
   }
 
   #onAnswer(id: number, error: string | null): void {
     const asked = this.#pending.get(id);
+    if (!asked) return;
     this.#pending.delete(id);
-    if (!asked || asked.method === 'UNSUBSCRIBE') return;
-    if (error === null) this.#events.onSubscribed(asked.streams);
-    else this.#events.onRefused(asked.streams, error);
+    const { events } = this.#options;
+    if (asked.method === 'SUBSCRIBE') {
+      if (error === null) events.onSubscribed(asked.streams);
+      else events.onRefused(asked.streams, error);
+    }
+    if (this.#ready || !this.#flows()) return;
+    this.#ready = true;
+    events.onReady();
   }
-}
 
-function textOf(data: RawData): string {
-  if (Buffer.isBuffer(data)) return data.toString('utf8');
-  return Array.isArray(data) ? Buffer.concat(data).toString('utf8') : Buffer.from(data).toString('utf8');
+  /** Whether every wanted series is subscribed to and the exchange has answered; streams of all symbols are not waited for. */
+  #flows(): boolean {
+    const unanswered = new Set([...this.#pending.values()].flatMap(({ streams }) => streams));
+    return [...this.#wanted].every((stream) => stream.startsWith('!') || (this.#asked.has(stream) && !unanswered.has(stream)));
+  }
+
+  #look(): void {
+    const { wall, silenceMs } = this.#options;
+    if (!this.#socket.isOpen) return;
+    const now = wall.now();
+    if (this.#heard) this.#heardAt = now;
+    this.#heard = false;
+    const [oldest] = this.#pending.values();
+    if (oldest && now - oldest.at > ANSWER_MS) this.#fail('stream_unanswered', `The exchange did not answer a subscription within ${ANSWER_MS / 1_000} s.`);
+    else if (now - this.#heardAt > silenceMs) this.#fail('stream_silent', `The exchange sent neither data nor a ping for ${silenceMs / 1_000} s.`);
+  }
+
+  #fail(code: string, message: string): void {
+    this.#error ??= new TradeMindError({ code, message });
+    this.#socket.terminate();
+  }
 }

@@ -1,27 +1,79 @@
-import type { SymbolInfo, TraderDocument } from '@trademind/core';
-import { selectUniverse } from '@trademind/engine';
+import { codeOf, intervalOpen, sentenceOf, type SymbolInfo, type Universe as Rules } from '@trademind/core';
+import { selectUniverse, type UniverseChoice } from '@trademind/engine';
+import type { Log } from '../log.ts';
 import type { BinanceRest } from './binance-rest.ts';
 
-/** The symbols of the exchange with their 24 h quote volume: from these each trader's rules choose. */
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+/** Symbols that are asked about at the same time. */
+const CONCURRENCY = 8;
+/** Of so many times as many as a trader takes the volume by closed candles is asked: the ticker's differs from it by an hour's trade at most. */
+const SHORTLIST = 2;
+const LEAST_SHORTLIST = 20;
+/** The youngest of those that a trader could take may be too young: then the next ones are asked about. */
+const AGE_ROUNDS = 6;
+/** Until a trader is known, the usual one is expected. */
+const USUAL: Rules = { quote: 'USDT', include: [], exclude: [], largest: 100, minQuoteVolume: 0, minAgeDays: 0 };
+
+/** Keeps when a symbol was first traded; it never changes. */
+export interface ListingStore {
+  listedAt(symbol: string): number | undefined;
+  setListedAt(symbol: string, ms: number): void;
+}
+
+export interface UniverseOptions {
+  rest: Pick<BinanceRest, 'exchangeInfo' | 'quoteVolumes' | 'klines' | 'firstDay'>;
+  /** Market time. */
+  clock: { now(): number };
+  log: Log;
+  signal: AbortSignal;
+  listings?: ListingStore | undefined;
+  /** Rules that are known beforehand, so that their facts are there when they are asked for. */
+  rules?(): readonly Rules[];
+  /** More became known than at the last choice. */
+  onFacts(): void;
+}
+
+/**
+ * The symbols of the exchange and what is known of them: from these each trader's rules choose. The 24 h volume is that of the last 24 closed
+ * hourly candles, so that a backtest chooses the same; the exchange's rolling figure only stands in until they are known. Ages come from the first
+ * daily candle and are kept for good.
+ */
 export class Universe {
-  readonly #rest: Pick<BinanceRest, 'exchangeInfo' | 'quoteVolumes'>;
+  readonly #options: UniverseOptions;
+  readonly #listings: ListingStore;
+  readonly #demands = new Map<string, Rules>();
+  readonly #volumes = new Map<string, { hour: number; volume: number }>();
   #symbols: readonly SymbolInfo[] = [];
-  #volumes: ReadonlyMap<string, number> = new Map();
+  #rolling: ReadonlyMap<string, number> = new Map();
+  /** Symbols whose first candle was asked for in vain. */
+  readonly #ageless = new Set<string>();
+  #hour = 0;
+  #asking: Promise<void> | undefined;
 
-  constructor(rest: Pick<BinanceRest, 'exchangeInfo' | 'quoteVolumes'>) {
-    this.#rest = rest;
+  constructor(options: UniverseOptions) {
+    this.#options = options;
+    this.#listings = options.listings ?? listingsInMemory();
   }
 
-  /** Reads both anew. Rejects with the exchange's error; what was known stays. */
+  /** Reads all anew. Rejects with the exchange's error; what was known stays. */
   async refresh(): Promise<void> {
-    const [symbols, volumes] = await Promise.all([this.#rest.exchangeInfo(), this.#rest.quoteVolumes()]);
+    const { rest, clock, rules } = this.#options;
+    const [symbols, rolling] = await Promise.all([rest.exchangeInfo(), rest.quoteVolumes()]);
     this.#symbols = symbols;
-    this.#volumes = volumes;
+    this.#rolling = rolling;
+    this.#hour = intervalOpen('1h', clock.now());
+    this.#ageless.clear();
+    for (const known of rules?.() ?? []) this.#demand(known);
+    if (this.#demands.size === 0) this.#demand(USUAL);
+    await this.#askFacts();
+    // Whoever still wants the same asks for it again by choosing.
+    this.#demands.clear();
   }
 
-  /** Reads the symbols anew, without their volumes. */
-  async refreshSymbols(): Promise<void> {
-    this.#symbols = await this.#rest.exchangeInfo();
+  /** Reads the symbols anew unless they are at most so old. */
+  async refreshSymbols(maxAgeMs: number): Promise<void> {
+    this.#symbols = await this.#options.rest.exchangeInfo(maxAgeMs);
   }
 
   status(symbol: string): string | undefined {
@@ -30,10 +82,97 @@ export class Universe {
 
   /**
    * The symbols that a trader's rules choose now. One that it already screens and that has only halted stays, so that its halt is shown
-   * and it goes on when the exchange does.
+   * and it goes on when the exchange does. What is not known yet of others is asked for; then `onFacts` tells to choose again.
    */
-  select(rules: TraderDocument['universe'], members: ReadonlySet<string>): string[] {
-    const symbols = this.#symbols.map((info) => (members.has(info.symbol) && info.status !== 'TRADING' ? { ...info, status: 'TRADING' } : info));
-    return selectUniverse(rules, symbols, (symbol) => this.#volumes.get(symbol)).symbols;
+  select(rules: Rules, members: ReadonlySet<string>): string[] {
+    this.#demand(rules);
+    const choice = this.#choose(rules, members);
+    if (this.#lacking(rules, choice).length > 0) this.#askSoon();
+    return choice.symbols;
   }
+
+  /** Why a symbol is in a trader's universe or out of it, in a sentence. */
+  why(rules: Rules, members: ReadonlySet<string>, symbol: string): string {
+    return this.#choose(rules, members).why(symbol);
+  }
+
+  #choose(rules: Rules, members: ReadonlySet<string>): UniverseChoice {
+    const symbols = this.#symbols.map((info) => (members.has(info.symbol) && info.status !== 'TRADING' ? { ...info, status: 'TRADING' } : info));
+    const now = this.#options.clock.now();
+    return selectUniverse(rules, symbols, {
+      quoteVolume24h: (symbol) => this.#volumes.get(symbol)?.volume ?? this.#rolling.get(symbol),
+      ageDays: (symbol) => {
+        const listedAt = this.#listings.listedAt(symbol);
+        return listedAt === undefined ? undefined : Math.floor((now - listedAt) / DAY_MS);
+      },
+    });
+  }
+
+  #demand(rules: Rules): void {
+    this.#demands.set(JSON.stringify(rules), rules);
+  }
+
+  /** Facts that a choice would need and that are not known: volumes of the last hour, and ages. */
+  #lacking(rules: Rules, choice: UniverseChoice): string[] {
+    return [...this.#shortlist(rules, choice).filter((symbol) => !this.#volumes.has(symbol)), ...this.#agesToAsk(choice)];
+  }
+
+  #agesToAsk({ ageUnknown }: UniverseChoice): string[] {
+    return ageUnknown.filter((symbol) => !this.#ageless.has(symbol));
+  }
+
+  #shortlist({ largest, minQuoteVolume = 0 }: Rules, { candidates }: UniverseChoice): string[] {
+    return candidates.slice(0, Math.max(LEAST_SHORTLIST, SHORTLIST * largest)).filter((symbol) => (this.#rolling.get(symbol) ?? 0) >= minQuoteVolume / 2);
+  }
+
+  /** Asks in the background; tells when something became known. */
+  #askSoon(): void {
+    const { log, signal, onFacts } = this.#options;
+    if (this.#asking) return;
+    this.#asking = this.#askFacts().then(onFacts, (error: unknown) => {
+      if (!signal.aborted) log('warn', codeOf(error), `What the traders' universes need could not be read: ${sentenceOf(error)} It is tried again with the next look at the symbols.`);
+    }).finally(() => { this.#asking = undefined; });
+  }
+
+  async #askFacts(): Promise<void> {
+    for (const rules of this.#demands.values()) {
+      await this.#askVolumes(rules);
+      for (let round = 0; round < AGE_ROUNDS; round++) {
+        const unknown = this.#agesToAsk(this.#choose(rules, new Set()));
+        if (unknown.length === 0) break;
+        await this.#forEach(unknown, async (symbol) => {
+          const first = await this.#options.rest.firstDay(symbol);
+          if (first === undefined) this.#ageless.add(symbol);
+          else this.#listings.setListedAt(symbol, first);
+        });
+      }
+    }
+  }
+
+  async #askVolumes(rules: Rules): Promise<void> {
+    const hour = this.#hour;
+    const due = this.#shortlist(rules, this.#choose(rules, new Set())).filter((symbol) => this.#volumes.get(symbol)?.hour !== hour);
+    await this.#forEach(due, async (symbol) => {
+      const candles = await this.#options.rest.klines(symbol, '1h', hour - DAY_MS, { until: hour - HOUR_MS, limit: 24 });
+      this.#volumes.set(symbol, { hour, volume: candles.reduce((sum, { quoteVolume }) => sum + quoteVolume, 0) });
+    });
+  }
+
+  /** A few at a time; the first error ends it. */
+  async #forEach(symbols: readonly string[], ask: (symbol: string) => Promise<void>): Promise<void> {
+    const waiting = [...symbols];
+    await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
+      for (let symbol = waiting.shift(); symbol !== undefined; symbol = waiting.shift()) {
+        await ask(symbol).catch((error: unknown) => {
+          waiting.length = 0;
+          throw error;
+        });
+      }
+    }));
+  }
+}
+
+function listingsInMemory(): ListingStore {
+  const listed = new Map<string, number>();
+  return { listedAt: (symbol) => listed.get(symbol), setListedAt: (symbol, ms) => listed.set(symbol, ms) };
 }

@@ -116,6 +116,43 @@ test('the number of threads changes under load: nothing is lost, nothing told tw
   expect(ids(found)).toEqual(ids(expected));
 });
 
+test('what takes longer than the time between two closes is shed by priority, said, and caught up: nothing is lost', async () => {
+  let now = 0;
+  let looks = 0;
+  let cost = 1;
+  const traders = TRADERS.map((one, index) => ({ ...one, document: { ...one.document, analysis: { ...one.document.analysis, priority: index } } }));
+  const found: Match[] = [];
+  const logs: string[] = [];
+  const screener = new ParallelScreener({
+    defaultInterval: '1m', capacity: () => 1_000, log: (_level, code) => logs.push(code), marketNow: () => 0, workers: 0,
+    // A candle is timed from one look at the clock to the next: so much time passes in between.
+    wall: { ...systemWall, now: () => (looks++ % 2 === 0 ? now : (now += cost)) }, onScreened: ({ matches }) => found.push(...matches),
+  });
+  open.push(screener);
+  for (const { id: one } of traders) screener.setUniverse(one, new Set(SYMBOLS));
+  screener.setTraders(traders);
+  const feed = async (from: number, to: number, gap: number): Promise<void> => {
+    for (let index = from; index < to; index++) {
+      for (const [symbol, candle] of minute(index)) screener.push(symbol, '1m', candle);
+      now += gap;
+      await new Promise((resolve) => { setImmediate(resolve); });
+    }
+  };
+  await feed(0, 100, 100);
+  expect(screener.shed.size).toBe(0);
+  cost = 100;
+  await feed(100, 110, 0);
+  expect(logs).toContain('screening_overloaded');
+  expect([...screener.shed]).toEqual(expect.arrayContaining([id(1), id(2), id(3)]));
+  expect(screener.shed.has(id(6))).toBe(false);
+  await feed(110, 300, 500_000);
+  expect(logs).toContain('screening_restored');
+  expect(screener.shed.size).toBe(0);
+  await feed(300, COUNT, 500_000);
+  await screener.idle();
+  expect(new Set(ids(found))).toEqual(new Set(ids(expected)));
+});
+
 test('a worker killed in the middle of its work, a hundred times under load, loses nothing and repeats nothing', async () => {
   const { screener, found, logs, feed } = await onWorkers(2);
   for (let kill = 0; kill < 100; kill++) {

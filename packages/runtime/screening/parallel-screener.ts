@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
-import type { Candle, Interval } from '@trademind/core';
-import { Screener, type Explanation, type Match, type NeededSeries, type RunningTrader } from '@trademind/engine';
+import type { Candle, Explanation, Interval } from '@trademind/core';
+import { Screener, type Funnel, type Match, type NeededSeries, type RunningTrader } from '@trademind/engine';
 import type { Log } from '../log.ts';
-import type { Wall } from '../time.ts';
+import { every, type Wall } from '../time.ts';
+import { OverloadWatch, toShed } from './overload.ts';
 import { ShardedLanes, type Screened, type ScreenedTo } from './sharded-lanes.ts';
 import { workersWanted } from './worker-count.ts';
 
@@ -27,6 +28,8 @@ export interface ParallelScreenerOptions {
 
 /** How often deadlines and load are looked at, ms of wall time. */
 const LOOK_MS = 500;
+/** A close that is longer ago than this (ms of market time) is no live one. */
+const LIVE_MS = 120_000;
 /** Passes between two looks at the load, so that one slow pass changes nothing. */
 const PASSES = 5;
 
@@ -38,7 +41,7 @@ export class ParallelScreener {
   readonly #options: ParallelScreenerOptions;
   readonly #screener: Screener;
   readonly #lanes: ShardedLanes;
-  readonly #look: NodeJS.Timeout;
+  readonly #endLooks: () => void;
   /** What waits for the end of this turn of the event loop. */
   #matches: Match[] = [];
   #screened: ScreenedTo[] = [];
@@ -49,8 +52,13 @@ export class ParallelScreener {
   #busyMs = 0;
   #lastCloseAt: number | null = null;
   /** Cost of the close under way and of those before it. */
-  #pass = { closeTime: 0, ms: 0 };
+  #pass = { closeTime: 0, ms: 0, began: 0 };
   readonly #passes: number[] = [];
+  readonly #overload = new OverloadWatch();
+  /** All traders and their symbols, also those that are not screened for now because there is too much to do. */
+  #traders: readonly RunningTrader[] = [];
+  readonly #universes = new Map<string, ReadonlySet<string>>();
+  readonly #shed = new Set<string>();
 
   constructor(options: ParallelScreenerOptions) {
     this.#options = options;
@@ -65,7 +73,7 @@ export class ParallelScreener {
       })),
     });
     this.#lanes = lanes!;
-    this.#look = setInterval(() => this.#lookAround(), LOOK_MS).unref();
+    this.#endLooks = every(LOOK_MS, wall, () => this.#lookAround());
     if (typeof options.workers === 'number' && options.workers > 0) void this.#lanes.resize(options.workers);
   }
 
@@ -85,26 +93,63 @@ export class ParallelScreener {
 
   /** Takes a closed candle in. Throws TradeMindError `candle_gap` when it is not the next of its series. */
   push(symbol: string, interval: Interval, candle: Candle): void {
-    const began = performance.now();
+    const { wall } = this.#options;
+    const began = wall.now();
     const matches = this.#screener.onCandle(symbol, interval, candle);
     this.#candles += 1;
     const closeTime = this.#screener.candles.lastCloseTime(symbol, interval)!;
     this.#lastCloseAt = Math.max(this.#lastCloseAt ?? 0, closeTime);
-    if (closeTime !== this.#pass.closeTime) this.#nextPass(closeTime);
-    this.#worked(performance.now() - began);
+    if (closeTime > this.#pass.closeTime) this.#nextPass(closeTime, began);
+    this.#worked(wall.now() - began);
     this.#later(matches, this.#lanes.workers > 0 ? [] : [{ symbol, interval, closeTime }]);
   }
 
   /** Makes the running set equal the given one; what new traders find in the stored candles is told as all else. */
   setTraders(traders: readonly RunningTrader[]): Omit<ReturnType<Screener['setTraders']>, 'matches'> {
-    const { matches, added, removed, invalid } = this.#screener.setTraders(traders);
+    this.#traders = traders;
+    this.#shed.clear();
+    for (const id of this.#universes.keys()) if (!traders.some((trader) => trader.id === id)) this.#universes.delete(id);
+    return this.#run();
+  }
+
+  /** Runs those that are not shed. */
+  #run(): Omit<ReturnType<Screener['setTraders']>, 'matches'> {
+    const running = this.#traders.filter(({ id }) => !this.#shed.has(id));
+    for (const { id } of running) {
+      const symbols = this.#universes.get(id);
+      if (symbols !== undefined && this.#screener.trader(id) === undefined) this.#screener.setUniverse(id, symbols);
+    }
+    const { matches, added, removed, invalid } = this.#screener.setTraders(running);
     for (const id of removed) this.#marketTold.delete(id);
     this.#later(matches, added.flatMap((id) => this.#warmed(id)));
     return { added, removed, invalid };
   }
 
+  /** Traders that are not screened for now, because there is more to do than time; they are caught up later. */
+  get shed(): ReadonlySet<string> {
+    return this.#shed;
+  }
+
+  /** Screening does not keep up, or has room again: the least important traders stop, or all go on from where they stopped. */
+  #balance(what: 'shed' | 'restore'): void {
+    const { log } = this.#options;
+    if (what === 'restore') {
+      if (this.#shed.size === 0) return;
+      log('info', 'screening_restored', `Screening keeps up again: ${this.#shed.size} traders go on, and what they missed is screened now.`);
+      this.#shed.clear();
+    } else {
+      const shed = toShed(this.#traders.filter(({ id }) => !this.#shed.has(id)).map(({ id, document }) => ({ id, priority: document.analysis.priority })));
+      if (shed.length === 0) return;
+      for (const id of shed) this.#shed.add(id);
+      log('error', 'screening_overloaded', `Screening takes longer than the time between two closes: ${shed.length} traders of the lowest priority wait, and are caught up later. A larger machine would keep up.`);
+    }
+    this.#run();
+  }
+
   /** Which symbols a trader screens; what it finds in the stored candles of those that joined is told as all else. */
   setUniverse(traderId: string, symbols: ReadonlySet<string>): void {
+    this.#universes.set(traderId, symbols);
+    if (this.#shed.has(traderId)) return;
     const matches = this.#screener.setUniverse(traderId, symbols);
     this.#later(matches, this.#warmed(traderId));
   }
@@ -121,6 +166,11 @@ export class ParallelScreener {
 
   settleCandles(interval: Interval): number {
     return this.#screener.settleCandles(interval);
+  }
+
+  /** Intervals on which traders run. */
+  intervals(): Interval[] {
+    return this.#screener.intervals();
   }
 
   /** Every series that the running traders read. */
@@ -144,6 +194,10 @@ export class ParallelScreener {
     return this.#screener.explain(traderId, symbol, closeTime);
   }
 
+  funnel(traderId: string): Funnel {
+    return this.#screener.funnel(traderId);
+  }
+
   counts(traderId: string): ReturnType<Screener['counts']> {
     return this.#screener.counts(traderId);
   }
@@ -151,6 +205,17 @@ export class ParallelScreener {
   /** Names of the traders that hold on the symbol's last closed candle. */
   matching(symbol: string): string[] {
     return this.#screener.matching(symbol);
+  }
+
+  /** All that screening knows, candles included, as bytes for `restore`. */
+  async snapshot(): Promise<Uint8Array> {
+    await this.#lanes.collect();
+    return this.#screener.snapshot();
+  }
+
+  /** Takes in a snapshot, first of all. Throws `snapshot_unreadable`, and stays as new. */
+  restore(bytes: Uint8Array): void {
+    this.#screener.restore(bytes);
   }
 
   /** Resolves once everything that was taken in has been screened and told. */
@@ -165,7 +230,7 @@ export class ParallelScreener {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#look);
+    this.#endLooks();
     if (this.#telling !== undefined) clearImmediate(this.#telling);
     await this.#lanes.stop();
   }
@@ -213,10 +278,16 @@ export class ParallelScreener {
     this.#pass.ms += ms;
   }
 
-  #nextPass(closeTime: number): void {
-    if (this.#pass.closeTime > 0) this.#passes.push(this.#pass.ms);
+  #nextPass(closeTime: number, began: number): void {
+    const before = this.#pass;
+    this.#pass = { closeTime, ms: 0, began };
+    if (before.closeTime === 0) return;
+    this.#passes.push(before.ms);
     if (this.#passes.length > PASSES) this.#passes.shift();
-    this.#pass = { closeTime, ms: 0 };
+    // A backlog, such as history, is worked off as fast as it goes: only what comes live can be too much.
+    if (closeTime < this.#options.marketNow() - LIVE_MS) return;
+    const decided = this.#overload.pass(before.ms / Math.max(1, this.#lanes.workers), began - before.began);
+    if (decided !== undefined) setImmediate(() => this.#balance(decided));
   }
 
   /** The middle of the last passes: one slow pass says nothing. */

@@ -65,6 +65,7 @@ export class ShardedLanes implements LaneHost {
   readonly #byKey = new Map<number, SharedSeries & { closeTime: number }>();
   readonly #books = new Map<Interval, Map<string, LaneBook>>();
   readonly #hashes = new Map<string, number>();
+  #collected: readonly Uint8Array[] = [];
   #nextKey = 0;
   #nextTask = 0;
   #flushing: NodeJS.Immediate | undefined;
@@ -167,9 +168,17 @@ export class ShardedLanes implements LaneHost {
     return this.#local === undefined ? this.#books.get(interval)?.values() ?? [] : this.#local.books(interval);
   }
 
-  /** On workers: nothing; `collect` gets it from them. */
+  /** Gets from the workers what `save` then writes: the lanes as they stand when each has answered. */
+  async collect(): Promise<void> {
+    if (this.#local === undefined) this.#collected = await this.#collect();
+  }
+
   save(writer: SnapshotWriter): SavedLane[] {
-    return this.#local?.save(writer) ?? [];
+    if (this.#local !== undefined) return this.#local.save(writer);
+    return this.#collected.flatMap((bytes) => {
+      const reader = new SnapshotReader(bytes);
+      return (reader.header as { lanes: SavedLane[] }).lanes.map((lane) => ({ ...lane, place: writer.add(reader.at(lane.place)) }));
+    });
   }
 
   /** For lanes on this thread, before there are workers. */

@@ -1,8 +1,21 @@
 import type { Interval, Signal } from '@trademind/core';
-import { signalOf, type Match } from '@trademind/engine';
+import { SignalPolicy, signalOf, withdrawalOf, type Match, type SignalRules } from '@trademind/engine';
 import type { TraderState, Watermark } from '../state/state-store.ts';
 
 interface Entry { mark: Watermark; state: TraderState }
+
+export interface SignalLedgerOptions {
+  /** The live signals of the last 24 h and the open ones, in the order in which they were given. */
+  recent: readonly Signal[];
+  /** Whether a trader looks at several symbols: how far it has come is told of it by name alone. */
+  waits: (traderId: string) => boolean;
+  /** A running trader's cool-down and limits. */
+  rules: (traderId: string) => SignalRules | undefined;
+  /** A trader gives so much that it is to be paused, and why. */
+  onTripped: (traderId: string, why: string) => void;
+}
+
+const keyOf = ({ traderId, symbol }: { traderId: string; symbol: string }): string => `${traderId} ${symbol}`;
 
 /**
  * Decides what a match is: nothing new (its candle was screened before), history, or live. Keeps for each trader, version and symbol how far
@@ -14,11 +27,22 @@ export class SignalLedger {
   readonly #states = new Map<string, TraderState>();
   #signals: Signal[] = [];
   readonly #dirty = new Set<Entry>();
-  readonly #waits: (traderId: string) => boolean;
+  readonly #options: SignalLedgerOptions;
+  readonly #policy = new SignalPolicy();
+  /** Signals of candles under way that were neither confirmed nor taken back, by trader and symbol. */
+  readonly #open = new Map<string, Signal>();
 
-  /** @param waits whether a trader looks at several symbols: how far it has come is told of it by name alone. */
-  constructor(waits: (traderId: string) => boolean = () => false) {
-    this.#waits = waits;
+  constructor(options: SignalLedgerOptions) {
+    this.#options = options;
+    for (const signal of options.recent) this.#remember(signal);
+  }
+
+  /** What was given before a restart counts on. */
+  #remember(signal: Signal): void {
+    if (signal.origin === 'history') return;
+    if (signal.phase === 'forming') this.#open.set(keyOf(signal), signal);
+    else if (this.#open.get(keyOf(signal))?.closeTime === signal.closeTime) this.#open.delete(keyOf(signal));
+    if (signal.phase === 'closed') this.#policy.take(signal);
   }
 
   /** A trader's version with the symbols that it screens and how far each has come. Replaces what was known of the trader. */
@@ -40,6 +64,7 @@ export class SignalLedger {
 
   removeTrader(traderId: string): void {
     this.#states.delete(traderId);
+    this.#policy.forget(traderId);
     for (const symbol of this.#entries.keys()) this.#drop(symbol, traderId);
   }
 
@@ -61,8 +86,28 @@ export class SignalLedger {
     for (const match of matches) {
       const entry = this.#entries.get(match.symbol)?.get(match.traderId);
       if (!entry || entry.mark.version !== match.traderVersion || match.closeTime <= entry.mark.closeTime || match.closeTime <= entry.state.historyFrom) continue;
-      this.#signals.push(signalOf(match, match.closeTime <= entry.state.liveFrom ? 'history' : 'live'));
+      if (match.closeTime <= entry.state.liveFrom) this.#signals.push(signalOf(match, 'history'));
+      else this.#give(signalOf(match, 'live'));
     }
+  }
+
+  /** A live signal, acted upon unless the trader's own rules say otherwise. */
+  #give(signal: Signal): void {
+    const key = keyOf(signal);
+    const { phase, closeTime, traderId } = signal;
+    if (phase === 'forming' && this.#open.get(key)?.closeTime === closeTime) return;
+    const rules = this.#options.rules(traderId);
+    const suppressed = rules && this.#policy.decide(signal, rules);
+    const given = suppressed ? { ...signal, suppressed } : signal;
+    this.#signals.push(given);
+    if (phase === 'forming') {
+      this.#open.set(key, given);
+      return;
+    }
+    if (this.#open.get(key)?.closeTime === closeTime) this.#open.delete(key);
+    this.#policy.take(given);
+    const why = rules && this.#policy.tripped(traderId, rules);
+    if (why) this.#options.onTripped(traderId, why);
   }
 
   /** The candle of this series that closed at `closeTime` was screened by all traders of its interval that look at one symbol at a time, or by the one named. */
@@ -70,8 +115,14 @@ export class SignalLedger {
     const traders = this.#entries.get(symbol);
     if (!traders) return;
     for (const [id, entry] of traders) {
-      if (entry.mark.interval !== interval || (traderId === undefined ? this.#waits(id) : traderId !== id) || closeTime <= entry.mark.closeTime) continue;
+      if (entry.mark.interval !== interval || (traderId === undefined ? this.#options.waits(id) : traderId !== id) || closeTime <= entry.mark.closeTime) continue;
       entry.mark.closeTime = closeTime;
+      const open = this.#open.get(`${id} ${symbol}`);
+      if (open && open.closeTime <= closeTime) {
+        // Its candle has closed, and the trader did not hold on it.
+        this.#open.delete(`${id} ${symbol}`);
+        if (open.traderVersion === entry.mark.version) this.#signals.push(withdrawalOf(open));
+      }
       this.#dirty.add(entry);
     }
   }

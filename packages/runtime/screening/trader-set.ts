@@ -1,4 +1,5 @@
 import { intervalMs, intervalOpen, sentenceOf, type Interval, type TraderStatus } from '@trademind/core';
+import type { NeededSeries, SignalRules } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import type { MarketLink } from '../market/market-link.ts';
 import type { StateStore, StoredTrader, Watermark } from '../state/state-store.ts';
@@ -29,10 +30,16 @@ export interface TraderSetOptions {
  */
 export class TraderSet {
   readonly #options: TraderSetOptions;
+  #stored: readonly StoredTrader[] = [];
+  /** Those of them that are not paused. */
   #wanted: readonly StoredTrader[] = [];
   #running = new Map<string, StoredTrader>();
   #unreadable: readonly InvalidTrader[] = [];
   #invalid: InvalidTrader[] = [];
+  /** What is made of shorter candles, by symbol. */
+  #longer: ReadonlyMap<string, readonly NeededSeries[]> = new Map();
+  /** Traders that were stopped for what they did, by id; another version of one runs again. */
+  readonly #paused = new Map<string, { trader: StoredTrader; why: string }>();
 
   constructor(options: TraderSetOptions) {
     this.#options = options;
@@ -42,13 +49,28 @@ export class TraderSet {
     return [...this.#running.values()];
   }
 
+  /** Cool-down and limits of a running trader. */
+  rules(traderId: string): SignalRules | undefined {
+    const document = this.#running.get(traderId)?.document;
+    return document && { cooldown: document.cooldown, limits: document.limits, interval: document.interval ?? this.#options.defaultInterval };
+  }
+
+  /** A trader that has gone wrong stops, until it is edited or the machine restarts. */
+  pause(traderId: string, why: string): void {
+    const trader = this.#running.get(traderId);
+    if (!trader) return;
+    this.#paused.set(traderId, { trader, why });
+    this.#options.log('error', 'trader_paused', `"${trader.document.name}" is paused. ${why}`);
+    this.#reconcile(false);
+  }
+
   name(traderId: string): string {
     return this.#running.get(traderId)?.document.name ?? traderId;
   }
 
   /** These traders run from now on, and no others. */
   set(traders: readonly StoredTrader[], unreadable: readonly InvalidTrader[]): void {
-    this.#wanted = traders;
+    this.#stored = traders;
     this.#unreadable = unreadable;
     this.#reconcile(false);
   }
@@ -66,6 +88,16 @@ export class TraderSet {
     return intervalOpen(interval, from - (screener.settleCandles(interval) + EXTRA_CANDLES) * intervalMs(interval));
   }
 
+  /** Longer intervals that are made of a symbol's candles, and from where their past is needed: so that they have settled where its own history begins. */
+  longer(symbol: string): { interval: Interval; from: number }[] {
+    const { screener, market } = this.#options;
+    return (this.#longer.get(symbol) ?? []).map(({ interval, settle }) => {
+      const starts = screener.intervals().map((own) => this.startOf(symbol, own));
+      const begin = Math.min(market.clock.now(), ...starts);
+      return { interval, from: intervalOpen(interval, begin - (settle + EXTRA_CANDLES) * intervalMs(interval)) };
+    });
+  }
+
   statuses(): TraderStatus[] {
     const { ledger, screener, defaultInterval } = this.#options;
     const running = this.running().map((trader): TraderStatus => {
@@ -80,12 +112,17 @@ export class TraderSet {
     const invalid = [...this.#unreadable, ...this.#invalid].map(({ id, name, version, error }): TraderStatus => ({
       id, name, version, interval: defaultInterval, state: 'invalid', error, symbols: 0, ready: 0, matching: 0, historyFrom: 0, liveFrom: 0, signals: { live: 0, history: 0 },
     }));
-    return [...running, ...invalid];
+    const paused = [...this.#paused.values()].map(({ trader: { id, version, document }, why }): TraderStatus => ({
+      id, name: document.name, version, interval: document.interval ?? defaultInterval, state: 'paused', error: why, symbols: 0, ready: 0, matching: 0, historyFrom: 0, liveFrom: 0, signals: { live: 0, history: 0 },
+    }));
+    return [...running, ...paused, ...invalid];
   }
 
   #reconcile(reselect: boolean): void {
     const { store, ledger, screener, log } = this.#options;
     const before = this.#running;
+    for (const [id, { trader }] of this.#paused) if (!this.#stored.some((stored) => stored.id === id && stored.version === trader.version)) this.#paused.delete(id);
+    this.#wanted = this.#stored.filter(({ id }) => !this.#paused.has(id));
     for (const trader of before.values()) {
       if (!this.#wanted.some((wanted) => wanted.id === trader.id)) {
         ledger.removeTrader(trader.id);
@@ -143,22 +180,26 @@ export class TraderSet {
 
   /** Streams what is needed, fetches anew what reaches back too little, and screens the stored candles for whoever joined. */
   #catchUp(): void {
-    const { market, screener, defaultInterval } = this.#options;
-    const series = new Map<string, Interval[]>();
-    for (const trader of this.#running.values()) {
-      const interval = trader.document.interval ?? defaultInterval;
-      for (const symbol of this.#members(trader)) {
-        const intervals = series.get(symbol) ?? [];
-        if (!intervals.includes(interval)) series.set(symbol, [...intervals, interval]);
-      }
-    }
-    market.want(series);
-    for (const [symbol, intervals] of series) {
-      if (intervals.every((interval) => market.candles.covers(symbol, interval, this.startOf(symbol, interval), screener.candles.series(symbol, interval)))) continue;
-      // What the stored candles gave to newcomers is void with them: it comes again with the longer history.
-      market.candles.refill(symbol);
-    }
+    const { market, screener } = this.#options;
     for (const trader of this.#running.values()) screener.setUniverse(trader.id, this.#members(trader));
+    const streamed = new Map<string, Interval[]>();
+    const longer = new Map<string, NeededSeries[]>();
+    for (const need of screener.needs()) {
+      if (need.streamed) streamed.set(need.symbol, [...(streamed.get(need.symbol) ?? []), need.interval]);
+      else longer.set(need.symbol, [...(longer.get(need.symbol) ?? []), need]);
+    }
+    const before = this.#longer;
+    this.#longer = longer;
+    market.want(streamed);
+    for (const [symbol, intervals] of streamed) {
+      const reaches = intervals.every((interval) => market.candles.covers(symbol, interval, this.startOf(symbol, interval), screener.candles.series(symbol, interval)))
+        && this.longer(symbol).every(({ interval, from }) => {
+          const settle = (one: ReadonlyMap<string, readonly NeededSeries[]>): number => one.get(symbol)?.find((need) => need.interval === interval)?.settle ?? 0;
+          return settle(before) >= settle(longer) || (screener.candles.series(symbol, interval)?.openTime(0) ?? Infinity) <= from;
+        });
+      // What the stored candles gave to newcomers is void with them: it comes again with the longer history.
+      if (!reaches) market.candles.refill(symbol);
+    }
   }
 
   #members(trader: StoredTrader): Set<string> {

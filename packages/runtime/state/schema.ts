@@ -16,5 +16,9 @@ export const MIGRATIONS: readonly string[] = [
      primary key (trader_id, version, symbol)) strict, without rowid;
    create table used_tickets (jti text primary key, expires_at integer not null) strict, without rowid;
    create table kv (key text primary key, value text not null) strict, without rowid;`,
+  `create table candle_marks (
+     symbol text not null, interval text not null, open_time integer not null, kind text not null, payload text not null,
+     primary key (symbol, interval, open_time, kind)) strict, without rowid;
+   create table listings (symbol text primary key, listed_at integer not null) strict, without rowid;`,
   ANALYSIS_TABLES,
 ];

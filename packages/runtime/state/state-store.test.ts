@@ -89,6 +89,23 @@ test('signals older than a week are let go', () => {
   expect(store.signals(10_000).at(-1)?.closeTime).toBe(week);
 });
 
+test('what is to be known of candles, and when symbols were listed, survives a restart; a mark replaces one of its kind', () => {
+  const candle = { openTime: 60_000, open: 1, high: 2, low: 1, close: 1.5, volume: 1, quoteVolume: 1.5, trades: 1, takerBuy: 1 };
+  const of = { symbol: 'BTCUSDT', interval: '1m', at: 9 } as const;
+  store.addCandleMark({ ...of, kind: 'corrected', openTime: 60_000, was: candle, now: { ...candle, close: 1.25 } });
+  store.addCandleMark({ ...of, kind: 'corrected', openTime: 60_000, was: candle, now: { ...candle, close: 1.75 } });
+  store.addCandleMark({ ...of, kind: 'hole', openTime: 0, until: 60_000 });
+  store.addCandleMark({ ...of, symbol: 'ETHUSDT', kind: 'hole', openTime: 0, until: 60_000 });
+  store.setListedAt('BTCUSDT', 5);
+  store.setListedAt('BTCUSDT', 6);
+  store.close();
+  store = open();
+  expect(store.candleMarks('BTCUSDT', '1m')).toEqual([
+    { ...of, kind: 'hole', openTime: 0, until: 60_000 }, { ...of, kind: 'corrected', openTime: 60_000, was: candle, now: { ...candle, close: 1.75 } },
+  ]);
+  expect([store.listedAt('BTCUSDT'), store.listedAt('ETHUSDT')]).toEqual([5, undefined]);
+});
+
 test('without anywhere to send to, no outbox grows', () => {
   store.close();
   store = new StateStore({ dataDir, epoch: () => 1, outbox: false });

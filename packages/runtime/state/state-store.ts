@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SQLInputValue } from 'node:sqlite';
 import { codeOf, TradeMindError, TraderDocument, type Interval, type Signal } from '@trademind/core';
+import type { CandleMark } from '../market/candle-marks.ts';
 import { DatabaseFile } from './database-file.ts';
 import { MIGRATIONS } from './schema.ts';
 
@@ -9,6 +10,8 @@ import { MIGRATIONS } from './schema.ts';
 const KEPT_DAYS = 7;
 const KEPT_SIGNALS = 5_000;
 const PRUNE_EVERY = 500;
+/** Marks of candles this much older than the newest marked one are forgotten: their candles are long gone from every ring. */
+const KEPT_MARKS_MS = 370 * 86_400_000;
 export const STATE_FILE = 'machine.db';
 
 export interface StoredTrader { id: string; version: number; document: TraderDocument }
@@ -91,6 +94,12 @@ export class StateStore {
   /** Newest first. */
   signals(limit: number): Signal[] {
     return this.#all<{ payload: string }>('select payload from signals order by close_time desc, id limit ?', limit).map((row) => JSON.parse(row.payload) as Signal);
+  }
+
+  /** Those whose candles closed within so many ms before the newest one's, oldest first; of one candle what was said while it was under way comes first. */
+  signalsSince(ms: number): Signal[] {
+    return this.#all<{ payload: string }>(`select payload from signals where close_time > (select max(close_time) from signals) - ?
+      order by close_time, json_extract(payload, '$.phase') <> 'forming'`, ms).map((row) => JSON.parse(row.payload) as Signal);
   }
 
   traderState(traderId: string, version: number): TraderState | undefined {
@@ -182,6 +191,28 @@ export class StateStore {
     this.#set(key, value);
   }
 
+  /** Keeps what is to be known of a candle beyond itself: a hole, a correction. It replaces one of the same kind. */
+  addCandleMark(mark: CandleMark): void {
+    this.#run('insert into candle_marks (symbol, interval, open_time, kind, payload) values (?, ?, ?, ?, ?) on conflict do update set payload = excluded.payload',
+      mark.symbol, mark.interval, mark.openTime, mark.kind, JSON.stringify(mark));
+    this.#run('delete from candle_marks where open_time < ?', mark.openTime - KEPT_MARKS_MS);
+  }
+
+  /** Marks of a series, oldest first. */
+  candleMarks(symbol: string, interval: Interval): CandleMark[] {
+    return this.#all<{ payload: string }>('select payload from candle_marks where symbol = ? and interval = ? order by open_time', symbol, interval)
+      .map(({ payload }) => JSON.parse(payload) as CandleMark);
+  }
+
+  /** When a symbol was first traded (ms); undefined while not known. */
+  listedAt(symbol: string): number | undefined {
+    return this.#all<{ at: number }>('select listed_at as at from listings where symbol = ?', symbol)[0]?.at;
+  }
+
+  setListedAt(symbol: string, ms: number): void {
+    this.#run('insert into listings (symbol, listed_at) values (?, ?) on conflict do nothing', symbol, ms);
+  }
+
   hasUsedTicket(jti: string): boolean {
     return this.#all('select 1 as one from used_tickets where jti = ?', jti).length > 0;
   }
@@ -238,5 +269,6 @@ export function rowOfSignal(signal: Signal): Record<string, unknown> {
     id: signal.id, trader_id: signal.traderId, trader_version: signal.traderVersion, trader_name: signal.traderName,
     symbol: signal.symbol, interval: signal.interval, open_time: new Date(signal.openTime).toISOString(), close_time: new Date(signal.closeTime).toISOString(),
     side: signal.side, price: signal.price, phase: signal.phase, origin: signal.origin, conditions: signal.conditions,
+    ...(signal.suppressed && { suppressed: signal.suppressed }), ...(signal.missing && { missing: signal.missing }),
   };
 }

@@ -4,7 +4,7 @@ import { counted } from '../view/format.ts';
 import { traderView } from '../view/traders.ts';
 import { Panel } from './panel.tsx';
 
-const TONES = { running: 'good', settling: 'busy', invalid: 'bad' } as const;
+const TONES = { running: 'good', settling: 'busy', paused: 'bad', invalid: 'bad' } as const;
 
 /** The traders that the machine executes, each with its state and how far its symbols get. */
 export const CloudExecutionPanel = memo(function CloudExecutionPanel({ traders }: { traders: readonly TraderStatus[] }) {
@@ -18,7 +18,7 @@ export const CloudExecutionPanel = memo(function CloudExecutionPanel({ traders }
             {traders.map(traderView).map((view) => (
               <li key={view.id} className="trader-row">
                 <div className="line"><span className={`pill small ${TONES[view.state]}`}><span className="dot" aria-hidden="true" />{view.state}</span><strong>{view.name}</strong><span className="muted">{view.interval}</span></div>
-                {view.state !== 'invalid' && (
+                {view.state !== 'invalid' && view.state !== 'paused' && (
                   <dl className="funnel">{view.funnel.map(({ name, value }) => <div key={name}><dt>{name}</dt><dd className="number">{value}</dd></div>)}</dl>
                 )}
                 <p className="muted">{view.sentence}</p>

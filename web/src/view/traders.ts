@@ -1,7 +1,7 @@
 import type { TraderStatus } from '@trademind/core';
 import { count, counted } from './format.ts';
 
-export interface TraderView { id: string; name: string; state: 'running' | 'settling' | 'invalid'; interval: string; funnel: { name: string; value: string }[]; sentence: string }
+export interface TraderView { id: string; name: string; state: 'running' | 'settling' | 'paused' | 'invalid'; interval: string; funnel: { name: string; value: string }[]; sentence: string }
 
 /** How a trader fares, and, when it gave no signal, why. */
 export function traderView(trader: TraderStatus): TraderView {
@@ -9,7 +9,7 @@ export function traderView(trader: TraderStatus): TraderView {
   const settling = trader.state === 'running' && ready < symbols;
   return {
     id: trader.id, name: trader.name, interval: trader.interval,
-    state: trader.state === 'invalid' ? 'invalid' : settling ? 'settling' : 'running',
+    state: settling ? 'settling' : trader.state,
     funnel: [
       { name: 'symbols', value: count(symbols) },
       { name: 'ready', value: count(ready) },
@@ -22,6 +22,7 @@ export function traderView(trader: TraderStatus): TraderView {
 }
 
 function sentenceFor({ state, error, symbols, ready, matching, signals }: TraderStatus, settling: boolean): string {
+  if (state === 'paused') return error ?? 'It is paused.';
   if (state === 'invalid') return error ?? 'Its expressions do not compile.';
   if (symbols === 0) return 'Its rules leave no symbol to screen.';
   if (settling) return `Its indicators have settled on ${count(ready)} of ${counted(symbols, 'symbol')}.`;

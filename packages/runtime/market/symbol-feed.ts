@@ -1,0 +1,335 @@
+import { codeOf, intervalClose, sentenceOf, type Candle, type Interval } from '@trademind/core';
+import type { Log } from '../log.ts';
+import { Backoff, type Wall } from '../time.ts';
+import { layHistory } from './backfill.ts';
+import type { BinanceRest } from './binance-rest.ts';
+import { agrees, sameCandle } from './candle-check.ts';
+import type { CandleMarks } from './candle-marks.ts';
+import { CandleMerge } from './candle-merge.ts';
+import type { MarketClock } from './market-clock.ts';
+
+/** A candle is late when so much market time, and so much wall time, has passed since its end. */
+const LATE_MARKET_MS = 10_000;
+const LATE_WALL_MS = 1_000;
+/** So many answers without a new candle, one after the other, make a halt. */
+const EMPTY_ANSWERS = 3;
+const RETRY = { first: 500, most: 60_000 };
+const ROUNDS = 4;
+/** A stream is quiet when so many candles in which somebody traded came late, and not from it; of long intervals one is enough. */
+const QUIET_CANDLES = 2;
+const LONG: ReadonlySet<Interval> = new Set(['15m', '30m', '1h', '2h', '4h', '6h', '8h', '12h', '1d', '3d', '1w', '1M']);
+/** Candles before the missing one that are asked for with it and compared. */
+const OVERLAP = 2;
+
+/** What all feeds of a market share. */
+export interface FeedContext {
+  rest: Pick<BinanceRest, 'klines'>;
+  clock: MarketClock;
+  wall: Wall;
+  log: Log;
+  signal: AbortSignal;
+  marks: CandleMarks;
+  /** Makes sure that the clock was set a moment ago. */
+  refreshClock(): Promise<void>;
+  /** Whether the exchange itself says that the symbol does not trade now. */
+  saysHalted(symbol: string): Promise<boolean>;
+  /** Open time of the first candle that a series needs. */
+  startOf(symbol: string, interval: Interval): number;
+  /** Fetches what is made of longer candles, and must be there before the symbol's own history goes on. */
+  before(symbol: string): Promise<void>;
+  /** A closed candle, in order, exactly once. */
+  take(symbol: string, interval: Interval, candle: Candle): void;
+  /** The series begins anew (a hole that the exchange never filled, or a longer history): what is known of it must be forgotten. */
+  restart(symbol: string, interval: Interval): void;
+  /** The newest candles that are held of a series, oldest first; none where nobody holds them. */
+  held(symbol: string, interval: Interval, limit: number): readonly Candle[];
+  /** What was said of a series does not fit what is held: it should be compared. */
+  doubt(symbol: string, interval: Interval): void;
+  /** Something worth showing changed: history fetched, a halt, an end of one. */
+  onProgress(): void;
+}
+
+/**
+ * All series of one symbol: every closed candle in order, exactly once, wherever it comes from. Stream candles wait while history is fetched.
+ * What the exchange does not have is a halt: said once, and not asked for again until the stream or `revive` brings it back.
+ */
+export class SymbolFeed {
+  readonly symbol: string;
+  readonly addedAt: number;
+  /** Its history was fetched once (or is not to be had). */
+  filled = false;
+  /** Not asked for before (wall ms). */
+  notBefore = 0;
+  readonly #context: FeedContext;
+  readonly #merge = new CandleMerge();
+  /** Where each series began: the open time that was asked for. */
+  readonly #begun = new Map<Interval, number>();
+  readonly #retry: Backoff;
+  readonly #quiet = new Map<Interval, number>();
+  /** The last rows that no other follows: laid only if the symbol has halted. */
+  readonly #unfollowed = new Map<Interval, Candle>();
+  /** Grows when the series are begun anew: what was fetched for an older one is dropped. */
+  #generation = 0;
+  #emptyAnswers = 0;
+  #filling = false;
+  #doubts = 0;
+
+  constructor(symbol: string, context: FeedContext) {
+    this.symbol = symbol;
+    this.#context = context;
+    this.addedAt = context.wall.now();
+    this.#retry = new Backoff({ ...RETRY, random: context.wall.random });
+  }
+
+  get intervals(): Interval[] {
+    return this.#merge.intervals();
+  }
+
+  /** Stream candles that contradicted themselves and were asked for instead. */
+  get doubts(): number {
+    return this.#doubts;
+  }
+
+  isHalted(): boolean {
+    return this.intervals.length > 0 && this.intervals.every((interval) => this.#merge.isHalted(interval));
+  }
+
+  /** Keeps exactly these series. True when a new one needs the history to be fetched anew. */
+  setIntervals(intervals: readonly Interval[]): boolean {
+    const before = this.intervals;
+    for (const interval of before) if (!intervals.includes(interval)) this.#context.restart(this.symbol, interval);
+    this.#merge.setIntervals(intervals);
+    return this.filled && intervals.some((interval) => !before.includes(interval));
+  }
+
+  /** Forgets all: what is under way is dropped. */
+  drop(): void {
+    this.#generation += 1;
+    for (const interval of this.intervals) this.#context.restart(this.symbol, interval);
+  }
+
+  /** Begins all series anew, from where `startOf` says now. */
+  beginAnew(): void {
+    this.#generation += 1;
+    this.filled = false;
+    this.#begun.clear();
+    for (const interval of this.intervals) {
+      this.#merge.unstart(interval);
+      this.#context.restart(this.symbol, interval);
+    }
+  }
+
+  /** Whether what is held of a series (or is being fetched) reaches back to `from`. */
+  reachesBack(interval: Interval, from: number, held: { size: number; capacity: number; openTime(index: number): number | undefined } | undefined): boolean {
+    if (!this.intervals.includes(interval)) return false;
+    const begun = this.#begun.get(interval);
+    if (begun === undefined) return !this.filled;
+    // A series shorter than its ring has never dropped a candle: then it reaches as far as was asked.
+    return begun <= from && (held === undefined || held.size < held.capacity || (held.openTime(0) ?? Infinity) <= from);
+  }
+
+  /** A candle that a stream brought. True when the exchange must be asked: there is a gap before it, or it contradicts itself. */
+  offer(interval: Interval, candle: Candle): boolean {
+    if (!this.intervals.includes(interval)) return false;
+    if (!agrees(candle)) {
+      this.#doubts += 1;
+      return this.filled;
+    }
+    this.#quiet.delete(interval);
+    if (!this.#merge.offer(interval, candle)) {
+      this.#compare(interval, candle);
+      return false;
+    }
+    if (this.#filling || !this.filled) return false;
+    this.#drain();
+    return this.#merge.blocked()?.hole ?? false;
+  }
+
+  /** Market time at which the next candle of any of its series is over; Infinity when all have halted. */
+  dueAt(): number {
+    let due = Infinity;
+    for (const interval of this.intervals) {
+      const next = this.#merge.nextOpen(interval);
+      if (!this.#merge.isHalted(interval)) due = Math.min(due, next === undefined ? 0 : intervalClose(interval, next));
+    }
+    return due;
+  }
+
+  /** Whether a candle should be here by now. By what the exchange has said: while it is away its market may stand still, and nothing is late. */
+  isLate(): boolean {
+    const { clock } = this.#context;
+    return this.dueAt() <= clock.seen() - Math.max(LATE_MARKET_MS, LATE_WALL_MS * clock.rate);
+  }
+
+  /** A symbol may trade again: it is asked for once more. */
+  revive(): void {
+    for (const interval of this.intervals) this.#merge.setHalted(interval, false);
+    this.#emptyAnswers = 0;
+    this.notBefore = 0;
+  }
+
+  /** Its streams flow from now on. */
+  subscribed(): void {
+    this.#quiet.clear();
+  }
+
+  /** Series whose streams bring nothing although the symbol trades; each is told once. */
+  takeQuiet(): Interval[] {
+    const quiet = [...this.#quiet].filter(([interval, count]) => count >= (LONG.has(interval) ? 1 : QUIET_CANDLES)).map(([interval]) => interval);
+    for (const interval of quiet) this.#quiet.delete(interval);
+    return quiet;
+  }
+
+  /** Fetches what it lacks, lays it in order, and lets it go on. Never rejects; the answer is the exchange's error, null when it answered. */
+  async fill(isPaused: () => boolean): Promise<unknown> {
+    const { wall, signal } = this.#context;
+    this.#filling = true;
+    try {
+      for (let round = 0; round < ROUNDS; round++) {
+        const generation = this.#generation;
+        const late = this.filled && this.isLate();
+        await this.#context.refreshClock();
+        const brought = await this.#fetch(generation, late);
+        if (isPaused()) return null;
+        if (this.#generation !== generation) continue;
+        this.filled = true;
+        this.#retry.reset();
+        this.#drain();
+        await this.#judge(brought);
+        if (!this.#merge.blocked()?.hole) return null;
+      }
+      this.notBefore = wall.now() + this.#retry.next();
+      return null;
+    } catch (error) {
+      if (!signal.aborted) this.#failed(error);
+      return error;
+    } finally {
+      this.#filling = false;
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { wall, log } = this.#context;
+    const code = codeOf(error);
+    if (code === 'exchange_refused' && this.intervals.length > 0) this.#halt(`: ${sentenceOf(error)}`);
+    this.notBefore = wall.now() + this.#retry.next();
+    if (this.#retry.failures === 1) log('warn', code, `The history of ${this.symbol} could not be fetched: ${sentenceOf(error)} It is tried again.`);
+  }
+
+  /** Lays all closed candles that the exchange has beyond what was taken into the queue; answers whether there was any. */
+  async #fetch(generation: number, late: boolean): Promise<boolean> {
+    const { rest, clock, wall, signal, startOf } = this.#context;
+    let brought = false;
+    const began = wall.now();
+    for (const interval of this.intervals) if (this.#merge.nextOpen(interval) === undefined) this.#resume(interval);
+    if (this.intervals.some((interval) => this.#merge.nextOpen(interval) === undefined)) await this.#context.before(this.symbol);
+    for (const interval of this.intervals) {
+      const next = this.#merge.nextOpen(interval);
+      const from = next ?? startOf(this.symbol, interval);
+      // Nothing is due yet, unless a later candle proves that it is, whatever the clock says.
+      if (this.filled && intervalClose(interval, from) > clock.seen() && this.#merge.earliestWaiting(interval) === undefined) continue;
+      const compared = next === undefined ? [] : this.#context.held(this.symbol, interval, OVERLAP);
+      if (next === undefined) this.#begun.set(interval, from);
+      const stillWanted = () => this.#generation === generation && this.intervals.includes(interval);
+      const laid = await layHistory({
+        rest, clock, wall, signal, symbol: this.symbol, interval, from: compared[0]?.openTime ?? from, priority: this.filled ? 'repair' : 'backfill', merge: this.#merge, stillWanted,
+        compare: (row) => { if (compared.some((held) => held.openTime === row.openTime && !sameCandle(held, row))) this.#context.doubt(this.symbol, interval); },
+      });
+      if (!stillWanted()) return brought;
+      if (laid.unfollowed) this.#unfollowed.set(interval, laid.unfollowed);
+      else this.#unfollowed.delete(interval);
+      if (laid.candles > 0) brought = true;
+      if (late && laid.traded > 0 && wall.now() - began < LATE_MARKET_MS) this.#quiet.set(interval, (this.#quiet.get(interval) ?? 0) + 1);
+    }
+    return brought;
+  }
+
+  /** A series of which candles are held already, as after a restart, goes on after them. */
+  #resume(interval: Interval): void {
+    const held = this.#context.held(this.symbol, interval, Infinity);
+    const last = held.at(-1);
+    if (last === undefined) return;
+    this.#begun.set(interval, held[0]!.openTime);
+    this.#merge.startAt(interval, intervalClose(interval, last.openTime));
+  }
+
+  /** After an answer: a symbol that is due but got nothing has halted, if the exchange says so, or if it happens several times. */
+  async #judge(brought: boolean): Promise<void> {
+    const { clock, wall, saysHalted } = this.#context;
+    if (brought) {
+      this.#lives();
+      return;
+    }
+    // By the exchange's own clock, not by our estimate: a row that it was too early for is no sign of a halt.
+    if (this.dueAt() + LATE_MARKET_MS > clock.seen()) return;
+    this.#emptyAnswers += 1;
+    this.notBefore = wall.now() + 1_000 * 2 ** this.#emptyAnswers;
+    if (this.#emptyAnswers >= EMPTY_ANSWERS || await saysHalted(this.symbol)) this.#halt('');
+  }
+
+  #halt(why: string): void {
+    const { log, clock, startOf, onProgress } = this.#context;
+    const wasHalted = this.isHalted();
+    for (const interval of this.intervals) {
+      const next = this.#merge.nextOpen(interval);
+      if (next === undefined) this.#merge.startAt(interval, startOf(this.symbol, interval));
+      const last = this.#unfollowed.get(interval);
+      // Nothing will follow the last row: it is as closed as it gets.
+      if (last?.openTime === next) this.#merge.lay(interval, last as Candle);
+      this.#merge.setHalted(interval, true);
+    }
+    this.filled = true;
+    this.#unfollowed.clear();
+    this.#drain(true);
+    if (wasHalted) return;
+    log('warn', 'symbol_halted', `${this.symbol} has halted: the exchange has no further candles of it at ${iso(clock.now())}${why}. It goes on when the exchange does.`);
+    onProgress();
+  }
+
+  #lives(): void {
+    this.#emptyAnswers = 0;
+    this.#unfollowed.clear();
+    if (!this.intervals.some((interval) => this.#merge.isHalted(interval))) return;
+    for (const interval of this.intervals) this.#merge.setHalted(interval, false);
+    this.#context.log('info', 'symbol_trades', `${this.symbol} trades again.`);
+    this.#context.onProgress();
+  }
+
+  /** A closed candle came once more: it must say what the first one said. */
+  #compare(interval: Interval, candle: Candle): void {
+    const next = this.#merge.nextOpen(interval);
+    if (next === undefined || candle.openTime >= next) return;
+    const { held, doubt } = this.#context;
+    // Repeats come right after their first, or as a correction somewhat later: a few are enough, the audit sees the rest.
+    const before = held(this.symbol, interval, 100).find(({ openTime }) => openTime === candle.openTime);
+    if (before && !sameCandle(before, candle)) doubt(this.symbol, interval);
+  }
+
+  /** Lets all candles go on that are next in order. */
+  #drain(halting = false): void {
+    const { take, restart, log, marks, clock } = this.#context;
+    for (let next = this.#merge.take(); next; next = this.#merge.take()) {
+      const { interval } = next;
+      if ('hole' in next) {
+        const { from, to } = next.hole;
+        log('warn', 'candles_missing', `The exchange has no ${interval} candles of ${this.symbol} from ${iso(from)} to ${iso(to)}; its series begins anew after them.`);
+        marks.add({ kind: 'hole', symbol: this.symbol, interval, openTime: from, until: to, at: clock.now() });
+        restart(this.symbol, interval);
+        continue;
+      }
+      if (this.#emptyAnswers > 0 && !halting) this.#lives();
+      try {
+        take(this.symbol, interval, next.candle);
+      } catch (error) {
+        // Must not happen; if it does, one symbol begins anew instead of all standing still.
+        log('error', codeOf(error), `${this.symbol} ${interval} at ${iso(next.candle.openTime)}: ${sentenceOf(error)} Its history is fetched anew.`);
+        this.beginAnew();
+        return;
+      }
+    }
+  }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
