@@ -79,7 +79,7 @@ export function rows(): BenchRow[] {
     {
       id: 'market.ingest', unit: 'frames/s', must: 300_000, atLeast: true, runs: 5, what: `${what}: taken in, in bulk, on one thread`,
       measure: async () => { const taken = await take('ours', 'bulk'); return (taken.frames / taken.wallMs) * 1_000; },
-      peer: { name: 'bare ws + JSON.parse', measure: async () => { const taken = await take('bare', 'bulk'); return (taken.frames / taken.wallMs) * 1_000; } },
+      peers: [{ name: 'bare ws + JSON.parse', measure: async () => { const taken = await take('bare', 'bulk'); return (taken.frames / taken.wallMs) * 1_000; } }],
     },
     { id: 'market.ingest.bare', unit: '× bare', must: 1.25, runs: 5, what: `${what}: processor time a frame in bulk, ours ÷ bare ws + JSON.parse`, measure: () => ratio('ours', 'bare', 'bulk') },
     { id: 'market.ingest.ccxt', unit: '×', must: 2.3, atLeast: true, runs: 3, what: `${what}: processor time a frame in bulk, ccxt ÷ ours`, measure: () => ratio('ccxt', 'ours', 'bulk') },

@@ -13,6 +13,7 @@ export { LaneBook, type BookedTrader } from './screening/lane-book.ts';
 export type { LaneHost } from './screening/lane-host.ts';
 export { LaneSet, type SavedLane } from './screening/lane-set.ts';
 export { needsOf, type TraderNeeds } from './language/needs.ts';
+export { decodeMatches, encodeMatches } from './screening/match-codec.ts';
 export { signalOf, withdrawalOf, type Match } from './screening/match.ts';
 export { markOf } from './screening/say-explanation.ts';
 export { Screener, type NeededSeries, type RunningTrader } from './screening/screener.ts';

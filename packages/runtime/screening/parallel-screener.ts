@@ -220,8 +220,10 @@ export class ParallelScreener {
 
   /** Resolves once everything that was taken in has been screened and told. */
   async idle(): Promise<void> {
-    do await new Promise((resolve) => { setImmediate(resolve); });
-    while (this.#lanes.busy || this.#telling !== undefined);
+    do {
+      await new Promise((resolve) => { setImmediate(resolve); });
+      await this.#lanes.settled();
+    } while (this.#lanes.busy || this.#telling !== undefined);
   }
 
   /** Spreads the screening over so many threads; 0: this one. */
