@@ -1,4 +1,5 @@
 export * from './api.ts';
+export * from './decision.ts';
 export * from './duration.ts';
 export * from './errors.ts';
 export { Execution } from './execution.ts';

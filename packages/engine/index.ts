@@ -1,5 +1,6 @@
 export * from './candles/candle-store.ts';
 export { checksumOfText } from './checksum.ts';
+export { CandleFold } from './candles/candle-fold.ts';
 export { CandleSeries } from './candles/candle-series.ts';
 export { columnsRead } from './language/columns-read.ts';
 export { compileExecution, type CompiledExecution } from './language/compile-execution.ts';
