@@ -25,11 +25,12 @@ const COMPARED = 10;
 export function passRow(): BenchRow {
   const market = new Market(SYMBOLS, END);
   const screener = screened(market, runningTraders(), HISTORY);
-  const incremental = (shared: boolean): IncrementalSymbol[] => market.symbols.map((_, symbol) => {
-    const peer = new IncrementalSymbol(shared);
-    for (let n = 0; n < HISTORY; n++) peer.update(market.candle(symbol, n));
-    return peer;
-  });
+  /** The history comes as live candles do, minute by minute, to all alike. */
+  const incremental = (shared: boolean): IncrementalSymbol[] => {
+    const peers = market.symbols.map(() => new IncrementalSymbol(shared));
+    for (let n = 0; n < HISTORY; n++) for (const [symbol, peer] of peers.entries()) peer.update(market.candle(symbol, n));
+    return peers;
+  };
   const recompute = (shared: boolean): RecomputeSymbol[] => market.symbols.map(() => new RecomputeSymbol(RECOMPUTED, shared));
   const ours = new Set<string>();
   const theirs = new Set<string>();
