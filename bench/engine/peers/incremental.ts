@@ -1,95 +1,75 @@
 import type { Candle } from '@trademind/core';
-import { ADX, Aroon, ATR, BollingerBands, CCI, DonchianChannels, EMA, KeltnerChannels, MACD, MFI, OBV, ROC, RSI, SMA, StochasticOscillator, StochasticRSI, SuperTrend, TradingSignal, WilliamsR, WSMA } from 'trading-signals';
+import { ATR, BollingerBands, EMA, MACD, MOM, Period, ROC, RSI, SMA, StochasticOscillator, TR, WSMA } from 'trading-signals';
 import { TRADERS, type BenchTrader } from '../traders.ts';
 import { INDICATORS, noReadings, type IndicatorName, type ReadingName, type Readings } from './readings.ts';
 
 /** Takes a candle into one indicator and writes what it is worth now. */
 type Update = (candle: Candle, now: Readings, before: Readings) => void;
 
+/** An indicator over the closes that gives one number. */
 const ofClose = (indicator: { add(value: number): number | null }, name: ReadingName, factor = 1): Update => (candle, now) => {
   now[name] = (indicator.add(candle.close) ?? NaN) * factor;
 };
 const ofCandle = (indicator: { add(candle: Candle): number | null }, name: ReadingName): Update => (candle, now) => {
   now[name] = indicator.add(candle) ?? NaN;
 };
-/** An indicator that gives several numbers at once. */
-const several = <Result extends object>(indicator: { add(candle: Candle): Result | null }, write: (result: Result, now: Readings, candle: Candle) => void): Update => (candle, now) => {
-  const result = indicator.add(candle);
-  if (result !== null) write(result, now, candle);
+const extreme = (period: number, column: 'high' | 'low', of: 'highest' | 'lowest', name: ReadingName): Update => {
+  const indicator = new Period(period);
+  return (candle, now) => {
+    now[name] = indicator.add(candle[column])?.[of] ?? NaN;
+  };
 };
-const severalOfClose = <Result extends object>(indicator: { add(value: number): Result | null }, write: (result: Result, now: Readings, candle: Candle) => void): Update =>
-  several({ add: (candle) => indicator.add(candle.close) }, write);
 
-/** Each indicator with trading-signals, and by hand what follows from it. */
+/** Each indicator with trading-signals. What follows from another is taken from it: the middle band is sma(20), half its span the deviation. */
 const CREATE: Readonly<Record<IndicatorName, () => Update>> = {
   ema9: () => ofClose(new EMA(9), 'ema9'), ema21: () => ofClose(new EMA(21), 'ema21'), ema50: () => ofClose(new EMA(50), 'ema50'), ema200: () => ofClose(new EMA(200), 'ema200'),
-  sma200: () => ofClose(new SMA(200), 'sma200'),
+  sma50: () => ofClose(new SMA(50), 'sma50'), sma200: () => ofClose(new SMA(200), 'sma200'),
   volumeSma20: () => {
     const indicator = new SMA(20);
     return (candle, now) => {
       now.volumeSma20 = indicator.add(candle.volume) ?? NaN;
     };
   },
-  rsi14: () => ofClose(new RSI(14), 'rsi14'),
-  stochRsi: () => {
-    const smoothing = { k: new SMA(3), d: new SMA(3) };
-    const indicator = new StochasticRSI(14, WSMA, smoothing);
+  smma30: () => ofClose(new WSMA(30), 'smma30'), rsi7: () => ofClose(new RSI(7), 'rsi7'), rsi14: () => ofClose(new RSI(14), 'rsi14'),
+  macd: () => {
+    const indicator = new MACD(new EMA(12), new EMA(26), new EMA(9));
     return (candle, now) => {
-      indicator.add(candle.close);
-      if (smoothing.k.isStable) now.stochRsiK = smoothing.k.getResultOrThrow() * 100;
+      const result = indicator.add(candle.close);
+      if (result === null) return;
+      now.macdLine = result.macd;
+      now.macdSignal = result.signal;
+      now.macdHistogram = result.histogram;
     };
   },
-  stoch: () => several(new StochasticOscillator({ kPeriod: 14, kSlowingPeriod: 3, dPeriod: 3 }), (result, now) => {
-    now.stochK = result.stochK;
-    now.stochD = result.stochD;
-  }),
-  macd: () => severalOfClose(new MACD(new EMA(12), new EMA(26), new EMA(9)), (result, now) => {
-    now.macdLine = result.macd;
-    now.macdSignal = result.signal;
-    now.macdHistogram = result.histogram;
-  }),
-  bollinger: () => severalOfClose(new BollingerBands(20, 2), (bands, now, candle) => {
-    now.bbUpper = bands.upper;
-    now.bbLower = bands.lower;
-    now.percentB = (candle.close - bands.lower) / (bands.upper - bands.lower);
-  }),
-  atr14: () => ofCandle(new ATR(14), 'atr14'),
-  adx14: () => {
-    const indicator = new ADX(14);
+  stoch: () => {
+    const indicator = new StochasticOscillator({ kPeriod: 14, kSlowingPeriod: 3, dPeriod: 3 });
     return (candle, now) => {
-      now.adx = indicator.add(candle) ?? NaN;
-      now.plusDi = (indicator.pdi ?? NaN) * 100;
-      now.minusDi = (indicator.mdi ?? NaN) * 100;
+      const result = indicator.add(candle);
+      if (result === null) return;
+      now.stochK = result.stochK;
+      now.stochD = result.stochD;
     };
   },
-  cci20: () => ofCandle(new CCI(20), 'cci20'), mfi14: () => ofCandle(new MFI(14), 'mfi14'), williamsR14: () => ofCandle(new WilliamsR(14), 'williamsR14'),
-  obv: () => {
-    const indicator = new OBV(2);
-    const last = new Float64Array(8);
-    let n = 0;
+  bollinger: () => {
+    const indicator = new BollingerBands(20, 2);
     return (candle, now) => {
-      const value = indicator.add(candle) ?? 0;
-      now.obvChange5 = value - last[(n - 5) & 7]!;
-      last[n++ & 7] = value;
+      const bands = indicator.add(candle.close);
+      if (bands === null) return;
+      now.sma20 = bands.middle;
+      now.bbUpper = bands.upper;
+      now.bbLower = bands.lower;
+      now.percentB = (candle.close - bands.lower) / (bands.upper - bands.lower);
+      now.stdev20 = (bands.upper - bands.middle) / 2;
     };
   },
-  roc12: () => ofClose(new ROC(12), 'roc12', 100),
-  supertrend: () => several(new SuperTrend({ interval: 10, multiplier: 3 }), (result, now) => {
-    now.direction = result.trend === TradingSignal.BULLISH ? 1 : -1;
-  }),
-  keltner: () => several(new KeltnerChannels({ emaInterval: 20, multiplier: 2, atrInterval: 10 }), (result, now) => {
-    now.keltnerUpper = result.upper;
-  }),
-  donchian20: () => several(new DonchianChannels(20), (result, now) => {
-    now.donchianUpper = result.upper;
-    now.donchianLower = result.lower;
-  }),
-  aroon25: () => several(new Aroon(25), (result, now) => {
-    now.aroonUp = result.aroonUp;
-    now.aroonDown = result.aroonDown;
-  }),
+  sma20: () => () => {},
+  stdev20: () => () => {},
+  atr14: () => ofCandle(new ATR(14), 'atr14'), trueRange: () => ofCandle(new TR(), 'trueRange'),
+  highest20: () => extreme(20, 'high', 'highest', 'highest20'), highest50: () => extreme(50, 'high', 'highest', 'highest50'), lowest20: () => extreme(20, 'low', 'lowest', 'lowest20'),
+  roc12: () => ofClose(new ROC(12), 'roc12', 100), momentum10: () => ofClose(new MOM(10), 'momentum10'),
   steps: () => (candle, now, before) => {
     now.risen = candle.close > before.close ? before.risen + 1 : 0;
+    now.fallen = candle.close < before.close ? before.fallen + 1 : 0;
   },
 };
 
@@ -136,7 +116,9 @@ export class IncrementalSymbol {
   readonly #screens: readonly Screen[];
 
   constructor(shared: boolean) {
-    this.#screens = shared ? [new Screen(TRADERS, INDICATORS)] : TRADERS.map((trader) => new Screen([trader], trader.needs));
+    // The deviation and the mean of 20 come with the bands.
+    const needsOf = (names: readonly IndicatorName[]): IndicatorName[] => [...new Set(names.map((name) => (name === 'stdev20' || name === 'sma20' ? 'bollinger' : name)))];
+    this.#screens = shared ? [new Screen(TRADERS, needsOf(INDICATORS))] : TRADERS.map((trader) => new Screen([trader], needsOf(trader.needs)));
   }
 
   /** Takes a closed candle in; the traders that hold now and did not before, undefined for none. */

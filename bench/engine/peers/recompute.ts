@@ -1,33 +1,34 @@
 import type { Candle } from '@trademind/core';
-import { ADX, ATR, BollingerBands, CCI, EMA, Highest, KeltnerChannels, Lowest, MACD, MFI, OBV, ROC, RSI, SMA, Stochastic, StochasticRSI, WilliamsR } from 'technicalindicators';
+import { ATR, BollingerBands, EMA, Highest, Lowest, MACD, ROC, RSI, SD, SMA, Stochastic, TrueRange, WEMA } from 'technicalindicators';
 import { TRADERS } from '../traders.ts';
-import { INDICATORS, noReadings, supertrendStep, type IndicatorName, type ReadingName, type Readings } from './readings.ts';
+import { INDICATORS, noReadings, type IndicatorName, type ReadingName, type Readings } from './readings.ts';
 
 /** The last candles of a symbol, a list a column. */
 interface History { open: number[]; high: number[]; low: number[]; close: number[]; volume: number[] }
 
-type Compute = (history: History, write: (name: ReadingName | 'risen', values: readonly (number | undefined)[]) => void) => void;
+type Compute = (history: History, write: (name: ReadingName | 'risen' | 'fallen', values: readonly (number | undefined)[]) => void) => void;
 
 const ema = (name: ReadingName, period: number): Compute => ({ close }, write) => write(name, EMA.calculate({ period, values: close }));
+const sma = (name: ReadingName, period: number, column: 'close' | 'volume' = 'close'): Compute => (history, write) => write(name, SMA.calculate({ period, values: history[column] }));
+const rsi = (name: ReadingName, period: number): Compute => ({ close }, write) => write(name, RSI.calculate({ period, values: close }));
 
-/** Each indicator over the whole history with technicalindicators. By hand what it lacks: SuperTrend (over its ATR), Aroon, the smoothing of a slow stochastic's %K. */
+/** Each indicator over the whole history with technicalindicators. It has no slow stochastic (its %K is smoothed by its SMA) and no momentum (a subtraction). */
 const COMPUTE: Readonly<Record<IndicatorName, Compute>> = {
   ema9: ema('ema9', 9), ema21: ema('ema21', 21), ema50: ema('ema50', 50), ema200: ema('ema200', 200),
-  sma200: ({ close }, write) => write('sma200', SMA.calculate({ period: 200, values: close })),
-  volumeSma20: ({ volume }, write) => write('volumeSma20', SMA.calculate({ period: 20, values: volume })),
-  rsi14: ({ close }, write) => write('rsi14', RSI.calculate({ period: 14, values: close })),
-  stochRsi: ({ close }, write) => write('stochRsiK', StochasticRSI.calculate({ rsiPeriod: 14, stochasticPeriod: 14, kPeriod: 3, dPeriod: 3, values: close }).map((value) => value.k)),
-  stoch: ({ high, low, close }, write) => {
-    const fast = Stochastic.calculate({ high, low, close, period: 14, signalPeriod: 3 });
-    const k = SMA.calculate({ period: 3, values: fast.map((value) => value.k) });
-    write('stochK', k);
-    write('stochD', SMA.calculate({ period: 3, values: k }));
-  },
+  sma20: sma('sma20', 20), sma50: sma('sma50', 50), sma200: sma('sma200', 200), volumeSma20: sma('volumeSma20', 20, 'volume'),
+  smma30: ({ close }, write) => write('smma30', WEMA.calculate({ period: 30, values: close })),
+  rsi7: rsi('rsi7', 7), rsi14: rsi('rsi14', 14),
   macd: ({ close }, write) => {
     const values = MACD.calculate({ fastPeriod: 12, slowPeriod: 26, signalPeriod: 9, SimpleMAOscillator: false, SimpleMASignal: false, values: close });
     write('macdLine', values.map((value) => value.MACD));
     write('macdSignal', values.map((value) => value.signal));
     write('macdHistogram', values.map((value) => value.histogram));
+  },
+  stoch: ({ high, low, close }, write) => {
+    const fast = Stochastic.calculate({ high, low, close, period: 14, signalPeriod: 3 });
+    const k = SMA.calculate({ period: 3, values: fast.map((value) => value.k) });
+    write('stochK', k);
+    write('stochD', SMA.calculate({ period: 3, values: k }));
   },
   bollinger: ({ close }, write) => {
     const bands = BollingerBands.calculate({ period: 20, stdDev: 2, values: close });
@@ -35,51 +36,27 @@ const COMPUTE: Readonly<Record<IndicatorName, Compute>> = {
     write('bbLower', bands.map((band) => band.lower));
     write('percentB', bands.map((band) => band.pb));
   },
+  stdev20: ({ close }, write) => write('stdev20', SD.calculate({ period: 20, values: close })),
   atr14: ({ high, low, close }, write) => write('atr14', ATR.calculate({ period: 14, high, low, close })),
-  adx14: ({ high, low, close }, write) => {
-    const values = ADX.calculate({ period: 14, high, low, close });
-    write('adx', values.map((value) => value.adx));
-    write('plusDi', values.map((value) => value.pdi));
-    write('minusDi', values.map((value) => value.mdi));
-  },
-  cci20: ({ high, low, close }, write) => write('cci20', CCI.calculate({ period: 20, high, low, close })),
-  mfi14: ({ high, low, close, volume }, write) => write('mfi14', MFI.calculate({ period: 14, high, low, close, volume })),
-  obv: ({ close, volume }, write) => {
-    const values = OBV.calculate({ close, volume });
-    write('obvChange5', values.slice(5).map((value, index) => value - values[index]!));
-  },
-  williamsR14: ({ high, low, close }, write) => write('williamsR14', WilliamsR.calculate({ period: 14, high, low, close })),
+  trueRange: ({ high, low, close }, write) => write('trueRange', TrueRange.calculate({ high, low, close })),
+  highest20: ({ high }, write) => write('highest20', Highest.calculate({ period: 20, values: high })),
+  highest50: ({ high }, write) => write('highest50', Highest.calculate({ period: 50, values: high })),
+  lowest20: ({ low }, write) => write('lowest20', Lowest.calculate({ period: 20, values: low })),
   roc12: ({ close }, write) => write('roc12', ROC.calculate({ period: 12, values: close })),
-  supertrend: ({ high, low, close }, write) => {
-    const ranges = ATR.calculate({ period: 10, high, low, close });
-    const skipped = close.length - ranges.length;
-    const state = { upper: NaN, lower: NaN, close: NaN, direction: 0 };
-    write('direction', ranges.map((range, index) => {
-      const at = skipped + index;
-      supertrendStep(state, high[at]!, low[at]!, close[at]!, range, 3);
-      return state.direction;
-    }));
-  },
-  keltner: ({ high, low, close }, write) => {
-    const channels = KeltnerChannels.calculate({ maPeriod: 20, atrPeriod: 10, multiplier: 2, useSMA: false, high, low, close });
-    write('keltnerUpper', channels.map((channel) => channel.upper));
-  },
-  donchian20: ({ high, low }, write) => {
-    write('donchianUpper', Highest.calculate({ period: 20, values: high }));
-    write('donchianLower', Lowest.calculate({ period: 20, values: low }));
-  },
-  aroon25: ({ high, low }, write) => {
-    const recency = (values: readonly number[], sign: 1 | -1): number[] => values.slice(25).map((_, index) => {
-      let best = index;
-      for (let at = index + 1; at <= index + 25; at++) if (values[at]! * sign >= values[best]! * sign) best = at;
-      return (100 * (best - index)) / 25;
-    });
-    write('aroonUp', recency(high, 1));
-    write('aroonDown', recency(low, -1));
-  },
+  momentum10: ({ close }, write) => write('momentum10', close.slice(10).map((value, index) => value - close[index]!)),
   steps: ({ close }, write) => {
     let risen = 0;
-    write('risen', close.slice(1).map((value, index) => (risen = value > close[index]! ? risen + 1 : 0)));
+    let fallen = 0;
+    const up: number[] = [];
+    const down: number[] = [];
+    for (let index = 1; index < close.length; index++) {
+      risen = close[index]! > close[index - 1]! ? risen + 1 : 0;
+      fallen = close[index]! < close[index - 1]! ? fallen + 1 : 0;
+      up.push(risen);
+      down.push(fallen);
+    }
+    write('risen', up);
+    write('fallen', down);
   },
 };
 
