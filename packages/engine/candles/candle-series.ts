@@ -33,7 +33,7 @@ export class CandleSeries {
 
   /** Candles ever taken in: the ordinal of the next one. */
   get total(): number {
-    return this.#data[0]!;
+    return this.#data[0]! | 0;
   }
 
   /** Ordinal of the oldest candle held. */
@@ -56,7 +56,7 @@ export class CandleSeries {
   /** Takes a candle in; the oldest falls out when the ring is full. */
   push(candle: Candle): void {
     const data = this.#data;
-    const total = data[0]!;
+    const total = data[0]! | 0;
     const at = this.#row(total);
     data[at] = candle.open;
     data[at + 1] = candle.high;
@@ -113,6 +113,6 @@ export class CandleSeries {
   }
 
   #row(ordinal: number): number {
-    return HEAD + (ordinal % (this.capacity + GUARD)) * WIDTH;
+    return HEAD + ((ordinal | 0) % (this.capacity + GUARD)) * WIDTH;
   }
 }

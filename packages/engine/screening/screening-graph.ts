@@ -3,6 +3,7 @@ import type { Program } from '../graph/program.ts';
 import type { CompiledTrader } from '../language/compile-trader.ts';
 import { OWN, withPlaces } from '../language/frames.ts';
 import type { BookedTrader } from './lane-book.ts';
+import { Verdicts } from './verdicts.ts';
 import { linkFrames, readsOf, type ExternalSlot, type FrameGraph } from './link-frames.ts';
 
 /** A trader the screener runs. One object per id and version: lanes compare traders by identity. */
@@ -26,8 +27,9 @@ export class ScreeningGraph {
   readonly frames: readonly FrameGraph[];
   readonly own: FrameGraph;
   readonly program: Program;
-  /** Per trader: slot of its verdict, candles it needs to settle, 1 where every candle counts instead of edges. */
-  readonly when: Int32Array;
+  /** What the traders' verdicts come to. */
+  readonly verdicts: Verdicts;
+  /** Per trader: candles it needs to settle, 1 where every candle counts instead of edges. */
   readonly settle: Int32Array;
   readonly everyCandle: Uint8Array;
   /** Traders, by their index, that ask for the candle under way too. */
@@ -39,13 +41,19 @@ export class ScreeningGraph {
   #scratch: Float64Array | undefined;
   readonly #refsIn = new WeakMap<ScreeningGraph, FrameRefs>();
 
-  constructor(traders: readonly ActiveTrader[]) {
-    const { frames, refs } = linkFrames(traders.map(({ compiled }) => compiled.frames));
+
+  /** @param whole every node is to be computed, so that all can be shown. */
+  constructor(traders: readonly ActiveTrader[], whole = false) {
+    let verdicts: Verdicts | undefined;
+    const { frames, refs } = linkFrames(traders.map(({ compiled }) => compiled.frames), (own, placed) => {
+      verdicts = new Verdicts(own, traders.map(({ compiled }, index) => ({ compiled, slots: placed[index]!.get(OWN)! })), whole);
+      return verdicts.idle;
+    });
+    this.verdicts = verdicts!;
     this.frames = frames;
     this.own = frames.at(-1)!;
     this.program = this.own.program;
     this.traders = traders.map((trader, index) => ({ trader, slots: refs[index]!.get(OWN)! }));
-    this.when = Int32Array.from(this.traders, ({ trader, slots }) => slots[trader.compiled.when]!);
     this.settle = Int32Array.from(traders, ({ compiled }) => compiled.settle);
     this.everyCandle = Uint8Array.from(traders, ({ compiled }) => (compiled.document.repeat === 'every-candle' ? 1 : 0));
     this.forming = traders.flatMap(({ compiled }, index) => (compiled.document.candles === 'forming' ? [index] : []));
