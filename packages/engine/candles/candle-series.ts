@@ -35,7 +35,7 @@ export class CandleSeries {
 
   /** Candles ever taken in: the ordinal of the next one. */
   get total(): number {
-    return this.#data[0]!;
+    return this.#data[0]! | 0;
   }
 
   /** Ordinal of the oldest candle held. */
@@ -58,7 +58,7 @@ export class CandleSeries {
   /** Takes a candle in; the oldest falls out when the ring is full. */
   push(candle: Candle): void {
     const data = this.#data;
-    const total = data[0]!;
+    const total = data[0]! | 0;
     const at = this.#row(total);
     data[at] = candle.open;
     data[at + 1] = candle.high;

@@ -18,12 +18,12 @@ export class CandleStore {
    */
   append(symbol: string, interval: Interval, candle: Candle): 'appended' | 'duplicate' {
     let series = this.series(symbol, interval);
-    const last = series?.openTime(series.size - 1);
-    if (last === undefined) {
+    if (series === undefined || series.total === 0) {
       if (!Number.isSafeInteger(candle.openTime)) {
         throw new TradeMindError({ code: 'bad_candle', message: `${symbol} ${interval}: a candle's open time must be ms since the epoch.`, field: 'openTime' });
       }
     } else {
+      const last = series.openTimeOf(series.total - 1);
       if (candle.openTime <= last) return 'duplicate';
       const expected = intervalClose(interval, last);
       if (candle.openTime !== expected) throw gapError(symbol, interval, expected, candle.openTime);

@@ -5,6 +5,11 @@ import { MAX_BLOCK, type Block, type NodeKind, type Run } from './node-kind.ts';
 /** Nodes with one run that can be worked off one after the other, as rows of the code. */
 interface Batch { readonly run: Run; readonly recount: Run | undefined; readonly from: number; readonly to: number }
 
+interface Copies {
+  readonly runs: readonly (readonly [at: number, goal: number, length: number])[];
+  readonly rings: readonly { readonly at: number; readonly goal: number; readonly width: number; readonly here: number; readonly there: number }[];
+}
+
 /**
  * A Dag laid out to run: slot k of the values belongs to node k, every node with memory has its place in the state, and nodes of one kind that do
  * not wait for each other run in one loop.
@@ -24,6 +29,8 @@ export class Program {
   readonly #wide: Int32Array;
   readonly #batches: readonly Batch[];
   readonly #block: Block;
+  readonly #initial: Float64Array;
+  readonly #copied = new WeakMap<Int32Array, Copies>();
 
   /** @param idle 1: a node that is not to be computed; nothing that is reads it. */
   constructor(dag: Dag, idle?: Uint8Array) {
@@ -50,6 +57,8 @@ export class Program {
       batches.push({ run, recount, from, to: live.length });
     }
     this.stateSize = size;
+    this.#initial = new Float64Array(size);
+    for (const [ref, node] of dag.nodes.entries()) if ('kind' in node && this.stateAt[ref]! >= 0) node.kind.start?.(this.#initial, this.stateAt[ref]!, node.params);
     this.#live = Int32Array.from(live);
     this.#wide = Int32Array.from(wide);
     this.#batches = batches;
@@ -65,9 +74,7 @@ export class Program {
 
   /** The state of a series that has seen no candle. */
   newState(): Float64Array {
-    const s = new Float64Array(this.stateSize);
-    for (const [ref, node] of this.dag.nodes.entries()) if ('kind' in node && this.stateAt[ref]! >= 0) node.kind.start?.(s, this.stateAt[ref]!, node.params);
-    return s;
+    return this.#initial.slice();
   }
 
   /** Row k of values of this width belongs to node k. */
@@ -92,7 +99,7 @@ export class Program {
     block.v = v;
     block.s = s;
     block.count = count;
-    block.t = t;
+    block.t = t | 0; // an ordinal comes out of a Float64Array: runs address rings by it
     const batches = this.#batches;
     for (let b = 0; b < batches.length; b++) {
       const { run, from, to } = batches[b]!;
@@ -114,25 +121,38 @@ export class Program {
 
   /** Copies the state of the nodes that `refs` maps from this program to another's. Of a ring as much as both have: the candles before `t`. */
   carry(refs: Int32Array, from: Float64Array, to: Float64Array, program: Program, t: number): void {
-    for (const [ref, node] of this.dag.nodes.entries()) {
-      const target = refs[ref]!;
-      if (target < 0 || !('kind' in node) || this.stateAt[ref]! < 0 || program.stateAt[target]! < 0) continue;
-      const at = this.stateAt[ref]!;
-      const goal = program.stateAt[target]!;
-      const { ring } = node.kind;
-      if (ring === undefined) {
-        to.set(from.subarray(at, at + node.kind.stateSize(node.params)), goal);
-        continue;
-      }
-      const here = node.params[0]!;
-      const there = program.dag.computed(target).params[0]!;
-      to.set(from.subarray(at, at + ring.head), goal);
+    const { runs, rings } = this.#copies(refs, program);
+    for (const [at, goal, length] of runs) to.set(from.subarray(at, at + length), goal);
+    for (const { at, goal, width, here, there } of rings) {
       for (let back = 1; back <= Math.min(here, there); back++) {
-        for (let k = 0; k < ring.width; k++) {
-          to[goal + ring.head + ((t - back) & (there - 1)) * ring.width + k] = from[at + ring.head + ((t - back) & (here - 1)) * ring.width + k]!;
-        }
+        for (let k = 0; k < width; k++) to[goal + ((t - back) & (there - 1)) * width + k] = from[at + ((t - back) & (here - 1)) * width + k]!;
       }
     }
+  }
+
+  /** What `carry` copies: runs of doubles as they lie, and rings whose capacity differs. */
+  #copies(refs: Int32Array, program: Program): Copies {
+    const known = this.#copied.get(refs);
+    if (known !== undefined) return known;
+    const runs: [at: number, goal: number, length: number][] = [];
+    const rings: Copies['rings'][number][] = [];
+    const order = [...this.dag.nodes.keys()].filter((ref) => refs[ref]! >= 0 && this.stateAt[ref]! >= 0 && program.stateAt[refs[ref]!]! >= 0).sort((a, b) => this.stateAt[a]! - this.stateAt[b]!);
+    for (const ref of order) {
+      const { kind, params } = this.dag.computed(ref);
+      const at = this.stateAt[ref]!;
+      const goal = program.stateAt[refs[ref]!]!;
+      const here = params[0]!;
+      const there = program.dag.computed(refs[ref]!).params[0]!;
+      const whole = kind.ring === undefined || here === there;
+      const length = whole ? kind.stateSize(params) : kind.ring!.head;
+      if (!whole) rings.push({ at: at + length, goal: goal + length, width: kind.ring!.width, here, there });
+      const last = runs.at(-1);
+      if (last !== undefined && last[0] + last[2] === at && last[1] + last[2] === goal) last[2] += length;
+      else if (length > 0) runs.push([at, goal, length]);
+    }
+    const copies = { runs, rings };
+    this.#copied.set(refs, copies);
+    return copies;
   }
 
   /** Brings what follows from rings into line with them, after `carry`. */

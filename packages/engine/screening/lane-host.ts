@@ -15,7 +15,7 @@ export interface LaneHost {
   /** Which symbols a trader screens, whether it runs yet or not; undefined: it is gone. The matches found in the candles of newly included symbols, oldest first. */
   setUniverse(traderId: string, symbols: ReadonlySet<string> | undefined): Match[];
   /** Screens what a series has beyond what was screened of it; the matches, in the order of candles. */
-  advance(symbol: string, interval: Interval): Match[];
+  advance(symbol: string, interval: Interval): readonly Match[];
   /** What the candle under way would give if it closed now, to traders that ask for it; it leaves no trace. */
   peek(symbol: string, interval: Interval, candle: Candle): Match[];
   /** Drops all that was computed from a series, before it is begun anew. */

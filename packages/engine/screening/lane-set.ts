@@ -3,7 +3,7 @@ import type { CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LaneHost } from './lane-host.ts';
-import { byTime, type Match } from './match.ts';
+import { byTime, NO_MATCHES, type Match } from './match.ts';
 import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
 import type { SavedNumbers, SnapshotReader, SnapshotWriter } from './snapshot.ts';
 
@@ -51,9 +51,9 @@ export class LaneSet implements LaneHost {
     return trader === undefined || changed.size === 0 ? [] : this.#relane({ interval: trader.compiled.interval, symbols: changed });
   }
 
-  advance(symbol: string, interval: Interval): Match[] {
+  advance(symbol: string, interval: Interval): readonly Match[] {
     const series = this.#candles.series(symbol, interval);
-    if (series === undefined) return [];
+    if (series === undefined) return NO_MATCHES;
     let lane = this.#lanes.get(interval)?.get(symbol);
     if (lane === undefined || (lane !== null && lane.book.next < series.oldest)) {
       // The series is new, was forgotten, or has run away: its lane begins with its oldest candle.
@@ -61,7 +61,7 @@ export class LaneSet implements LaneHost {
       lane = traders.length === 0 ? null : this.#newLane(symbol, interval, this.#graph(interval, traders), series.oldest);
       this.#setLane(symbol, interval, lane);
     }
-    return lane?.advance(series) ?? NONE;
+    return lane?.advance(series) ?? NO_MATCHES;
   }
 
   peek(symbol: string, interval: Interval, candle: Candle): Match[] {
@@ -171,9 +171,6 @@ export class LaneSet implements LaneHost {
     return next;
   }
 }
-
-/** The usual answer; nobody may change it. */
-const NONE: Match[] = [];
 
 const sameTraders = (graph: ScreeningGraph, traders: readonly ActiveTrader[]): boolean =>
   graph.traders.length === traders.length && graph.traders.every(({ trader }, index) => trader === traders[index]);

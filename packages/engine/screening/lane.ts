@@ -1,4 +1,5 @@
 import { intervalClose, type Candle, type Interval } from '@trademind/core';
+import { checksumOfText } from '../checksum.ts';
 import type { CandleSeries } from '../candles/candle-series.ts';
 import { MAX_BLOCK } from '../graph/node-kind.ts';
 import { LaneBook } from './lane-book.ts';
@@ -12,6 +13,8 @@ export class Lane {
   readonly interval: Interval;
   readonly graph: ScreeningGraph;
   readonly #s: Float64Array;
+  /** Rings begin anew when they come round: each symbol at another time, so that no candle of all symbols is the one that pays for it. */
+  readonly #phase: number;
   /** Per frame of the graph but the last, which is the lane's own: what it reads elsewhere. */
   readonly #sources: readonly FrameLane[];
   /** Per external slot of its own frame that is a place among all symbols: that place now. Whoever ranks writes it. */
@@ -33,6 +36,7 @@ export class Lane {
     const sources: FrameLane[] = [];
     for (const frame of graph.frames.slice(0, -1)) sources.push(shared?.get(frame.key) ?? new FrameLane(frame, frame.symbol ?? symbol, candles, [...sources]));
     this.#sources = sources;
+    this.#phase = checksumOfText(symbol) & 0xff;
     this.places = new Float64Array(graph.own.externals.length).fill(Number.NaN);
     this.book = new LaneBook(symbol, interval, graph.booked);
     this.#counts = this.book.counts.fill(next);
@@ -41,7 +45,7 @@ export class Lane {
 
   /** Ordinal of the candle that comes next. */
   get next(): number {
-    return this.#counts[0]!;
+    return this.#counts[0]! | 0;
   }
 
   /** Takes in what its series has beyond what it has seen, or what comes before the ordinal `end`; the matches it gives, in the order of candles. */
@@ -51,19 +55,19 @@ export class Lane {
 
   #step(series: CandleSeries): Match[] | undefined {
     const { graph } = this;
-    const { program, when, settle, everyCandle, verdicts, own: { externals } } = graph;
+    const { program, settle, everyCandle, verdicts, own: { externals } } = graph;
     const counts = this.#counts;
     const held = this.#held;
-    const at = counts[0]!;
+    const at = counts[0]! | 0;
     const v = program.values;
     if (externals.length > 0) this.#bring(intervalClose(this.interval, series.openTimeOf(at)));
     series.fill(v, 1, at, 1);
     if (externals.length > 0) this.#readElsewhere(v, 1, 0, intervalClose(this.interval, series.openTimeOf(at)), at + 1);
-    program.run(this.#s, at);
+    program.run(this.#s, at + this.#phase);
     const next = (counts[0] = at + 1);
     let matches: Match[] | undefined;
-    for (let k = 0; k < when.length; k++) {
-      if (verdicts === undefined ? v[when[k]!] !== 1 : !verdicts.holds(k, v)) held[k] = 0;
+    for (let k = 0; k < settle.length; k++) {
+      if (!verdicts.holds(k, v)) held[k] = 0;
       else {
         if ((held[k] === 0 || everyCandle[k] === 1) && next - counts[k + 1]! > settle[k]!) (matches ??= []).push(this.#match(k, v[8]!, 'closed', v, 1, 0));
         held[k] = 1;
@@ -77,12 +81,12 @@ export class Lane {
    * one by one, trader by trader over each block.
    */
   warmUp(series: CandleSeries, end = series.total): Match[] {
-    const { program, when, settle, everyCandle, verdicts, own: { externals } } = this.graph;
+    const { program, settle, everyCandle, verdicts, own: { externals } } = this.graph;
     const block = program.blockValues;
     const counts = this.#counts;
     const found: { match: Match; trader: number }[] = [];
     while (counts[0]! < end) {
-      const next = counts[0]!;
+      const next = counts[0]! | 0;
       const count = Math.min(MAX_BLOCK, end - next);
       const elsewhere: number[] = [];
       if (externals.length > 0) {
@@ -95,19 +99,17 @@ export class Lane {
       }
       series.fill(block, MAX_BLOCK, next, count);
       for (const [e, { slot }] of externals.entries()) for (let i = 0; i < count; i++) block[slot * MAX_BLOCK + i] = elsewhere[i * externals.length + e]!;
-      program.runBlock(this.#s, count, next);
-      for (let k = 0; k < when.length; k++) {
-        const row = when[k]! * MAX_BLOCK;
+      program.runBlock(this.#s, count, next + this.#phase);
+      for (let k = 0; k < settle.length; k++) {
         const first = settle[k]! - (next - counts[k + 1]!);
-        const held = this.#held[k]!;
-        const bits = verdicts === undefined ? bitsOf(block, row, count) : verdicts.holding(k, block, MAX_BLOCK, count);
-        let edges = everyCandle[k] === 1 ? bits : bits & ~((bits << 1) | held);
-        if (first > 0) edges = first >= MAX_BLOCK ? 0 : edges & (-1 << first);
+        const held = verdicts.holding(k, block, MAX_BLOCK, count);
+        let edges = everyCandle[k] === 1 ? held : held & ~((held << 1) | this.#held[k]!);
+        if (first > 0) edges = first < MAX_BLOCK ? edges & (-1 << first) : 0;
         for (; edges !== 0; edges &= edges - 1) {
           const i = 31 - Math.clz32(edges & -edges);
           found.push({ match: this.#match(k, series.openTimeOf(next + i), 'closed', block, MAX_BLOCK, i), trader: k });
         }
-        this.#held[k] = (bits >>> (count - 1)) & 1;
+        this.#held[k] = (held >>> (count - 1)) & 1;
       }
       counts[0] = next + count;
     }
@@ -134,7 +136,7 @@ export class Lane {
 
   /** A trader matches where it holds and did not on the candle before, both after its nodes had settled: the same wherever the candles began. */
   #match(k: number, openTime: number, phase: Match['phase'], v: Float64Array, stride: number, i: number): Match {
-    this.graph.verdicts?.write(k, v, stride, i);
+    this.graph.verdicts.write(k, v, stride, i);
     return readMatch(this.graph.traders[k]!, this.symbol, this.interval, openTime, phase, v, stride, i);
   }
 
@@ -143,17 +145,17 @@ export class Lane {
    * last close. A candle that does not follow the last one screened gives nothing.
    */
   peek(candle: Candle, series: CandleSeries): Match[] {
-    const { program, when, settle, forming, verdicts, own: { externals } } = this.graph;
+    const { program, settle, forming, verdicts, own: { externals } } = this.graph;
     const next = this.book.next;
     if (forming.length === 0 || next === 0 || next !== series.total || intervalClose(this.interval, series.openTimeOf(next - 1)) !== candle.openTime) return [];
     const v = program.values;
     if (externals.length > 0) this.#bring(candle.openTime);
     v.set([candle.open, candle.high, candle.low, candle.close, candle.volume, candle.quoteVolume, candle.trades, candle.takerBuy, candle.openTime]);
     for (let e = 0; e < externals.length; e++) v[externals[e]!.slot] = this.#sources[externals[e]!.frame]!.valueAt(externals[e]!.index, candle.openTime);
-    program.run(this.graph.scratch(this.#s), next);
+    program.run(this.graph.scratch(this.#s), next + this.#phase);
     const matches: Match[] = [];
     for (const k of forming) {
-      if ((verdicts === undefined ? v[when[k]!] === 1 : verdicts.holds(k, v)) && this.#held[k] === 0 && next + 1 - this.#counts[k + 1]! > settle[k]!) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
+      if (verdicts.holds(k, v) && this.#held[k] === 0 && next + 1 - this.#counts[k + 1]! > settle[k]!) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
     }
     return matches;
   }
@@ -210,7 +212,7 @@ export class Lane {
         if (frame === lane.graph.own) continue;
         this.#sources[frames.findIndex(({ key }) => key === frame.key)]?.takeOver(lane.#sources[index]!, refs.get(frame.key)!);
       }
-      lane.graph.program.carry(refs.get(lane.graph.own.key)!, lane.#s, this.#s, program, this.next);
+      lane.graph.program.carry(refs.get(lane.graph.own.key)!, lane.#s, this.#s, program, this.next + this.#phase);
       for (const [index, { trader }] of lane.graph.traders.entries()) {
         const here = this.indexOf(trader);
         if (here < 0) continue;
@@ -218,13 +220,6 @@ export class Lane {
         this.#held[here] = lane.#held[index]!;
       }
     }
-    program.recount(this.#s, this.next);
+    program.recount(this.#s, this.next + this.#phase);
   }
-}
-
-/** On which of a block's candles a condition holds: bit i for the i-th. */
-function bitsOf(v: Float64Array, row: number, count: number): number {
-  let bits = 0;
-  for (let i = 0; i < count; i++) bits |= Number(v[row + i]! === 1) << i;
-  return bits;
 }

@@ -27,6 +27,9 @@ export interface Match {
 export const byTime = (a: Match, b: Match): number => a.closeTime - b.closeTime || compare(a.symbol, b.symbol) || compare(a.traderName, b.traderName);
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
+/** What most candles give: one list for all of them, so that nothing is allocated. */
+export const NO_MATCHES: readonly Match[] = Object.freeze([]);
+
 /** Namespace of all signal ids. Never change it: an id says that two signals are the same fact. */
 const SIGNAL_NAMESPACE = '6f0e7f5e-54c1-4d0c-9a55-7d1f6c2f6b8e';
 

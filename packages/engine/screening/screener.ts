@@ -10,7 +10,7 @@ import type { LaneBook } from './lane-book.ts';
 import type { LaneHost } from './lane-host.ts';
 import { LaneSet, type SavedLane } from './lane-set.ts';
 import { MarketTrader, type SavedMarket } from './market-trader.ts';
-import { byTime, type Match } from './match.ts';
+import { byTime, NO_MATCHES, type Match } from './match.ts';
 import type { ActiveTrader } from './screening-graph.ts';
 import { SnapshotReader, SnapshotWriter, type SavedNumbers } from './snapshot.ts';
 
@@ -175,11 +175,12 @@ export class Screener {
   }
 
   /** Takes a closed candle in and screens it. A duplicate or an older one gives []; a gap throws `candle_gap` and changes nothing. */
-  onCandle(symbol: string, interval: Interval, candle: Candle): Match[] {
-    if (this.candles.append(symbol, interval, candle) === 'duplicate') return [];
+  onCandle(symbol: string, interval: Interval, candle: Candle): readonly Match[] {
+    if (this.candles.append(symbol, interval, candle) === 'duplicate') return NO_MATCHES;
     this.#higher.push(symbol, interval, candle);
-    const matches = this.#lanes.advance(symbol, interval);
-    if (this.#market.size === 0) return matches;
+    const found = this.#lanes.advance(symbol, interval);
+    if (this.#market.size === 0) return found;
+    const matches = [...found];
     const closeTime = intervalClose(interval, candle.openTime);
     return [...matches, ...[...this.#market.values()].flatMap((market) => (market.trader.compiled.interval === interval ? market.arrived(symbol, closeTime) : []))];
   }

@@ -27,8 +27,9 @@ export class ScreeningGraph {
   readonly frames: readonly FrameGraph[];
   readonly own: FrameGraph;
   readonly program: Program;
-  /** Per trader: slot of its verdict, candles it needs to settle, 1 where every candle counts instead of edges. */
-  readonly when: Int32Array;
+  /** What the traders' verdicts come to. */
+  readonly verdicts: Verdicts;
+  /** Per trader: candles it needs to settle, 1 where every candle counts instead of edges. */
   readonly settle: Int32Array;
   readonly everyCandle: Uint8Array;
   /** Traders, by their index, that ask for the candle under way too. */
@@ -40,22 +41,19 @@ export class ScreeningGraph {
   #scratch: Float64Array | undefined;
   readonly #refsIn = new WeakMap<ScreeningGraph, FrameRefs>();
 
-  /** The traders' verdicts, where they are not computed as nodes. */
-  readonly verdicts: Verdicts | undefined;
 
   /** @param whole every node is to be computed, so that all can be shown. */
   constructor(traders: readonly ActiveTrader[], whole = false) {
     let verdicts: Verdicts | undefined;
-    const { frames, refs } = linkFrames(traders.map(({ compiled }) => compiled.frames), whole ? undefined : (own, slots) => {
-      verdicts = new Verdicts(own, traders.map(({ compiled }, index) => ({ compiled, slots: slots[index]! })));
+    const { frames, refs } = linkFrames(traders.map(({ compiled }) => compiled.frames), (own, placed) => {
+      verdicts = new Verdicts(own, traders.map(({ compiled }, index) => ({ compiled, slots: placed[index]!.get(OWN)! })), whole);
       return verdicts.idle;
     });
-    this.verdicts = verdicts;
+    this.verdicts = verdicts!;
     this.frames = frames;
     this.own = frames.at(-1)!;
     this.program = this.own.program;
     this.traders = traders.map((trader, index) => ({ trader, slots: refs[index]!.get(OWN)! }));
-    this.when = Int32Array.from(this.traders, ({ trader, slots }) => slots[trader.compiled.when]!);
     this.settle = Int32Array.from(traders, ({ compiled }) => compiled.settle);
     this.everyCandle = Uint8Array.from(traders, ({ compiled }) => (compiled.document.repeat === 'every-candle' ? 1 : 0));
     this.forming = traders.flatMap(({ compiled }, index) => (compiled.document.candles === 'forming' ? [index] : []));

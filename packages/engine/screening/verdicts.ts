@@ -2,19 +2,16 @@ import type { Dag, Ref } from '../graph/dag.ts';
 import { and, greater, greaterOrEqual } from '../graph/logic.ts';
 import type { CompiledTrader } from '../language/compile-trader.ts';
 
-/** What a check asks: whether a condition that the program has computed holds, or a comparison that it has left out. */
+/** What a check asks: whether a condition that the program has computed holds, or a comparison that it has not. */
 const HOLDS = 0;
 const GREATER = 1;
 const GREATER_OR_EQUAL = 2;
 /** A check is three cells: what it asks, and the slots it reads. */
 const WIDTH = 3;
 
-/** A trader with the slot of each node of its own frame. */
-export interface PlacedTrader { readonly compiled: CompiledTrader; readonly slots: Int32Array }
-
 /**
- * The verdicts of traders. Most are conjunctions that fail at once, so they are no nodes of the program: the parts of one are checked one after the other until one fails, and a comparison that nobody
- * else reads is made only then.
+ * The verdicts of traders. Most are conjunctions that fail at once, so they are no nodes of the program: the parts of one are checked one after the other until one fails, and a comparison that
+ * nobody else reads is made only then.
  */
 export class Verdicts {
   /** 1: this node is only looked at here; the program leaves it out. */
@@ -22,21 +19,25 @@ export class Verdicts {
   readonly #checks: Int32Array;
   /** Per trader where its checks begin; one more for the end. */
   readonly #starts: Int32Array;
-  /** Per trader: the left-out nodes of its verdict, which all hold where it matches. */
+  /** Per trader: the idle nodes among its conditions, which hold where it matches. */
   readonly #implied: readonly Int32Array[];
 
-  constructor(dag: Dag, traders: readonly PlacedTrader[]) {
+  /**
+   * @param traders each with the slot of each node of its compiled graph.
+   * @param whole no node is to be left out, so that all can be shown.
+   */
+  constructor(dag: Dag, traders: readonly { compiled: CompiledTrader; slots: Int32Array }[], whole: boolean) {
     const parts = traders.map(({ compiled, slots }) => partsOf(dag, slots[compiled.when]!));
-    this.idle = idleNodes(dag, traders, parts);
+    this.idle = whole ? new Uint8Array(dag.nodes.length) : idleNodes(dag, traders, parts);
     const checks: number[] = [];
     const starts: number[] = [0];
     for (const { leaves } of parts) {
+      // What is computed anyway is the cheaper question, and often the rarer event: a crossing.
       const rows = leaves.map((leaf): [number, number, number] => {
         if (this.idle[leaf] === 0) return [HOLDS, leaf, leaf];
         const { kind, inputs } = dag.computed(leaf);
         return [kind === greater ? GREATER : GREATER_OR_EQUAL, inputs[0]!, inputs[1]!];
       });
-      // What is computed anyway is the cheaper question, and often the rarer event: a crossing.
       checks.push(...rows.sort((a, b) => a[0] - b[0]).flat());
       starts.push(checks.length);
     }
@@ -57,7 +58,7 @@ export class Verdicts {
     return true;
   }
 
-  /** On which of a block's candles (at most 32) it holds: bit i for the i-th. */
+  /** On which of a block's candles it holds: bit i for the i-th. */
   holding(k: number, v: Float64Array, width: number, count: number): number {
     const checks = this.#checks;
     const end = this.#starts[k + 1]!;
@@ -67,7 +68,7 @@ export class Verdicts {
       const a = checks[c + 1]! * width;
       const b = checks[c + 2]! * width;
       let bits = 0;
-      if (asked === HOLDS) for (let i = 0; i < count; i++) bits |= Number(v[a + i]! === 1) << i;
+      if (asked === HOLDS) for (let i = 0; i < count; i++) bits |= Number(v[a + i] === 1) << i;
       else if (asked === GREATER) for (let i = 0; i < count; i++) bits |= Number(v[a + i]! > v[b + i]!) << i;
       else for (let i = 0; i < count; i++) bits |= Number(v[a + i]! >= v[b + i]!) << i;
       held &= bits;
@@ -98,8 +99,7 @@ function partsOf(dag: Dag, verdict: Ref): Parts {
   return { leaves, nodes };
 }
 
-/** The conjunctions and comparisons that nothing but verdicts reads, and that no match shows unless they hold. */
-function idleNodes(dag: Dag, traders: readonly PlacedTrader[], parts: readonly Parts[]): Uint8Array {
+function idleNodes(dag: Dag, traders: readonly { compiled: CompiledTrader; slots: Int32Array }[], parts: readonly Parts[]): Uint8Array {
   const idle = new Uint8Array(dag.nodes.length);
   for (const { nodes } of parts) {
     for (const ref of nodes) {
@@ -107,12 +107,10 @@ function idleNodes(dag: Dag, traders: readonly PlacedTrader[], parts: readonly P
       if ('kind' in node && (node.kind === and || node.kind === greater || node.kind === greaterOrEqual)) idle[ref] = 1;
     }
   }
+  // A condition that is shown with a match, but is no part of the verdict.
   for (const [index, { compiled, slots }] of traders.entries()) {
-    for (const { ref, readings } of compiled.conditions) {
-      for (const shown of [ref, ...readings.map((reading) => reading.ref)]) if (!parts[index]!.nodes.has(slots[shown]!)) idle[slots[shown]!] = 0;
-    }
+    for (const { ref, readings } of compiled.conditions) for (const shown of [ref, ...readings.map((reading) => reading.ref)]) if (!parts[index]!.nodes.has(slots[shown]!)) idle[slots[shown]!] = 0;
   }
-  // What a computed node reads is computed.
   for (let ref = dag.nodes.length - 1; ref >= 0; ref--) {
     const node = dag.nodes[ref]!;
     if ('kind' in node && idle[ref] === 0) for (const input of node.inputs) idle[input] = 0;

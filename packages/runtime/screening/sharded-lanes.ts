@@ -135,7 +135,7 @@ export class ShardedLanes implements LaneHost {
     return [];
   }
 
-  advance(symbol: string, interval: Interval): Match[] {
+  advance(symbol: string, interval: Interval): readonly Match[] {
     if (this.#local !== undefined) return this.#local.advance(symbol, interval);
     const known = this.#share(symbol, interval);
     if (known === undefined) return [];
