@@ -1,13 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
 import type { BenchRow } from '../frame/row.ts';
+import { admin, endExchangeProcess, marketTime, processorMs, startExchangeProcess, wait } from './exchange-process.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
 const SYMBOLS = 500;
 const INTERVALS = ['1m', '5m', '15m'] as const;
 const MACHINES = 20;
@@ -19,38 +14,9 @@ const BEFORE_MS = 10_000;
 const AFTER_MS = 15_000;
 /** Until all streams have begun. */
 const SETTLE_MS = 3_000;
-const TICKS_A_SECOND = 100;
-
-interface StandIn { child: ChildProcess; url: string; streams: string; admin: string; dataDir: string }
 
 /** What the 20 machines saw: the longest lag of a close (from the end of its candle) and of any other frame (from its event time), ms; and the share of one core. */
 interface Load { closeLag: number; frameLag: number; frames: number; coreShare: number }
-
-async function start(): Promise<StandIn> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'tm-stand-in-'));
-  const args = ['--disable-warning=ExperimentalWarning', 'local-cloud/main.ts', 'exchange', '--port', '0', '--admin-port', '0', '--market', 'simulated', '--symbols', String(SYMBOLS), '--speed', '1', '--seed', 'bench', '--data', dataDir];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-  return { child, dataDir, ...(JSON.parse(line) as Pick<StandIn, 'url' | 'streams' | 'admin'>) };
-}
-
-async function ended({ child, dataDir }: StandIn): Promise<void> {
-  child.kill('SIGTERM');
-  await once(child, 'exit');
-  rmSync(dataDir, { recursive: true, force: true });
-}
-
-const post = async (standIn: StandIn, path: string, body: unknown) =>
-  (await (await fetch(standIn.admin + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).json()) as Record<string, number>;
-
-/** ms of processor time that the process has used: user and system, from the kernel. */
-function processorMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS_A_SECOND;
-}
-
-const clock = async (standIn: StandIn) => (await (await fetch(`${standIn.admin}/clock`)).json()) as { marketTime: number };
-const wait = (ms: number) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 /** Reads the whole number that follows `mark`, or null. */
 function numberAfter(frame: Buffer, mark: string): number | null {
@@ -63,7 +29,7 @@ function numberAfter(frame: Buffer, mark: string): number | null {
 
 /** 500 symbols in real time, every stream that a machine wants, 20 machines, over a full hour. Throws when a machine missed a close. */
 async function watchFullHour(): Promise<Load> {
-  const standIn = await start();
+  const standIn = await startExchangeProcess({ symbols: SYMBOLS, speed: 1, seed: 'bench' });
   const sockets: WebSocket[] = [];
   try {
     const info = (await (await fetch(`${standIn.url}/api/v3/exchangeInfo`)).json()) as { symbols: { symbol: string }[] };
@@ -92,11 +58,11 @@ async function watchFullHour(): Promise<Load> {
     }
     // The day's figures are computed once; then the market leaps to shortly before an hour and runs in real time.
     await wait(SETTLE_MS);
-    const { marketTime } = await clock(standIn);
-    await post(standIn, '/clock', { step: (Math.floor(marketTime / HOUR) + 2) * HOUR - BEFORE_MS - marketTime });
+    const now = await marketTime(standIn);
+    await admin(standIn, '/clock', { step: (Math.floor(now / HOUR) + 2) * HOUR - BEFORE_MS - now });
     await wait(SETTLE_MS);
     const asked = Date.now();
-    offset = asked - (await clock(standIn)).marketTime;
+    offset = asked - (await marketTime(standIn));
     const [used, from] = [processorMs(standIn.child.pid!), performance.now()];
     await wait(BEFORE_MS + AFTER_MS);
     load.coreShare = (100 * (processorMs(standIn.child.pid!) - used)) / (performance.now() - from);
@@ -105,7 +71,7 @@ async function watchFullHour(): Promise<Load> {
     return load;
   } finally {
     for (const socket of sockets) socket.terminate();
-    await ended(standIn);
+    await endExchangeProcess(standIn);
   }
 }
 

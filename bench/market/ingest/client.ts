@@ -4,7 +4,7 @@ import { CandleStore } from '@trademind/engine';
 import { MarketLink } from '../../../packages/runtime/market/market-link.ts';
 import { MarketTable } from '../../../packages/runtime/market/market-table.ts';
 import { systemWall } from '../../../packages/runtime/time.ts';
-import { BASE, symbolName, SYMBOLS } from './frames.ts';
+import { BASE, symbolName, SYMBOLS } from '../made-frames.ts';
 
 const [kind = '', port = ''] = process.argv.slice(2);
 const host = `127.0.0.1:${port}`;
@@ -97,6 +97,8 @@ async function ccxt(): Promise<void> {
     handle(client, message);
     if (message.data?.e === 'kline') took();
   };
+  // What ccxt asks for before it opens an address without TLS.
+  await exchange.loadHttpProxyAgent();
   await exchange.loadMarkets();
   exchange.watchOHLCV('BTC/USDT', '1m').catch(() => undefined);
   setTimeout(ready, 500);

@@ -48,6 +48,9 @@ export interface ConnectionOptions {
   events: ConnectionEvents;
 }
 
+/** The code of a connection that ended without a close frame. */
+const NOTHING_SAID = 1006;
+
 interface Asked { method: 'SUBSCRIBE' | 'UNSUBSCRIBE'; streams: string[]; at: number }
 
 /**
@@ -93,7 +96,8 @@ export class StreamConnection {
         this.#waitMs = (retryAfter ?? 0) * 1_000;
       },
       onError: (error) => { this.#error ??= exchangeUnreachable(new URL(options.url).host, error); },
-      onClose: () => {
+      onClose: (code, reason) => {
+        this.#error ??= code === NOTHING_SAID ? null : closedBy(code, reason);
         this.#stopLooking();
         this.#cancelSend?.();
         tap?.closed(number);
@@ -130,9 +134,9 @@ export class StreamConnection {
     this.#socket.close();
   }
 
-  /** Sends the next difference between wanted and asked, a few a second. */
+  /** Sends the next difference between wanted and asked: one message at a time, a few a second, however late the exchange reads them. */
   #send(): void {
-    if (this.#cancelSend !== undefined || !this.#socket.isOpen) return;
+    if (this.#cancelSend !== undefined || this.#pending.size > 0 || !this.#socket.isOpen) return;
     const gone = [...this.#asked].filter((stream) => !this.#wanted.has(stream) || this.#again.has(stream)).slice(0, STREAMS_PER_MESSAGE);
     const added = [...this.#wanted].filter((stream) => !this.#asked.has(stream));
     // A stream of all symbols goes alone: if the exchange retires it, it refuses nothing else with it.
@@ -166,6 +170,7 @@ export class StreamConnection {
       if (error === null) events.onSubscribed(asked.streams);
       else events.onRefused(asked.streams, error);
     }
+    this.#send();
     if (this.#ready || !this.#flows()) return;
     this.#ready = true;
     events.onReady();
@@ -192,4 +197,9 @@ export class StreamConnection {
     this.#error ??= new TradeMindError({ code, message });
     this.#socket.terminate();
   }
+}
+
+function closedBy(code: number, reason: string): TradeMindError {
+  const words = reason.replaceAll(/\p{Cc}/gu, ' ').slice(0, 100);
+  return new TradeMindError({ code: 'stream_closed', message: `The exchange closed the connection (${code}${words === '' ? '' : `: ${words}`}).` });
 }

@@ -9,7 +9,7 @@ const BACKOFF = { first: 250, most: 20_000 };
 const REFUSED_MS = 60_000;
 const REFUSALS: ReadonlySet<string> = new Set(['exchange_location_refused', 'exchange_banned', 'exchange_limited', 'exchange_forbidden']);
 /** A connection that lived so long was a good one: the next failure starts from the shortest wait. */
-const GOOD_LIFE_MS = 30_000;
+const GOOD_LIFE_MS = 10_000;
 /** The exchange ends a connection after 24 h: before that, each at a moment of its own, another takes its place. */
 const LONGEST_LIFE_MS = 23.5 * 3_600_000;
 const LIFE_SPREAD_MS = 3_600_000;

@@ -14,8 +14,8 @@ export interface StreamSocketEvents {
   /** The exchange answered the handshake with a plain HTTP status; `retryAfter` in seconds. */
   onRefused(status: number, retryAfter: number | undefined): void;
   onError(error: Error): void;
-  /** Once, at the end, whatever ended it. */
-  onClose(code: number): void;
+  /** Once, at the end, whatever ended it; 1006 when nothing was said, else the code and words of whoever closed it. */
+  onClose(code: number, reason: string): void;
 }
 
 /** What a connection needs of a WebSocket; a replay gives its own. */
@@ -44,7 +44,7 @@ export const openStreamSocket: OpenStreamSocket = (url, events) => {
     socket.terminate();
   });
   socket.on('error', (error) => events.onError(error));
-  socket.on('close', (code) => events.onClose(code));
+  socket.on('close', (code, reason) => events.onClose(code, reason.toString('utf8')));
   return {
     get isOpen() { return socket.readyState === WebSocket.OPEN; },
     send: (text) => socket.send(text),

@@ -175,7 +175,7 @@ class ReplaySocket implements StreamSocket {
     this.#sockets.delete(this);
     this.#cancelPing?.();
     // A replay that has ended moves no timer any more: the end is told at once.
-    queueMicrotask(() => this.events.onClose(1000));
+    queueMicrotask(() => this.events.onClose(1000, ''));
   }
 
   terminate(): void {

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { recordings } from '../../../tests/support/recordings.ts';
-import { seeded } from '../../frame/chaos.ts';
+import { intervalClose, type Interval } from '@trademind/core';
+import { recordings } from '../../tests/support/recordings.ts';
+import { seeded } from '../frame/chaos.ts';
 
 export const SYMBOLS = 500;
 /** Market time at which the made frames begin, on a minute. */
@@ -32,9 +33,9 @@ export function makeFrames(klines: number): string[] {
     for (let index = 0; index < SYMBOLS; index++) {
       const eventTime = BASE + round * UPDATE_MS + (last ? UPDATE_MS : 0) + index * 3;
       prices[index] = prices[index]! * (1 + (random() - 0.5) * 0.001);
-      frames.push(kline(symbolName(index), minute, eventTime, prices[index]!, (round % UPDATES_A_MINUTE) + 1, last));
+      frames.push(klineFrame({ symbol: symbolName(index), interval: '1m', open: minute, eventTime, price: prices[index]!, updates: (round % UPDATES_A_MINUTE) + 1, closed: last }));
       const count = round * SYMBOLS + index;
-      if (count % KLINES_A_TICKER === 0) frames.push(tickers(prices, eventTime));
+      if (count % KLINES_A_TICKER === 0) frames.push(tickersFrame(prices, eventTime));
       for (const due = ((count + 1) / (rounds * SYMBOLS)) * real.length; nextReal < due; nextReal++) frames.push(real[nextReal]!);
     }
   }
@@ -44,14 +45,17 @@ export function makeFrames(klines: number): string[] {
   return frames;
 }
 
-function kline(symbol: string, open: number, eventTime: number, price: number, updates: number, closed: boolean): string {
-  const [o, c] = [(price * 0.999).toFixed(8), price.toFixed(8)];
+export interface MadeKline { symbol: string; interval: Interval; open: number; eventTime: number; price: number; updates: number; closed: boolean }
+
+/** A kline frame whose figures agree with each other. */
+export function klineFrame({ symbol, interval, open, eventTime, price, updates, closed }: MadeKline): string {
   const volume = updates * 123.456;
-  return `{"stream":"${symbol.toLowerCase()}@kline_1m","data":{"e":"kline","E":${eventTime},"s":"${symbol}","k":{"t":${open},"T":${open + 59_999},"s":"${symbol}","i":"1m","f":${19_862_761 + updates},"L":${19_862_790 + updates},`
-    + `"o":"${o}","c":"${c}","h":"${(price * 1.001).toFixed(8)}","l":"${(price * 0.998).toFixed(8)}","v":"${volume.toFixed(8)}","n":${updates * 7},"x":${closed},"q":"${(volume * price).toFixed(8)}","V":"${(volume / 2).toFixed(8)}","Q":"${((volume * price) / 2).toFixed(8)}","B":"0"}}}`;
+  return `{"stream":"${symbol.toLowerCase()}@kline_${interval}","data":{"e":"kline","E":${eventTime},"s":"${symbol}","k":{"t":${open},"T":${intervalClose(interval, open) - 1},"s":"${symbol}","i":"${interval}","f":${19_862_761 + updates},"L":${19_862_790 + updates},`
+    + `"o":"${(price * 0.999).toFixed(8)}","c":"${price.toFixed(8)}","h":"${(price * 1.001).toFixed(8)}","l":"${(price * 0.998).toFixed(8)}","v":"${volume.toFixed(8)}","n":${updates * 7},"x":${closed},"q":"${(volume * price).toFixed(8)}","V":"${(volume / 2).toFixed(8)}","Q":"${((volume * price) / 2).toFixed(8)}","B":"0"}}}`;
 }
 
-function tickers(prices: Float64Array, eventTime: number): string {
+/** The frame of all tickers. */
+export function tickersFrame(prices: Float64Array, eventTime: number): string {
   const events = Array.from(prices, (price, index) =>
     `{"e":"24hrMiniTicker","E":${eventTime},"s":"${symbolName(index)}","c":"${price.toFixed(8)}","o":"${(price * 0.98).toFixed(8)}","h":"${(price * 1.02).toFixed(8)}","l":"${(price * 0.97).toFixed(8)}","v":"1234567.89000000","q":"${(price * 1_234_567).toFixed(8)}"}`);
   return `{"stream":"!miniTicker@arr","data":[${events.join(',')}]}`;
