@@ -1,8 +1,12 @@
 export * from './api.ts';
+export * from './crash.ts';
 export * from './duration.ts';
 export * from './errors.ts';
 export { Execution } from './execution.ts';
 export * from './feed.ts';
+export * from './health.ts';
+export * from './health-table.ts';
+export * from './log.ts';
 export * from './machine.ts';
 export * from './market.ts';
 export * from './parse.ts';

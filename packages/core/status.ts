@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { HealthReport } from './health.ts';
 import { Interval } from './market.ts';
 
 /** How one trader fares on a machine: the answer to "why are there no signals?". */
@@ -48,6 +49,8 @@ export const MachineStatus = z.object({
   process: z.object({ rssMb: z.number(), cpuPercent: z.number(), uptimeS: z.number() }),
   /** What is wrong, each with a code and a sentence; empty when all is well. */
   problems: z.array(z.object({ code: z.string(), message: z.string() })),
+  /** How its components fare; absent from a machine of a version that did not say it. */
+  health: z.optional(HealthReport),
 });
 export type MachineStatus = z.infer<typeof MachineStatus>;
 
