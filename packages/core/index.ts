@@ -11,6 +11,7 @@ export * from './machine.ts';
 export * from './market.ts';
 export * from './parse.ts';
 export * from './problem.ts';
+export * from './redact.ts';
 export * from './signal.ts';
 export * from './sizing.ts';
 export * from './status.ts';
