@@ -12,6 +12,7 @@ export * from './market.ts';
 export * from './parse.ts';
 export * from './problem.ts';
 export * from './redact.ts';
+export * from './scaling.ts';
 export * from './signal.ts';
 export * from './sizing.ts';
 export * from './status.ts';

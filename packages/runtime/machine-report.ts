@@ -24,6 +24,8 @@ export interface MachineReportOptions {
   problems: () => MachineStatus['problems'];
   /** How the database fares, where there is one. */
   database?: () => ReturnType<CloudLink['health']> | undefined;
+  /** What the load says of the size, where it can be changed. */
+  scaling?: () => MachineStatus['scaling'];
   /** Figures of services that are composed elsewhere. */
   more?: () => Pick<HealthReadings, 'analysis' | 'feed' | 'notifications' | 'diskFailing'>;
 }
@@ -43,6 +45,7 @@ export class MachineReport {
     const { rows, oldestAt } = store.outboxState();
     const { symbols, done, total } = market.candles.progress();
     const { candles, lastCloseAt } = screener.work;
+    const scaling = this.#options.scaling?.();
     return {
       phase: this.#options.phase(), detail: this.detail(), bootId, version, startedAt: this.#startedAt,
       market: {
@@ -52,7 +55,7 @@ export class MachineReport {
       outbox: { rows, oldestMs: oldestAt === null ? 0 : Math.max(0, wall.epoch() - oldestAt) },
       process: health.process(),
       problems: [...market.problems(), ...this.#options.problems()],
-      health: health.report(),
+      health: health.report(), ...(scaling && { scaling }),
     };
   }
 

@@ -111,7 +111,7 @@ describe('the monitor', () => {
 
   test('a stream that is down is down since then, and what is not expected before screening is not judged', () => {
     const off = readingsOf({ ...well, screening: false, candleLagMs: 999_999, seriesDone: 0 }, {
-      process: { overMs: 1, vcpus: 2, cpuCores: 0, cpuUsed: 0, deniedCores: undefined, rssBytes: 1, memoryLimitBytes: 2, heapBytes: 1, heapLimitBytes: 2, loopDelayMs: 0, loopDelayMaxMs: 0, gcShare: 0 },
+      process: { at: 0, overMs: 1, vcpus: 2, cpuCores: 0, cpuUsed: 0, deniedCores: undefined, rssBytes: 1, memoryLimitBytes: 2, heapBytes: 1, heapLimitBytes: 2, loopDelayMs: 0, loopDelayMaxMs: 0, gcShare: 0 },
       downMs: 1_234, workerUse: 0, feedGapsPerMinute: 0, errorsPerMinute: 0, crashesPerHour: 0, diskUsed: undefined,
     });
     expect(off.streamDownMs).toBe(1_234);
@@ -137,6 +137,16 @@ describe('the monitor', () => {
     expect(used).toBeLessThanOrEqual(1);
     rmSync(dataDir, { recursive: true });
   });
+});
+
+test('the load is told to whoever judges the size, and only while the machine does its usual work', () => {
+  const watched = monitor(() => ({ ...well, passShare: 0.25, tradersShed: 2, candleLagMs: 40 }));
+  expect(watched.load()).toBeUndefined();
+  watched.look();
+  expect(watched.load()).toMatchObject({ passShare: 0.25, tradersShed: 2, candleLagMs: 40, cpuCores: watched.measures().cpuCores, at: watched.measures().at });
+  const resting = monitor(() => ({ ...well, screening: false }));
+  resting.look();
+  expect(resting.load()).toBeUndefined();
 });
 
 describe('the metrics', () => {

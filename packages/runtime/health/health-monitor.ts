@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import { judgeHealth, type ComponentHealth, type CrashReport, type HealthMemory, type HealthReport, type HealthState } from '@trademind/core';
+import type { LoadSample } from '../scaling/load.ts';
 import type { Wall } from '../time.ts';
 import { ErrorRate } from './error-rate.ts';
 import { readingsOf, type HealthReadings } from './health-readings.ts';
@@ -51,6 +52,7 @@ export class HealthMonitor {
   #report: HealthReport;
   #looks = 0;
   #diskUsed: number | undefined;
+  #load: LoadSample | undefined;
   #downSince: number | null = null;
   /** Totals at the look before, for what is counted per time. */
   #before = { screeningMs: 0, feedGaps: 0 };
@@ -86,6 +88,11 @@ export class HealthMonitor {
     return this.#measures;
   }
 
+  /** The load at the last look, for whoever judges the size; undefined while the machine is not at its usual work. */
+  load(): LoadSample | undefined {
+    return this.#load;
+  }
+
   /** How every component fared at the last look. */
   report(): HealthReport {
     return this.#report;
@@ -112,7 +119,9 @@ export class HealthMonitor {
     this.#measures = this.#probe.look();
     if (++this.#looks % DISK_LOOKS === 0) void this.#lookAtDisk();
     const before = new Map(this.#report.components.map(({ component, state }) => [component, state]));
-    const judged = judgeHealth(this.#memory, readingsOf(services, this.#own(services)), services.problems ?? [], { mono: performance.now(), epoch: wall.epoch() });
+    const own = this.#own(services);
+    this.#load = loadOf(services, own);
+    const judged = judgeHealth(this.#memory, readingsOf(services, own), services.problems ?? [], { mono: performance.now(), epoch: wall.epoch() });
     this.#memory = judged.memory;
     this.#report = { ...judged.report, ...this.#crash() };
     for (const component of this.#report.components) {
@@ -152,6 +161,14 @@ export class HealthMonitor {
     const disk = await statfs(dataDir).catch(() => undefined);
     if (disk !== undefined && disk.blocks > 0) this.#diskUsed = 1 - disk.bavail / disk.blocks;
   }
+}
+
+function loadOf(services: HealthReadings, { process: { at, overMs, cpuCores, deniedCores, rssBytes, loopDelayMs }, workerUse }: Parameters<typeof readingsOf>[1]): LoadSample | undefined {
+  if (services.screening !== true) return undefined;
+  return {
+    at, overMs, cpuCores, deniedCores: deniedCores ?? 0, rssMb: rssBytes / 1_048_576, loopDelayMs, workerUse: services.workers ? workerUse : 0,
+    passShare: services.passShare ?? 0, candleLagMs: services.candleLagMs ?? 0, tradersShed: services.tradersShed ?? 0,
+  };
 }
 
 function atMostOnceA(ms: number, read: () => HealthReadings): () => HealthReadings {

@@ -9,7 +9,8 @@ const RESOLUTION_MS = 20;
 
 /** What the process used since the look before, and what there is of it. Shares: 1 = all that the machine has. */
 export interface ProcessMeasures {
-  /** Length of the look, ms. */
+  /** When the look ended (ms of the process's own clock, monotonic), and over how long it went. */
+  at: number;
   overMs: number;
   vcpus: number;
   /** CPU used, in cores: 0.25 = a quarter of one; and as a share of all vCPUs. Worker threads count. */
@@ -63,7 +64,7 @@ export class ProcessProbe {
     const heap = getHeapStatistics();
     const delay = (ns: number): number => (Number.isFinite(ns) ? Math.max(0, ns / 1e6 - RESOLUTION_MS) : 0);
     const measures: ProcessMeasures = {
-      overMs, vcpus, cpuCores, cpuUsed: cpuCores / vcpus,
+      at: now, overMs, vcpus, cpuCores, cpuUsed: cpuCores / vcpus,
       deniedCores: denied === undefined || this.#denied === undefined ? undefined : Math.max(0, ((denied - this.#denied) * 1_000) / overMs),
       rssBytes: process.memoryUsage.rss(), memoryLimitBytes: this.#memoryLimitBytes, heapBytes: heap.used_heap_size, heapLimitBytes: heap.heap_size_limit,
       loopDelayMs: delay(this.#loop.percentile(99)), loopDelayMaxMs: delay(this.#loop.max), gcShare: Math.min(1, this.#gcMs / overMs),

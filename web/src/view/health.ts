@@ -21,6 +21,7 @@ export function healthRows(status: MachineStatus, marketTime: number | null, siz
     row('Memory', `${process.rssMb.toFixed(0)} MB`, `of ${count(size.memoryMb)} MB`, { meter: share(process.rssMb, size.memoryMb, HEALTH_MEASURES.memoryUsed) }),
     row('CPU', `${process.cpuPercent.toFixed(1)} %`, sizeName(size).split(' ')[0] ?? null, { meter: share(process.cpuPercent, 100 * size.cpus, HEALTH_MEASURES.cpuUsed) }),
     row('Outbox', outbox.rows === 0 ? 'empty' : counted(outbox.rows, 'row'), outbox.rows === 0 ? 'all is stored' : `oldest ${duration(outbox.oldestMs)}`),
+    ...(status.scaling === undefined || status.scaling.state === 'unknown' ? [] : [row('Size', { fits: 'fits', wants: 'another would suit', capped: 'more is wanted', asked: 'another was asked for' }[status.scaling.state], status.scaling.sentence)]),
     row('Up', duration(process.uptimeS * 1_000), `version ${status.version}`),
     ...(market.halted.length === 0 ? [] : [row('Halted', market.halted.slice(0, 5).join(', '), market.halted.length > 5 ? `and ${market.halted.length - 5} more` : null, { bad: true })]),
   ];

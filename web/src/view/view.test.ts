@@ -127,6 +127,9 @@ test('health shows facts as the machine measured them, and marks a lost stream a
   expect(row('Memory')).toMatchObject({ value: '71 MB', meter: { value: 71.2, max: 512, low: 512 * HEALTH_MEASURES.memoryUsed.degraded!, high: 512 * HEALTH_MEASURES.memoryUsed.failing! } });
   expect(row('Outbox')).toMatchObject({ value: '1 row', note: 'oldest 1 min' });
   expect(row('Halted')).toMatchObject({ note: 'and 1 more', bad: true });
+  expect(row('Size')).toBeUndefined();
+  const scaling = { state: 'capped', sentence: 'The load wants more.', at: NOW } as const;
+  expect(healthRows(testStatus({ scaling }), null, testMachine().desired.size).find(({ name }) => name === 'Size')).toMatchObject({ value: 'more is wanted', note: 'The load wants more.' });
   expect(healthRows(testStatus(), null, testMachine().desired.size).find(({ name }) => name === 'Market time')?.note).toBe('UTC, ×60');
 });
 
