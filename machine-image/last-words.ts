@@ -135,7 +135,7 @@ export class LastWords {
 }
 
 /** What others are told: the stack is for whoever reads the file. */
-const reportOf = ({ stack: _, told: __, ...report }: KeptCrash): CrashReport => report;
+const reportOf = (crash: KeptCrash): CrashReport => CrashReport.parse(crash);
 
 function adviceFor(kind: CrashKind): { nextStep?: string } {
   return kind === 'out-of-memory' ? { nextStep: 'Take a machine with more memory, or fewer traders and markets.' } : {};

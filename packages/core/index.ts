@@ -9,6 +9,7 @@ export * from './health-table.ts';
 export * from './log.ts';
 export * from './machine.ts';
 export * from './market.ts';
+export * from './notifications.ts';
 export * from './parse.ts';
 export * from './problem.ts';
 export * from './redact.ts';

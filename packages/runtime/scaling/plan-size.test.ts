@@ -146,14 +146,14 @@ describe('whatever the load, the terms and the size', () => {
 
   test('a throttled machine, which shows only as much load as it may have, climbs until it has enough and stays there', () => {
     fc.assert(fc.property(fc.double({ min: 0.001, max: 5, noNaN: true }), fc.constantFrom(0, 0.3, 1), (demand, visible) => {
-      let at = terms();
+      let { size } = terms();
       const given: number[] = [];
       for (let round = 0; round < 14; round++) {
-        const cpuCores = Math.min(demand, coresOf(at.size));
+        const cpuCores = Math.min(demand, coresOf(size));
         const seen = load({ cpuCores, deniedCores: (demand - cpuCores) * visible, loopDelayMs: demand > cpuCores ? 150 : 5 });
-        const request = requested(planSize({ terms: at, lately: seen, busiest: seen, outOfMemoryMb: null, epoch: 0 }));
-        if (request !== undefined) at = { ...at, size: request.to };
-        given.push(coresOf(at.size));
+        const request = requested(planSize({ terms: terms({ size }), lately: seen, busiest: seen, outOfMemoryMb: null, epoch: 0 }));
+        if (request !== undefined) size = request.to;
+        given.push(coresOf(size));
       }
       expect(given).toEqual(given.toSorted((a, b) => a - b));
       expect(given.at(-1)).toBe(given.at(-2));
