@@ -1,7 +1,7 @@
 import { NotificationEvent } from '@trademind/core';
 import { expect, test } from 'vitest';
 import { testSignal } from '../../../tests/support/feed.ts';
-import { healthEvent, signalEvent, traderEvent } from './index.ts';
+import { healthEvent, signalEvent, traderEvent } from './events.ts';
 
 test('the same fact has the same id however often it is told, and another has another', () => {
   const signal = testSignal();
