@@ -1,8 +1,10 @@
 export * from './api.ts';
 export * from './crash.ts';
+export * from './decision.ts';
 export * from './duration.ts';
 export * from './errors.ts';
 export { Execution } from './execution.ts';
+export * from './explanation.ts';
 export * from './feed.ts';
 export * from './health.ts';
 export * from './health-table.ts';

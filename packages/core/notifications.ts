@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { Decision } from './decision.ts';
 import { HEALTH_STATES } from './health-table.ts';
 import { Signal } from './signal.ts';
 
@@ -33,7 +34,6 @@ export type NotificationChannel = z.infer<typeof NotificationChannel>;
 /** When a trader runs no longer as its user thinks. */
 export const TRADER_STATES = ['running', 'paused', 'invalid'] as const;
 export const POSITION_EVENTS = ['opened', 'increased', 'reduced', 'closed', 'stop', 'target', 'rejected'] as const;
-export const DECISIONS = ['enter_trade', 'bad_setup', 'wait'] as const;
 
 const rule = { id: Id, to: z.array(Id).check(z.minLength(1), z.maxLength(10)), /** More than so many an hour are left out, and that is said. */ atMostPerHour: z.optional(z.int().check(z.gte(1), z.lte(1_000))) };
 const some = <T extends z.ZodMiniType>(item: T) => z.optional(z.array(item).check(z.minLength(1), z.maxLength(500)));
@@ -42,7 +42,7 @@ const about = { /** Absent: all. */ traders: some(z.uuid()), symbols: some(z.str
 /** What is told, and where to. What a rule does not narrow down, it takes all of. */
 export const NotificationRule = z.discriminatedUnion('on', [
   z.strictObject({ ...rule, on: z.literal('signal'), ...about, sides: some(z.enum(['long', 'short'])) }),
-  z.strictObject({ ...rule, on: z.literal('decision'), ...about, decisions: some(z.enum(DECISIONS)), minConfidence: z.optional(z.number().check(z.gte(0), z.lte(100))) }),
+  z.strictObject({ ...rule, on: z.literal('decision'), ...about, decisions: some(Decision.shape.decision), minConfidence: z.optional(z.number().check(z.gte(0), z.lte(100))) }),
   z.strictObject({ ...rule, on: z.literal('position'), ...about, events: some(z.enum(POSITION_EVENTS)) }),
   z.strictObject({ ...rule, on: z.literal('trader'), traders: about.traders, states: some(z.enum(TRADER_STATES)) }),
   /** From this state on, and when it is over. `degraded` unless said. */
@@ -87,7 +87,7 @@ const side = z.enum(['long', 'short']);
 export const NotificationEvent = z.discriminatedUnion('kind', [
   z.object({ ...fact, kind: z.literal('signal'), signal: Signal }),
   z.object({
-    ...fact, kind: z.literal('decision'), ...trader, signalId: z.uuid(), symbol: z.string(), interval: z.string(), side, decision: z.enum(DECISIONS), confidence: z.number(), reasoning: z.string(),
+    ...fact, kind: z.literal('decision'), ...trader, signalId: z.uuid(), symbol: z.string(), interval: z.string(), side, decision: Decision.shape.decision, confidence: z.number(), reasoning: z.string(),
     levels: z.optional(z.object({ entry: z.number(), stopLoss: z.number(), takeProfit: z.array(z.number()) })),
   }),
   z.object({

@@ -84,7 +84,7 @@ describe('the monitor', () => {
     const report = monitor().look();
     expect(HealthReport.parse(report)).toEqual(report);
     expect(report.components.map(({ component }) => component)).toEqual(['exchange', 'candles', 'screening', 'database', 'outbox', 'disk', 'memory', 'cpu', 'process', 'clock', 'errors']);
-    expect(monitor(() => ({ ...well, analysis: { waiting: 0, oldestMs: 0, downMs: 0 }, feed: { connections: 1, most: 50, gaps: 0 }, notifications: { waiting: 0, oldestMs: 0 } })).look().components.map(({ component }) => component))
+    expect(monitor(() => ({ ...well, analysis: { waiting: 0, oldestMs: 0, down: false }, feed: { connections: 1, most: 50, gaps: 0 }, notifications: { waiting: 0, oldestMs: 0 } })).look().components.map(({ component }) => component))
       .toEqual(expect.arrayContaining(['analysis', 'feed', 'notifications']));
   });
 
@@ -112,7 +112,7 @@ describe('the monitor', () => {
   test('a stream that is down is down since then, and what is not expected before screening is not judged', () => {
     const off = readingsOf({ ...well, screening: false, candleLagMs: 999_999, seriesDone: 0 }, {
       process: { at: 0, overMs: 1, vcpus: 2, cpuCores: 0, cpuUsed: 0, deniedCores: undefined, rssBytes: 1, memoryLimitBytes: 2, heapBytes: 1, heapLimitBytes: 2, loopDelayMs: 0, loopDelayMaxMs: 0, gcShare: 0 },
-      downMs: 1_234, workerUse: 0, feedGapsPerMinute: 0, errorsPerMinute: 0, crashesPerHour: 0, diskUsed: undefined,
+      downMs: 1_234, analysisDownMs: 0, workerUse: 0, feedGapsPerMinute: 0, errorsPerMinute: 0, crashesPerHour: 0, diskUsed: undefined,
     });
     expect(off.streamDownMs).toBe(1_234);
     for (const absent of ['candleLagMs', 'historyMissing', 'cpuDenied', 'diskUsed', 'workerUse', 'analysisQueue', 'feedFull'] as const) expect(off).not.toHaveProperty(absent);

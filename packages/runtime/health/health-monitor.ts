@@ -54,6 +54,7 @@ export class HealthMonitor {
   #diskUsed: number | undefined;
   #load: LoadSample | undefined;
   #downSince: number | null = null;
+  #analysisDownSince: number | null = null;
   /** Totals at the look before, for what is counted per time. */
   #before = { screeningMs: 0, feedGaps: 0 };
 
@@ -135,11 +136,13 @@ export class HealthMonitor {
     const { overMs } = this.#measures;
     const now = performance.now();
     this.#downSince = services.connected ? null : (this.#downSince ?? now);
+    this.#analysisDownSince = services.analysis?.down === true ? (this.#analysisDownSince ?? now) : null;
+    const since = (at: number | null): number => (at === null ? 0 : now - at);
     const screened = services.screeningMs - this.#before.screeningMs;
     const gaps = (services.feed?.gaps ?? 0) - this.#before.feedGaps;
     this.#before = { screeningMs: services.screeningMs, feedGaps: services.feed?.gaps ?? 0 };
     return {
-      process: this.#measures, downMs: this.#downSince === null ? 0 : now - this.#downSince, workerUse: screened / overMs / Math.max(1, services.workers ?? 1),
+      process: this.#measures, downMs: since(this.#downSince), analysisDownMs: since(this.#analysisDownSince), workerUse: screened / overMs / Math.max(1, services.workers ?? 1),
       feedGapsPerMinute: (gaps / overMs) * 60_000, errorsPerMinute: this.#errors.perMinute(), crashesPerHour: this.#crashesWithin(HOUR_MS).length, diskUsed: this.#diskUsed,
     };
   }

@@ -28,14 +28,15 @@ export interface HealthReadings {
   diskFailing?: boolean;
   database?: { silenceMs: number; latencyMs: number | null };
   clockOffsetMs?: number;
-  analysis?: { waiting: number; oldestMs: number; downMs: number };
+  /** `down`: a model is not asked for the time being. */
+  analysis?: { waiting: number; oldestMs: number; down: boolean };
   feed?: { connections: number; most: number; gaps: number };
   notifications?: { waiting: number; oldestMs: number };
   problems?: readonly { code: string; message: string }[];
 }
 
 /** What the monitor itself has measured. */
-export interface OwnMeasures { process: ProcessMeasures; downMs: number; workerUse: number; feedGapsPerMinute: number; errorsPerMinute: number; crashesPerHour: number; diskUsed: number | undefined }
+export interface OwnMeasures { process: ProcessMeasures; downMs: number; analysisDownMs: number; workerUse: number; feedGapsPerMinute: number; errorsPerMinute: number; crashesPerHour: number; diskUsed: number | undefined }
 
 /** All figures as the table of thresholds knows them. Pure. */
 export function readingsOf(services: HealthReadings, own: OwnMeasures): Readings {
@@ -49,7 +50,7 @@ export function readingsOf(services: HealthReadings, own: OwnMeasures): Readings
     passShare: services.passShare,
     tradersShed: services.tradersShed,
     workerUse: services.workers ? own.workerUse : undefined,
-    analysisDownMs: services.analysis?.downMs,
+    analysisDownMs: services.analysis && own.analysisDownMs,
     analysisWaitMs: services.analysis?.oldestMs,
     analysisQueue: services.analysis?.waiting,
     databaseSilenceMs: services.database?.silenceMs,
