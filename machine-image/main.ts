@@ -1,9 +1,9 @@
 // A user's machine: reads its contract, runs, drains when it is told to end.
 // Exit codes: 0 drained · 78 the environment is not what the contract asks · 1 crashed, with last words in DATA_DIR.
 import { codeOf, sentenceOf } from '@trademind/core';
-import { startMachine, type RunningMachine } from '@trademind/runtime';
+import { memoryNow, startMachine, type RunningMachine } from '@trademind/runtime';
 import { readSettings, type Settings } from './env.ts';
-import { keepLastWords, takeLastWords } from './last-words.ts';
+import { LastWords } from './last-words.ts';
 import { createLogger } from './log.ts';
 import manifest from './package.json' with { type: 'json' };
 
@@ -23,14 +23,16 @@ function settingsOrExit(): Settings {
 const settings = settingsOrExit();
 const logger = createLogger(settings.LOG_LEVEL, { machine: settings.MACHINE_ID, region: settings.MACHINE_REGION });
 const secrets = [settings.MACHINE_SECRET, settings.SUPABASE_PUBLISHABLE_KEY, settings.GEMINI_API_KEY, settings.BINANCE_API_KEY, settings.BINANCE_SECRET_KEY].filter((value) => value !== undefined && value !== '') as string[];
+const words = new LastWords({ dataDir: settings.DATA_DIR, version: manifest.version, secrets, now: () => new Date(), uptimeS: () => process.uptime(), memory: memoryNow });
 
 function crash(error: unknown): never {
-  keepLastWords(settings.DATA_DIR, error, secrets);
+  words.crashed(error);
   logger.fatal({ code: codeOf(error) }, sentenceOf(error));
   process.exit(EXIT.crashed);
 }
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
+process.on('exit', (code) => words.exited(Number(code)));
 
 let ending = false;
 let machine: Promise<RunningMachine> | undefined;
@@ -41,18 +43,20 @@ async function drain(reason: string): Promise<void> {
   logger.info({ code: 'ending' }, `${reason}: draining.`);
   setTimeout(() => {
     logger.error({ code: 'drain_timeout' }, 'The drain took too long; what was not sent waits on disk.');
+    words.drainTimedOut();
     process.exit(EXIT.drained);
   }, DRAIN_MS).unref();
   await (await machine)?.drain();
   logger.info({ code: 'ended' }, 'Drained.');
+  words.ended();
   process.exit(EXIT.drained);
 }
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => { drain(signal).catch(crash); });
 // Started by a supervisor over IPC, the machine ends with it.
 if (process.channel) process.on('disconnect', () => { drain('The supervisor went away').catch(crash); });
 
-const before = takeLastWords(settings.DATA_DIR);
-if (before) logger.error({ code: 'crashed_before', at: before.at, cause: before.code, uptimeS: before.uptimeS }, `The process before this one crashed: ${before.message}`);
+const last = words.news.at(-1);
+if (last) logger.warn({ code: 'crashed_before', at: last.at, kind: last.kind, cause: last.code, uptimeS: last.uptimeS }, `A process before this one ended against its will, ${last.at}: ${last.message}`);
 
 machine = startMachine({
   userId: settings.USER_ID, machineId: settings.MACHINE_ID, version: manifest.version, dataDir: settings.DATA_DIR, interval: settings.KLINE_INTERVAL, screeningIntervalMs: settings.SCREENING_INTERVAL_MS,
@@ -62,7 +66,11 @@ machine = startMachine({
     supabaseUrl: settings.SUPABASE_URL, publishableKey: settings.SUPABASE_PUBLISHABLE_KEY,
   },
   ticketJwks: settings.TICKET_JWKS, allowedOrigins: settings.ALLOWED_ORIGINS, host: settings.HOST, port: settings.PORT, metricsPort: settings.METRICS_PORT,
-  log: (level, code, message, fields) => logger[level]({ code, ...fields }, message),
+  crashes: words.before,
+  log: (level, code, message, fields) => {
+    words.heard({ at: Date.now(), level, code, message });
+    logger[level]({ code, ...fields }, message);
+  },
 });
 const running = await machine.catch(crash);
 logger.info({ code: 'serving', port: running.port, metricsPort: running.metricsPort }, `Serving on port ${running.port}.`);

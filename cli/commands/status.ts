@@ -1,8 +1,9 @@
 import type { MachineView } from '@trademind/core';
-import { sizeName } from '@trademind/core';
+import { healthFromOutside, sizeName } from '@trademind/core';
 import { EXIT } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
 import { count, duration, utc } from '../output/format.ts';
+import { healthLines } from '../output/health.ts';
 import { createTerminal, type Colors } from '../output/terminal.ts';
 import { findLocalCloud, type LocalCloud } from '../services/local-cloud.ts';
 
@@ -35,8 +36,10 @@ function cloudLines(c: Colors, { running, urls }: LocalCloud, now: number): stri
   ];
 }
 
-function machineLines(c: Colors, machine: MachineView, now: number): string[] {
+/** A machine in a glance. */
+export function machineLines(c: Colors, machine: MachineView, now: number): string[] {
   const { status: said, lastError } = machine;
+  const health = healthFromOutside(said?.health, machine.beatAt === null ? null : Date.parse(machine.beatAt), now);
   const phase = machine.phase === 'screening' ? c.green(machine.phase) : machine.phase === 'failed' ? c.red(machine.phase) : c.yellow(machine.phase);
   return [
     `${c.bold('Machine')} ${phase} ${c.dim(`for ${duration(now - Date.parse(machine.phaseSince))}`)}`,
@@ -46,8 +49,10 @@ function machineLines(c: Colors, machine: MachineView, now: number): string[] {
       row(c, 'market', `${utc(said.market.time)} UTC ×${said.market.rate}, ${count(said.market.symbols, 'symbol')}, ${count(said.market.candles, 'candle')}${said.market.connected ? '' : c.yellow(' (not connected)')}`),
       row(c, 'memory', `${Math.round(said.process.rssMb)} MB, ${said.process.cpuPercent.toFixed(1)} % CPU, up ${duration(said.process.uptimeS * 1_000)}`),
       ...said.traders.map((trader, index) => row(c, index === 0 ? 'traders' : '', `${trader.name} ${c.dim(`${trader.interval}, matches ${trader.matching} of ${trader.symbols}, ${count(trader.signals.live, 'live signal')}, ${trader.signals.history} in history`)}${trader.error ? c.red(` ${trader.error}`) : ''}`)),
+      ...(said.scaling && said.scaling.state !== 'unknown' ? [row(c, 'size', said.scaling.state === 'fits' ? c.dim(said.scaling.sentence) : c.yellow(said.scaling.sentence))] : []),
       ...said.problems.map(({ message }) => row(c, 'problem', c.yellow(message))),
     ] : []),
+    ...(health ? healthLines(c, health, now).map((text, index) => row(c, index === 0 ? 'health' : '', text)) : []),
     ...(machine.beatAt ? [row(c, 'last beat', `${duration(now - Date.parse(machine.beatAt))} ago`)] : []),
     ...(lastError ? [row(c, 'error', c.red(lastError.message)), ...(lastError.nextStep ? [row(c, '', `→ ${lastError.nextStep}`)] : [])] : []),
   ];

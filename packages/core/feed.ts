@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { LogEntry } from './log.ts';
 import { Signal } from './signal.ts';
 import { MachineStatus } from './status.ts';
 
@@ -28,9 +29,6 @@ export const MarketRow = z.object({
   halted: z.boolean(),
 });
 export type MarketRow = z.infer<typeof MarketRow>;
-
-export const LogEntry = z.object({ at: z.int(), level: z.enum(['info', 'warn', 'error']), code: z.string(), message: z.string() });
-export type LogEntry = z.infer<typeof LogEntry>;
 
 const data = {
   hello: z.object({

@@ -27,6 +27,29 @@ export function sizeProblem(size: MachineSize): string | null {
   return null;
 }
 
+/** The least and the most memory that a machine of these vCPUs takes, MB. */
+export function memoryRange(cpuKind: MachineSize['cpuKind'], cpus: number): readonly [least: number, most: number] {
+  const [low, high] = RULES[cpuKind].memoryPerCpuMb;
+  return [low * cpus, high * cpus];
+}
+
+/** Memory is sold in steps of so many MB. */
+export const MEMORY_STEP_MB = 256;
+
+/**
+ * What a vCPU may use of a core for long, and the seconds of full speed that it banks at most while it uses less. A machine's vCPUs share what
+ * they have together. Source: Fly's docs on CPU performance (2026-10).
+ */
+export const CPU_TIME = { shared: { cores: 1 / 16, bankS: 500 }, performance: { cores: 1, bankS: 0 } } as const;
+
+/** Cores that a machine of these vCPUs may use for long. */
+export function coresOf({ cpuKind, cpus }: Pick<MachineSize, 'cpuKind' | 'cpus'>): number {
+  return CPU_TIME[cpuKind].cores * cpus;
+}
+
+/** The vCPUs that a user's machine may have, 1 to 8, by what they give; with the same memory each costs more than the one before. */
+export const CPU_LADDER: readonly Readonly<Pick<MachineSize, 'cpuKind' | 'cpus'>>[] = CPU_KINDS.flatMap((cpuKind) => RULES[cpuKind].cpus.filter((cpus) => cpus <= 8).map((cpus) => ({ cpuKind, cpus })));
+
 /** Fly's name for a size, e.g. `shared-1x 512 MB`. */
 export function sizeName(size: MachineSize): string {
   return `${size.cpuKind}-${size.cpus}x ${size.memoryMb} MB`;
@@ -70,4 +93,14 @@ export function monthlyPrice(size: MachineSize, region: string, volumeGb = 1, pr
   const extraMb = Math.max(0, size.memoryMb - prices.includedMbPerCpu[size.cpuKind] * size.cpus);
   const perSecond = size.cpus * (size.cpuKind === 'shared' ? prices.sharedCpu : prices.performanceCpu) + (extraMb / 1_024) * prices.extraGb;
   return perSecond * factor * 30 * 86_400 + volumeGb * prices.volumeGbMonth;
+}
+
+/** What a change of size costs, in US dollars for 30 days; null where the region's price is not known. */
+export interface PriceForecast { fromUsd: number | null; toUsd: number | null; differenceUsd: number | null; pricesReadAt: string }
+
+/** The price of a machine before and after a change of size, volume included. */
+export function priceForecast(from: MachineSize, to: MachineSize, region: string, prices: PriceTable = FLY_PRICES): PriceForecast {
+  const cents = (usd: number | null): number | null => (usd === null ? null : Math.round(usd * 100) / 100);
+  const [before, after] = [monthlyPrice(from, region, 1, prices), monthlyPrice(to, region, 1, prices)];
+  return { fromUsd: cents(before), toUsd: cents(after), differenceUsd: before === null || after === null ? null : cents(after - before), pricesReadAt: prices.readAt };
 }

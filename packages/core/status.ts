@@ -1,5 +1,7 @@
 import * as z from 'zod/mini';
+import { HealthReport } from './health.ts';
 import { Interval } from './market.ts';
+import { ScaleAdvice } from './scaling.ts';
 
 /** How one trader fares on a machine: the answer to "why are there no signals?". */
 export const TraderStatus = z.object({
@@ -48,6 +50,10 @@ export const MachineStatus = z.object({
   process: z.object({ rssMb: z.number(), cpuPercent: z.number(), uptimeS: z.number() }),
   /** What is wrong, each with a code and a sentence; empty when all is well. */
   problems: z.array(z.object({ code: z.string(), message: z.string() })),
+  /** How its components fare; absent from a machine of a version that did not say it. */
+  health: z.optional(HealthReport),
+  /** What its load says of its size; absent where nobody could change it. */
+  scaling: z.optional(ScaleAdvice),
 });
 export type MachineStatus = z.infer<typeof MachineStatus>;
 

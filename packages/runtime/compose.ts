@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JSONWebKeySet } from 'jose';
-import { parseWith, TraderDocument, type Interval, type TraderInput } from '@trademind/core';
+import { parseWith, TraderDocument, type CrashReport, type Interval, type TraderInput } from '@trademind/core';
 import { v5 as uuidV5 } from 'uuid';
 import { CloudLink, type CloudOptions } from './control/cloud-link.ts';
 import { startWebSocketServer, type FeedSource } from './feed/index.ts';
@@ -41,6 +41,8 @@ export interface MachineOptions extends Common {
   host: string;
   port: number;
   metricsPort: number;
+  /** How processes before this one ended against their will, newest last: shown to the user. */
+  crashes?: readonly CrashReport[];
   log: Log;
 }
 
@@ -58,7 +60,7 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
   const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
   const { exchange, ended } = await recorded(options, wall, log);
   const machine = new Orchestrator({
-    machineId, userId, version, dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
+    machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks),
   });
   const server = await startWebSocketServer({

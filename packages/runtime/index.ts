@@ -1,5 +1,6 @@
 export { startLocal, startMachine } from './compose.ts';
 export type { LocalOptions, MachineOptions, RunningMachine } from './compose.ts';
 export type { FeedEvent, FeedSource } from './feed/index.ts';
+export { memoryNow } from './health/process-probe.ts';
 export type { Log } from './log.ts';
 export { openReplay, type Replay, type ReplayReport } from './market/recording/replay.ts';

@@ -1,4 +1,5 @@
-import type { MachineStatus } from '@trademind/core';
+import { intervalMs, type MachineStatus } from '@trademind/core';
+import type { CloudLink } from './control/cloud-link.ts';
 import type { HealthMonitor, HealthReadings } from './health/health-monitor.ts';
 import type { MarketLink } from './market/market-link.ts';
 import type { ParallelScreener } from './screening/parallel-screener.ts';
@@ -6,18 +7,27 @@ import type { TraderSet } from './screening/trader-set.ts';
 import type { StateStore } from './state/state-store.ts';
 import type { Wall } from './time.ts';
 
+/** A market whose time is further from ours than this is a recording. */
+const REPLAY_MS = 43_200_000;
+
 export interface MachineReportOptions {
   bootId: string;
   version: string;
   wall: Wall;
   store: Pick<StateStore, 'outboxState'>;
   market: MarketLink;
-  screener: Pick<ParallelScreener, 'work'>;
+  screener: Pick<ParallelScreener, 'work' | 'intervals' | 'shed'>;
   traders: TraderSet;
-  health: Pick<HealthMonitor, 'process'>;
+  health: Pick<HealthMonitor, 'process' | 'report'>;
   phase: () => MachineStatus['phase'];
   waitingFor: () => string;
   problems: () => MachineStatus['problems'];
+  /** How the database fares, where there is one. */
+  database?: () => ReturnType<CloudLink['health']> | undefined;
+  /** What the load says of the size, where it can be changed. */
+  scaling?: () => MachineStatus['scaling'];
+  /** Figures of services that are composed elsewhere. */
+  more?: () => Pick<HealthReadings, 'analysis' | 'feed' | 'notifications' | 'diskFailing'>;
 }
 
 /** What the machine says of itself: to its feed, with its beat, and as figures. All from memory, but for the outbox's size. */
@@ -35,6 +45,7 @@ export class MachineReport {
     const { rows, oldestAt } = store.outboxState();
     const { symbols, done, total } = market.candles.progress();
     const { candles, lastCloseAt } = screener.work;
+    const scaling = this.#options.scaling?.();
     return {
       phase: this.#options.phase(), detail: this.detail(), bootId, version, startedAt: this.#startedAt,
       market: {
@@ -44,6 +55,7 @@ export class MachineReport {
       outbox: { rows, oldestMs: oldestAt === null ? 0 : Math.max(0, wall.epoch() - oldestAt) },
       process: health.process(),
       problems: [...market.problems(), ...this.#options.problems()],
+      health: health.report(), ...(scaling && { scaling }),
     };
   }
 
@@ -66,13 +78,37 @@ export class MachineReport {
   }
 
   readings(): HealthReadings {
-    const { market, screener } = this.#options;
+    const { market, screener, database } = this.#options;
     const status = this.status();
+    const { clockOffsetMs, ...answers } = database?.() ?? {};
     return {
+      ...this.#screening(), ...this.#options.more?.(), problems: status.problems,
+      ...('silenceMs' in answers && { database: answers }), ...this.#clock(clockOffsetMs),
       candles: status.market.candles, screeningMs: screener.work.busyMs, gaps: market.candles.gaps, frames: { ...market.streams.counts }, reconnects: market.streams.reconnects,
-      streamSilenceMs: market.streams.silenceMs(), connected: status.market.connected, seriesDone: status.market.backfilled.done, seriesTotal: status.market.backfilled.total,
+      streamSilenceMs: market.streams.silenceMs(), connected: status.market.connected && !(status.phase === 'booting' && market.problems().length > 0), seriesDone: status.market.backfilled.done, seriesTotal: status.market.backfilled.total,
       weightUsed: market.rest.budget.used, outboxRows: status.outbox.rows, outboxOldestMs: status.outbox.oldestMs,
       signals: status.traders.reduce((sum, { signals }) => ({ live: sum.live + signals.live, history: sum.history + signals.history }), { live: 0, history: 0 }),
     };
+  }
+
+  /** How screening keeps up. A close is late by what has passed of the next candle of the shortest interval and a whole one more. */
+  #screening(): Pick<HealthReadings, 'screening' | 'candleLagMs' | 'passShare' | 'workers' | 'workersLost' | 'tradersShed'> {
+    const { market, screener } = this.#options;
+    const { passMs, workers, replaced, lastCloseAt } = screener.work;
+    const shortest = Math.min(...screener.intervals().map(intervalMs));
+    const screening = this.#options.phase() === 'screening' && Number.isFinite(shortest);
+    return {
+      screening, workers, workersLost: replaced, tradersShed: screener.shed.size,
+      ...(screening && { passShare: passMs / Math.max(1, workers) / (shortest / market.clock.rate) }),
+      ...(screening && lastCloseAt !== null && { candleLagMs: Math.max(0, market.clock.now() - lastCloseAt - shortest) / market.clock.rate }),
+    };
+  }
+
+  /** The database's clock is the true one; without it the exchange's, as far as its market runs in our time. */
+  #clock(ofDatabase: number | undefined): Pick<HealthReadings, 'clockOffsetMs'> {
+    if (ofDatabase !== undefined) return { clockOffsetMs: ofDatabase };
+    const { market: { clock }, wall } = this.#options;
+    const ofExchange = clock.now() - wall.epoch();
+    return clock.rate === 1 && clock.now() > 0 && Math.abs(ofExchange) < REPLAY_MS ? { clockOffsetMs: ofExchange } : {};
   }
 }

@@ -1,13 +1,15 @@
-import { pause } from './time.ts';
+import { pause, systemWall, type Wall } from './time.ts';
 
 /** A wait that can be cut short: what is said before the wait begins counts too, so that no nudge is lost. */
 export class Nudge {
   readonly #signal: AbortSignal;
+  readonly #wall: Pick<Wall, 'after'>;
   #asked = false;
   #wake: AbortController | undefined;
 
-  constructor(signal: AbortSignal) {
+  constructor(signal: AbortSignal, wall: Pick<Wall, 'after'> = systemWall) {
     this.#signal = signal;
+    this.#wall = wall;
   }
 
   now(): void {
@@ -19,7 +21,7 @@ export class Nudge {
   async wait(ms: number): Promise<void> {
     if (!this.#asked) {
       this.#wake = new AbortController();
-      await pause(ms, AbortSignal.any([this.#signal, this.#wake.signal]));
+      await pause(ms, AbortSignal.any([this.#signal, this.#wake.signal]), this.#wall);
     }
     this.#asked = false;
   }

@@ -1,4 +1,4 @@
-import { codeOf, intervalMs, sentenceOf, type Candle, type Interval, type LogEntry, type MachineStatus, type MarketRow, type Signal } from '@trademind/core';
+import { codeOf, intervalMs, sentenceOf, type Candle, type CrashReport, type Interval, type LogEntry, type MachineStatus, type MarketRow, type Signal } from '@trademind/core';
 import type { CloudHooks, CloudLink } from './control/cloud-link.ts';
 import type { FeedEvent, FeedSource } from './feed/source.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
@@ -37,6 +37,8 @@ export interface OrchestratorOptions {
   exchange: ExchangeAccess;
   wall: Wall;
   log: Log;
+  /** How processes before this one ended against their will, newest last. */
+  crashes?: readonly CrashReport[];
   /** Given traders, without a cloud; or the ties to the cloud, which bring them. */
   traders?: (store: StateStore) => readonly StoredTrader[];
   cloud?: (hooks: CloudHooks) => CloudLink;
@@ -88,9 +90,14 @@ export class Orchestrator implements FeedSource {
     this.#log = (level, code, message, fields) => {
       const entry: LogEntry = { at: wall.epoch(), level, code, message };
       options.log(level, code, message, fields);
+      if (level === 'error') this.#health.errored(code);
       this.#ring.add(entry);
       this.#publisher.log(entry);
     };
+    this.#health = new HealthMonitor({
+      wall, readings: () => this.#report.readings(), version: options.version, dataDir: options.dataDir, crashes: options.crashes ?? [],
+      onChange: ({ component: { component, state, sentence, nextStep } }) => this.#log(state === 'failing' ? 'warn' : 'info', `health_${state}`, [sentence, nextStep].filter(Boolean).join(' '), { component }),
+    });
     this.#publisher = new Publisher({ status: () => this.status(), changedRows: () => this.#table.changed(), marketTime: () => this.#market.clock.now() });
     this.#snapshot = new SnapshotFile(options.dataDir);
     this.#recent = new RecentSignals(this.store.signals(RecentSignals.kept));
@@ -125,9 +132,9 @@ export class Orchestrator implements FeedSource {
       candles: this.#screener.candles, matches: (symbol) => this.#screener.matching(symbol), halted: (symbol) => this.#market.candles.isHalted(symbol),
     });
     this.#traders = new TraderSet({ store: this.store, market: this.#market, screener: this.#screener, ledger: this.#ledger, defaultInterval, log: this.#log });
-    this.#health = new HealthMonitor({ wall, readings: () => this.#report.readings() });
     this.#report = new MachineReport({
       bootId: this.bootId, version: options.version, wall, store: this.store, market: this.#market, screener: this.#screener, traders: this.#traders, health: this.#health,
+      database: () => this.#cloud?.health(), more: () => ({ diskFailing: this.#diskProblem !== null }),
       phase: () => this.#phase, waitingFor: () => this.#waitingFor, problems: () => [...(this.#cloud?.problems() ?? []), ...(this.#diskProblem ? [this.#diskProblem] : [])],
     });
     this.#cloud = options.cloud?.({

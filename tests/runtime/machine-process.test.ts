@@ -25,7 +25,7 @@ test('the machine serves its health from the start, says what it waits for, beco
   await until('it is ready', async () => (await get('/ready')).status === 200);
   const metricsPort = Number(running.logged.find(({ code }) => code === 'serving')?.['metricsPort']);
   const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-  for (const name of ['trademind_process_resident_memory_bytes', 'trademind_candles_total', 'trademind_outbox_rows', 'trademind_stream_frames_total{kind="malformed"} 0']) expect(metrics).toContain(name);
+  for (const name of ['process_resident_memory_bytes', 'trademind_candles_total', 'trademind_outbox_rows', 'trademind_stream_frames_total{kind="malformed"} 0']) expect(metrics).toContain(name);
   expect((await get('/metrics')).status).toBe(404);
   await until('signals are written', async () => (await cloud.supabase.database.pool.query('select 1 from signals where machine_id = $1 limit 1', [machine.id])).rows.length > 0);
   expect(await running.kill('SIGTERM')).toBe(0);
@@ -49,9 +49,12 @@ test('a crash leaves its reason in the data folder, and the next start tells it'
   const crashed = await spawnMachine(env);
   await until('it ends', () => crashed.child.exitCode !== null);
   expect(crashed.child.exitCode).toBe(1);
-  expect(JSON.parse(readFileSync(join(dataDir, 'last-words.json'), 'utf8'))).toMatchObject({ code: 'EADDRINUSE' });
+  expect(JSON.parse(readFileSync(join(dataDir, 'last-words.json'), 'utf8'))).toMatchObject([{ kind: 'crashed', code: 'EADDRINUSE' }]);
   const next = await spawnMachine({ ...env, PORT: '0' });
   await until('it serves', () => next.port > 0);
   expect(next.logged.map(({ code }) => code)).toContain('crashed_before');
+  // The user hears of it with the next beat.
+  const told = async () => (await cloud.supabase.database.pool.query<{ status: { health?: { crash?: { code: string } } } | null }>('select status from machines where id = $1', [machine.id])).rows[0]?.status?.health?.crash;
+  await until('the user can see it', async () => (await told())?.code === 'EADDRINUSE');
   expect(await next.kill('SIGTERM')).toBe(0);
 });

@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MarketRow, TraderStatus } from '@trademind/core';
+import { judgeHealth, type HealthReport, type Readings, type MarketRow, type TraderStatus } from '@trademind/core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startBrowser } from '../support/browser.ts';
@@ -68,7 +68,17 @@ function rsiSignal(symbol: string, price: number, minutesAgo: number, over: Para
   });
 }
 
+const liveHealth = (over: Readings = {}, crashed = false): HealthReport => ({
+  ...judgeHealth({}, {
+    streamDownMs: 0, candleLagMs: 0, passShare: 0.02, databaseSilenceMs: 900, outboxAgeMs: 1_200, diskUsed: 0.2, memoryUsed: 0.2, cpuUsed: 0.02, loopDelayMs: 2, clockOffsetMs: 3, feedFull: 0.02, errorsPerMinute: 0, ...over,
+  }, [], { mono: 0, epoch: Date.now() - 60_000 }).report,
+  ...(crashed && { crash: {
+    at: new Date(Date.now() - 240_000).toISOString(), kind: 'out-of-memory', code: 'memory_exhausted', message: 'It was last seen with 498 of 512 MB in use.', nextStep: 'Take a machine with more memory.', version: '0.1.0', uptimeS: 9_000,
+    memory: { rssMb: 498, limitMb: 512, heapMb: 100, heapLimitMb: 259 }, log: [{ at: Date.now() - 241_000, level: 'info', code: 'x', message: 'Reads history of 400 series.' }],
+  } }),
+});
 const liveStatus = () => testStatus({
+  health: liveHealth(),
   detail: 'Screens 3 symbols for 3 traders.', version: '0.1.0',
   market: { time: NOW, rate: 60, connected: true, symbols: 3, backfilled: { done: 6, total: 6 }, lastCloseAt: NOW, candles: 4_312, halted: [] },
   traders: [
@@ -127,6 +137,13 @@ test('markets, traders and the machine’s measures are what the feed said', asy
   expect(await badge.innerText()).toMatch(/Screening\s+for 12 min.*Singapore \(sin\).*shared-1x 512 MB.*\$\d+\.\d\d a month/s);
   dashboard.feed.source.emit({ type: 'status', data: { ...liveStatus(), problems: [{ code: 'stream_stale', message: 'No candle has come for 90 s; the stream is being opened anew.' }] } });
   await machine.getByRole('alert').getByText('No candle has come for 90 s').waitFor();
+  await machine.getByText('All is well (12 parts).').waitFor();
+  dashboard.feed.source.emit({ type: 'status', data: { ...liveStatus(), health: liveHealth({ diskUsed: 0.9, streamDownMs: 61_000 }, true) } });
+  await machine.getByText('The volume of the data folder is 90 % full.').waitFor();
+  expect(await machine.getByRole('listitem').first().innerText()).toMatch(/Exchange stream failing/);
+  await machine.getByText('The machine ran out of memory and started again.').click();
+  await machine.getByText('Reads history').waitFor();
+  await shot('unwell-dark');
   expect(complaints).toEqual([]);
 });
 

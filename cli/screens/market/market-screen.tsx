@@ -2,6 +2,7 @@ import { sizeName, type MachineView } from '@trademind/core';
 import { Box, Text, useApp, useInput, useWindowSize } from 'ink';
 import { useSyncExternalStore, type ReactNode } from 'react';
 import { count, utc } from '../../output/format.ts';
+import { unwell } from '../../output/health.ts';
 import { PANELS, rowsOf, type Input, type MarketState, type Panel } from './market-state.ts';
 import { LogRows, MarketRows, SignalDetail, SignalRows, TraderRows } from './rows.tsx';
 
@@ -63,7 +64,8 @@ function Header({ state: { status, connection }, title, machine }: { state: Mark
     ...(market.backfilled.done < market.backfilled.total ? [`backfilled ${market.backfilled.done} of ${market.backfilled.total}`] : []),
   ] : [];
   const trouble = [...(connection ? [connection] : []), ...(market && !market.connected ? ['market not connected'] : []),
-    ...(market && market.halted.length > 0 ? [`${market.halted.join(', ')} halted`] : []), ...(status?.problems.map(({ message }) => message) ?? [])];
+    ...(market && market.halted.length > 0 ? [`${market.halted.join(', ')} halted`] : []), ...(status?.problems.map(({ message }) => message) ?? []),
+    ...(status?.health ? unwell(status.health).map(({ title, sentence }) => `${title}: ${sentence}`) : [])];
   return (
     <Box flexDirection="column">
       <Box justifyContent="space-between">

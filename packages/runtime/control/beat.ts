@@ -33,6 +33,8 @@ export class Beat {
   #tradersEtag: string | undefined;
   #problem: { code: string; message: string } | null = null;
   #lastAt: number | null = null;
+  #latencyMs: number | null = null;
+  #clockOffsetMs: number | undefined;
 
   constructor(options: BeatOptions) {
     this.#options = options;
@@ -47,6 +49,11 @@ export class Beat {
   /** When the database last answered (wall, monotonic ms); null before. */
   get lastAt(): number | null {
     return this.#lastAt;
+  }
+
+  /** How long the database took for its last answer (ms), and how far its clock is ahead of ours (ms, to half of that). */
+  get measured(): { latencyMs: number | null; clockOffsetMs: number | undefined } {
+    return { latencyMs: this.#latencyMs, clockOffsetMs: this.#clockOffsetMs };
   }
 
   /** Beats now instead of in its turn. */
@@ -64,7 +71,11 @@ export class Beat {
   async #once(): Promise<number> {
     const { database, onTraders, onDrain, wall, log, signal } = this.#options;
     try {
+      const sent = { now: wall.now(), epoch: wall.epoch() };
       const answer: BeatAnswer = await database.beat(told(this.#options.status()));
+      this.#latencyMs = wall.now() - sent.now;
+      const ahead = Date.parse(answer.server_time) - sent.epoch - this.#latencyMs / 2;
+      if (Number.isFinite(ahead)) this.#clockOffsetMs = ahead;
       if (answer.traders_etag !== this.#tradersEtag) {
         onTraders(await database.traders());
         this.#tradersEtag = answer.traders_etag;

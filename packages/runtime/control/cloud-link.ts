@@ -33,9 +33,12 @@ export class CloudLink {
   readonly #token: MachineToken;
   readonly #beat: Beat;
   readonly #synchronizer: StateSynchronizer;
+  readonly #silenceMs: () => number;
 
   constructor(options: CloudOptions, hooks: CloudHooks) {
     const { wall, log, signal, store } = hooks;
+    const begunAt = wall.now();
+    this.#silenceMs = () => wall.now() - (this.#beat.lastAt ?? begunAt);
     this.#token = new MachineToken({ controlPlaneUrl: options.controlPlaneUrl, secret: options.machineSecret, wall, log, signal });
     const database = new SupabaseDatabase({ url: options.supabaseUrl, publishableKey: options.publishableKey, token: this.#token, signal });
     this.#synchronizer = new StateSynchronizer({ store, database, wall, log, signal, onSent: hooks.onChange });
@@ -68,6 +71,11 @@ export class CloudLink {
   /** Sends what waits, for at most `ms`; answers whether nothing waits any more. */
   flush(ms: number): Promise<boolean> {
     return this.#synchronizer.flush(ms);
+  }
+
+  /** How the database fares: time since it last answered a beat, how long that took, how far its clock is ahead (all ms). */
+  health(): { silenceMs: number; latencyMs: number | null; clockOffsetMs: number | undefined } {
+    return { silenceMs: this.#silenceMs(), ...this.#beat.measured };
   }
 
   problems(): { code: string; message: string }[] {

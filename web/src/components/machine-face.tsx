@@ -1,5 +1,6 @@
 import type { MachineView } from '@trademind/core';
 import type { FeedView } from '@trademind/feed-client';
+import { healthOf } from '../view/health.ts';
 import { lineNotice } from '../view/line.ts';
 import { startProgress } from '../view/progress.ts';
 import { CloudExecutionPanel } from './cloud-execution-panel.tsx';
@@ -30,7 +31,7 @@ export function MachineFace({ machine, feed, retry, start }: MachineFaceProps) {
           <SignalList signals={feed.signals} />
           <CloudExecutionPanel traders={status.traders} />
           <MarketTable markets={feed.markets} />
-          <MachineHealthDashboard status={status} marketTime={feed.marketTime} size={machine.size ?? machine.desired.size} />
+          <MachineHealthDashboard status={status} health={healthOf(machine, feed, now)} marketTime={feed.marketTime} size={machine.size ?? machine.desired.size} />
           <LogPanel log={feed.log} />
         </div>
       )}

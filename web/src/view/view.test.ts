@@ -1,4 +1,4 @@
-import type { TraderStatus } from '@trademind/core';
+import { HEALTH_MEASURES, judgeHealth, type HealthReport, type Readings, type TraderStatus } from '@trademind/core';
 import { emptyView, type FeedView } from '@trademind/feed-client';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { testMachine } from '../../../tests/support/dashboard.ts';
 import { testSignal, testStatus } from '../../../tests/support/feed.ts';
 import { cloudStatus } from './cloud-status.ts';
 import { dayTime, duration, percent, price, reading } from './format.ts';
-import { healthRows } from './health.ts';
+import { crashView, healthOf, healthRows, healthSummary } from './health.ts';
 import { lineNotice } from './line.ts';
 import { marketViews } from './markets.ts';
 import { startProgress } from './progress.ts';
@@ -124,8 +124,32 @@ test('health shows facts as the machine measured them, and marks a lost stream a
   const row = (name: string) => rows.find((candidate) => candidate.name === name);
   expect(row('Market time')).toMatchObject({ value: '10 Oct 12:35:20', note: 'UTC' });
   expect(row('Stream')).toMatchObject({ value: 'not connected', bad: true });
-  expect(row('Memory')).toMatchObject({ value: '71 MB', meter: { value: 71.2, max: 512 } });
+  expect(row('Memory')).toMatchObject({ value: '71 MB', meter: { value: 71.2, max: 512, low: 512 * HEALTH_MEASURES.memoryUsed.degraded!, high: 512 * HEALTH_MEASURES.memoryUsed.failing! } });
   expect(row('Outbox')).toMatchObject({ value: '1 row', note: 'oldest 1 min' });
   expect(row('Halted')).toMatchObject({ note: 'and 1 more', bad: true });
+  expect(row('Size')).toBeUndefined();
+  const scaling = { state: 'capped', sentence: 'The load wants more.', at: NOW } as const;
+  expect(healthRows(testStatus({ scaling }), null, testMachine().desired.size).find(({ name }) => name === 'Size')).toMatchObject({ value: 'more is wanted', note: 'The load wants more.' });
   expect(healthRows(testStatus(), null, testMachine().desired.size).find(({ name }) => name === 'Market time')?.note).toBe('UTC, ×60');
+});
+
+describe('health', () => {
+  const judged = (readings: Readings): HealthReport => judgeHealth({}, readings, [], { mono: 0, epoch: NOW }).report;
+  test('what is not well comes first, the worst of all at the top; what is well is named in one line', () => {
+    const report = judged({ diskUsed: 0.9, streamDownMs: 61_000, clockOffsetMs: 1 });
+    expect(healthSummary(report)).toMatchObject({ state: 'failing', sentence: '2 of 3 parts are not well.', unwell: [{ component: 'exchange', state: 'failing' }, { component: 'disk', state: 'degraded' }], well: [{ title: 'Clock' }] });
+    expect(healthSummary(judged({ diskUsed: 0.1 }))).toMatchObject({ sentence: 'All is well (1 part).', unwell: [] });
+  });
+  test('the page shows what the machine judged while it hears it; else the last report, and that the machine is silent', () => {
+    const health = judged({ databaseSilenceMs: 60_000 });
+    const machine = testMachine({ status: testStatus({ health }), beatAt: new Date(NOW - 300_000).toISOString() });
+    expect(healthOf(machine, live({ health }), NOW)).toBe(health);
+    const lost: FeedView = { ...live({ health }), state: { phase: 'reconnecting', since: NOW, attempt: 1, reason: 'silence' } };
+    expect(healthOf(machine, lost, NOW)?.components.map(({ component, state }) => [component, state])).toEqual([['machine', 'failing'], ['database', 'degraded']]);
+    expect(healthOf(testMachine({ beatAt: null }), emptyView(), NOW)).toBeUndefined();
+  });
+  test('a crash is told with its time, its reason and the last lines of the log', () => {
+    const view = crashView({ at: new Date(NOW - 180_000).toISOString(), kind: 'killed', code: 'x', message: 'The machine was ended from outside, without warning, and started again. It was last seen with 100 of 256 MB in use.', version: '1', uptimeS: 7_200, memory: { rssMb: 1, limitMb: 1, heapMb: 1, heapLimitMb: 1 }, log: [{ at: NOW, level: 'warn', code: 'c', message: 'm' }] }, NOW);
+    expect(view).toEqual({ title: 'The machine was ended from outside, without warning, and started again.', when: '3 min ago, after 2 h', sentence: 'It was last seen with 100 of 256 MB in use.', log: ['10 Oct 12:35:20 warn  m'] });
+  });
 });

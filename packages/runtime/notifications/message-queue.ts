@@ -1,0 +1,148 @@
+import { mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { NotificationEvent, type NotificationKind } from '@trademind/core';
+
+export const QUEUE_FILE = 'notifications.db';
+/** What was sent is remembered for so long, so that a fact that is told again is not sent again. */
+const REMEMBERED_MS = 7 * 86_400_000;
+/** Messages that wait for one channel at most; beyond it the least important and oldest go first. */
+const MOST_WAITING = 500;
+/** What is told first when several wait, and for how long a message is worth telling. */
+const KINDS: Readonly<Record<NotificationKind, { priority: number; worthMs: number }>> = {
+  position: { priority: 4, worthMs: 86_400_000 }, health: { priority: 3, worthMs: 86_400_000 }, trader: { priority: 2, worthMs: 86_400_000 },
+  decision: { priority: 1, worthMs: 3_600_000 }, signal: { priority: 0, worthMs: 3_600_000 }, test: { priority: 0, worthMs: 0 },
+};
+const SCHEMA = `create table if not exists messages (
+    id text not null, channel text not null, rule text not null, priority integer not null, event text not null, queued_at integer not null, expires_at integer not null,
+    state text not null check (state in ('waiting', 'sent', 'refused', 'expired', 'dropped', 'limited')), attempts integer not null default 0, problem text, missed integer not null default 0,
+    primary key (id, channel)) strict, without rowid;
+  create index if not exists messages_waiting on messages (channel, priority desc, queued_at) where state = 'waiting';
+  create index if not exists messages_of_rule on messages (rule, queued_at);
+  create index if not exists messages_missed on messages (channel) where missed = 1;
+  pragma user_version = 1;`;
+
+export type Outcome = 'sent' | 'refused' | 'expired' | 'dropped';
+export interface Waiting { readonly id: string; readonly event: NotificationEvent; readonly attempts: number }
+
+/**
+ * Messages that wait, on disk: a restart forgets none and sends none twice. Each is in exactly one state. One that is not delivered in time
+ * is marked as missed until the channel's user has been told so. Holds no secret: channels are named by their ids. All is synchronous.
+ */
+export class MessageQueue {
+  readonly #db: DatabaseSync;
+
+  /** Opens or makes the queue; one that cannot be read is moved aside, for messages are not worth a machine that does not start. Throws what SQLite throws when there is no writing at all. */
+  static open(dataDir: string, onBroken: (reason: string) => void): MessageQueue {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    const path = join(dataDir, QUEUE_FILE);
+    try {
+      return new MessageQueue(path);
+    } catch (error) {
+      for (const end of ['', '-wal', '-shm']) {
+        try {
+          renameSync(`${path}${end}`, `${path}${end}.broken`);
+        } catch {
+          // There is none.
+        }
+      }
+      onBroken((error as Error).message);
+      return new MessageQueue(path);
+    }
+  }
+
+  private constructor(path: string) {
+    this.#db = new DatabaseSync(path, { timeout: 5_000 });
+    try {
+      this.#db.exec(`pragma journal_mode = wal; pragma synchronous = normal; ${SCHEMA}`);
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /** Queues an event for a channel, or keeps it as left out when its rule has had its share. False when it is known already. */
+  add({ event, channel, rule, limited, now }: { event: NotificationEvent; channel: string; rule: string; limited: boolean; now: number }): boolean {
+    const { priority, worthMs } = KINDS[event.kind];
+    return this.#run('insert into messages (id, channel, rule, priority, event, queued_at, expires_at, state, missed) values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing',
+      event.id, channel, rule, priority, JSON.stringify(event), Math.floor(now), Math.floor(now) + worthMs, limited ? 'limited' : 'waiting', limited ? 1 : 0) > 0;
+  }
+
+  /** The next that wait for a channel, the most important and then the oldest first. What a former version wrote and this one cannot read is set aside. */
+  waiting(channel: string, limit: number): Waiting[] {
+    const rows = this.#all<{ id: string; event: string; attempts: number }>("select id, event, attempts from messages where channel = ? and state = 'waiting' order by priority desc, queued_at, id limit ?", channel, limit);
+    return rows.flatMap(({ id, event: text, attempts }) => {
+      const event = readEvent(text);
+      if (event === undefined) this.settle(channel, [id], 'refused', 'unreadable');
+      return event === undefined ? [] : [{ id, event, attempts }];
+    });
+  }
+
+  settle(channel: string, ids: readonly string[], outcome: Outcome, problem: string | null = null): void {
+    for (const id of ids) this.#run('update messages set state = ?, problem = ?, missed = ? where id = ? and channel = ?', outcome, problem, outcome === 'sent' ? 0 : 1, id, channel);
+  }
+
+  attempted(channel: string, ids: readonly string[], problem: string): void {
+    for (const id of ids) this.#run('update messages set attempts = attempts + 1, problem = ? where id = ? and channel = ?', problem, id, channel);
+  }
+
+  /** Takes out what is no longer worth telling, and what is too much; forgets what is long done. Answers how many of each channel were missed by it. */
+  tidy(at: number): Map<string, number> {
+    const now = Math.floor(at);
+    const missed = new Map<string, number>();
+    const count = (rows: { channel: string }[]): void => { for (const { channel } of rows) missed.set(channel, (missed.get(channel) ?? 0) + 1); };
+    count(this.#all("update messages set state = 'expired', missed = 1 where state = 'waiting' and expires_at <= ? returning channel", now));
+    for (const { channel, waiting } of this.#all<{ channel: string; waiting: number }>("select channel, count(*) as waiting from messages where state = 'waiting' group by channel")) {
+      if (waiting > MOST_WAITING) {
+        count(this.#all(`update messages set state = 'dropped', missed = 1 where channel = ? and id in
+          (select id from messages where channel = ? and state = 'waiting' order by priority, queued_at limit ?) returning channel`, channel, channel, waiting - MOST_WAITING));
+      }
+    }
+    this.#run("delete from messages where state <> 'waiting' and queued_at < ?", now - REMEMBERED_MS);
+    return missed;
+  }
+
+  /** How many of a channel's messages never came, of which its user has not been told. */
+  missed(channel: string): number {
+    return this.#all<{ count: number }>('select count(*) as count from messages where channel = ? and missed = 1', channel)[0]?.count ?? 0;
+  }
+
+  toldMissed(channel: string): void {
+    this.#run('update messages set missed = 0 where channel = ? and missed = 1', channel);
+  }
+
+  /** Messages that a rule gave since then. Of one event for several channels each counts. */
+  ofRule(rule: string, since: number): number {
+    return this.#all<{ count: number }>("select count(*) as count from messages where rule = ? and queued_at > ? and state <> 'limited'", rule, Math.floor(since))[0]?.count ?? 0;
+  }
+
+  /** Channels that are no more: what waits for them goes nowhere. */
+  keepOnly(channels: readonly string[]): number {
+    return this.#run(`delete from messages where (state = 'waiting' or missed = 1) and channel not in (${channels.map(() => '?').join(', ') || "''"})`, ...channels);
+  }
+
+  stats(): { waiting: number; oldestAt: number | null } {
+    return this.#all<{ waiting: number; oldestAt: number | null }>("select count(*) as waiting, min(queued_at) as oldestAt from messages where state = 'waiting'")[0]!;
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#db.prepare(sql).run(...values).changes);
+  }
+
+  #all<T>(sql: string, ...values: SQLInputValue[]): T[] {
+    return this.#db.prepare(sql).all(...values) as T[];
+  }
+}
+
+function readEvent(text: string): NotificationEvent | undefined {
+  try {
+    const parsed = NotificationEvent.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
