@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { LogEntry, MachineStatus, MarketRow, Signal } from '@trademind/core';
-import { TICKET_ISSUER, machineAudience } from '@trademind/core';
+import { FeedFrame, TICKET_ISSUER, machineAudience } from '@trademind/core';
+import { WebSocket, type ClientOptions } from 'ws';
 import { SignJWT, exportJWK, generateKeyPair, type CryptoKey } from 'jose';
 import { startWebSocketServer, type FeedEvent, type FeedSource, type RunningWebSocketServer, type WebSocketServerOptions } from '../../packages/runtime/feed/index.ts';
 
@@ -97,5 +98,43 @@ export async function startTestFeed(over: Partial<WebSocketServerOptions> & { so
         .setIssuedAt(iat).setExpirationTime(iat + lifeS).sign(key);
     },
     close: () => server.close(),
+  };
+}
+
+export interface RawClient {
+  socket: WebSocket;
+  /** As they came. */
+  frames: FeedFrame[];
+  closed: Promise<{ code: number; reason: string }>;
+  /** The first frame of a type, or a later one; rejects when the connection ends before. */
+  next<T extends FeedFrame['type']>(type: T, skip?: number): Promise<Extract<FeedFrame, { type: T }>>;
+  send(command: unknown): void;
+}
+
+/** A bare `ws` client that keeps every frame, each checked against the contract. */
+export function connectRaw(feed: Pick<TestFeed, 'feed'>, jwt: string | null, query = '', options: ClientOptions = {}): RawClient {
+  const socket = new WebSocket(`${feed.feed}${query}`, jwt === null ? ['trademind.v1'] : ['trademind.v1', `ticket.${jwt}`], options);
+  const frames: FeedFrame[] = [];
+  const waiting = new Set<() => void>();
+  socket.on('error', () => {});
+  socket.on('message', (data) => {
+    frames.push(FeedFrame.parse(JSON.parse((data as Buffer).toString())));
+    for (const wake of waiting) wake();
+  });
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => { socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() })); });
+  return {
+    socket, frames, closed,
+    send: (command) => socket.send(typeof command === 'string' ? command : JSON.stringify(command)),
+    next: (type, skip = 0) => new Promise((resolve, reject) => {
+      const look = () => {
+        const found = frames.filter((frame) => frame.type === type)[skip];
+        if (!found) return;
+        waiting.delete(look);
+        resolve(found as never);
+      };
+      waiting.add(look);
+      void closed.then(({ code, reason }) => reject(new Error(`closed ${code} ${reason} before ${type}`)));
+      look();
+    }),
   };
 }

@@ -64,6 +64,11 @@ export class FeedConnection {
     return this.#grant.sessionId;
   }
 
+  /** What waits in its socket, in bytes. */
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
   /** Sends what this client has not seen, until all is sent or its socket is full; goes on by itself when the socket has drained. */
   pump(): void {
     const { ring } = this.#hub;

@@ -53,13 +53,15 @@ export class Lane {
 
   /** A frame is there. It is passed on at once, unless it is an update that the clients do not want so soon. */
   onPushed(frame: RingFrame): void {
-    const hold = this.#everyMs > 0 && isUpdate(frame.type) && this.#wants(frame);
-    if (hold && this.#timer && !this.#ring.isOld(this.#pumpedTo)) {
+    const wanted = this.#wants(frame);
+    if (this.#everyMs === 0 || (wanted && !isUpdate(frame.type)) || this.#ring.isOld(this.#pumpedTo)) return this.#pump();
+    if (!wanted) return;
+    if (this.#timer) {
       this.#held = true;
-      return;
+    } else {
+      this.#pump();
+      this.#wait();
     }
-    this.#pump();
-    if (hold && !this.#timer) this.#wait();
   }
 
   /** The next frame after `cursor` that the clients want; undefined when there is none yet. */

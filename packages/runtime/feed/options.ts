@@ -72,6 +72,8 @@ export interface FeedStats {
   seq: number;
   framesSent: number;
   gaps: number;
+  /** What waits in the sockets of all clients. */
+  bufferedBytes: number;
   /** Refused or closed connections by reason code. */
   refused: Readonly<Record<string, number>>;
 }

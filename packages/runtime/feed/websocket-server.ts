@@ -34,7 +34,10 @@ export async function startWebSocketServer(options: WebSocketServerOptions): Pro
   server.maxConnections = limits.connections + 250;
   server.on('upgrade', door.onUpgrade);
 
-  const stats = (): FeedStats => ({ connections: connections.size, seq: hub.ring.last, ...counts, refused: refusals.counts() });
+  const stats = (): FeedStats => ({
+    connections: connections.size, seq: hub.ring.last, ...counts, refused: refusals.counts(),
+    bufferedBytes: [...connections].reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
+  });
   const privateServer = createServer({ requestTimeout: 15_000 }, createPrivateHandler({ ...options, stats, onFailure }));
   try {
     await listen(server, options.port, options.host);
