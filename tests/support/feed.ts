@@ -78,6 +78,19 @@ export interface TestFeed {
 /** A pair as the control plane signs tickets with. */
 export const ticketKeys = () => generateKeyPair('EdDSA', { crv: 'Ed25519' });
 
+/** A ticket as the control plane would give it for the machine, unless a claim is overridden. */
+export function signTicket(machine: { userId: string; machineId: string }, over: TicketOverrides & { key: CryptoKey }): Promise<string> {
+  const { sub = machine.userId, aud = machineAudience(machine.machineId), iss = TICKET_ISSUER, scope = 'feed:read feed:command', jti = randomUUID(), issuedAt = Date.now(), lifeS = 60, key } = over;
+  const iat = Math.floor(issuedAt / 1_000);
+  return new SignJWT({ scope }).setProtectedHeader({ alg: 'EdDSA', kid: 'test' }).setIssuer(iss).setAudience(aud).setSubject(sub).setJti(jti)
+    .setIssuedAt(iat).setExpirationTime(iat + lifeS).sign(key);
+}
+
+/** The public halves of ticket keys, as a machine is born with them. */
+export async function ticketJwks({ publicKey }: { publicKey: CryptoKey }) {
+  return { keys: [{ ...await exportJWK(publicKey), kid: 'test', alg: 'EdDSA' }] };
+}
+
 /** A real feed server on free ports over a TestSource. */
 export async function startTestFeed(over: Partial<WebSocketServerOptions> & { source?: TestSource; keys?: { privateKey: CryptoKey; publicKey: CryptoKey } } = {}): Promise<TestFeed> {
   const { privateKey, publicKey } = over.keys ?? await ticketKeys();
@@ -86,17 +99,13 @@ export async function startTestFeed(over: Partial<WebSocketServerOptions> & { so
   const logged: LogEntry[] = [];
   const server = await startWebSocketServer({
     host: '127.0.0.1', port: 0, metricsPort: 0, allowedOrigins: [TEST_ORIGIN], sessionKey: randomBytes(32), metrics: () => Promise.resolve('up 1\n'),
-    ticketJwks: { keys: [{ ...await exportJWK(publicKey), kid: 'test', alg: 'EdDSA' }] }, ready: () => ({ ready: true, missing: [] }),
+    ticketJwks: await ticketJwks({ publicKey }), ready: () => ({ ready: true, missing: [] }),
     now, log: (entry) => logged.push(entry), ...over, source,
   });
   return {
     server, source, logged,
     feed: `${server.url.replace('http', 'ws')}/v1/feed`,
-    ticket({ sub = source.userId, aud = machineAudience(source.machineId), iss = TICKET_ISSUER, scope = 'feed:read feed:command', jti = randomUUID(), issuedAt = now(), lifeS = 60, key = privateKey } = {}) {
-      const iat = Math.floor(issuedAt / 1_000);
-      return new SignJWT({ scope }).setProtectedHeader({ alg: 'EdDSA', kid: 'test' }).setIssuer(iss).setAudience(aud).setSubject(sub).setJti(jti)
-        .setIssuedAt(iat).setExpirationTime(iat + lifeS).sign(key);
-    },
+    ticket: (over) => signTicket(source, { key: privateKey, issuedAt: now(), ...over }),
     close: () => server.close(),
   };
 }

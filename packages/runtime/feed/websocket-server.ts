@@ -27,7 +27,7 @@ export async function startWebSocketServer(options: WebSocketServerOptions): Pro
   const onFailure = (error: unknown): void => options.log({ at: now(), level: 'error', code: 'feed_failed', message: sentenceOf(error) });
   const { hub, counts, stop } = createHub({ ...options, gate, limits, clients: () => connections.size, onRefused: refusals.add, onFailure });
   const door = createDoor(hub, connections, options.allowedOrigins);
-  const server = createServer({ requestTimeout: 15_000, headersTimeout: 10_000 }, createRestHandler({
+  const server = createServer({ requestTimeout: 15_000, headersTimeout: 10_000, connectionsCheckingInterval: 2_000 }, createRestHandler({
     source, gate, allowedOrigins: options.allowedOrigins, ready: options.ready, uptimeS: () => Math.floor((now() - startedAt) / 1_000),
     callsPerSecond: limits.callsPerSecond, now, onRefused: refusals.add, onFailure,
   }));
