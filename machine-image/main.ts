@@ -21,8 +21,8 @@ function settingsOrExit(): Settings {
 }
 
 const settings = settingsOrExit();
-const logger = createLogger(settings.LOG_LEVEL, { machine: settings.MACHINE_ID, region: settings.MACHINE_REGION });
-const secrets = [settings.MACHINE_SECRET, settings.SUPABASE_PUBLISHABLE_KEY, settings.GEMINI_API_KEY, settings.BINANCE_API_KEY, settings.BINANCE_SECRET_KEY].filter((value) => value !== undefined && value !== '') as string[];
+const secrets = [settings.MACHINE_SECRET, settings.SUPABASE_PUBLISHABLE_KEY, settings.GEMINI_API_KEY, settings.BINANCE_API_KEY, settings.BINANCE_SECRET_KEY].filter((value) => value !== undefined && value.length >= 8) as string[];
+const logger = createLogger(settings.LOG_LEVEL, { machine: settings.MACHINE_ID, region: settings.MACHINE_REGION }, secrets);
 const words = new LastWords({ dataDir: settings.DATA_DIR, version: manifest.version, secrets, now: () => new Date(), uptimeS: () => process.uptime(), memory: memoryNow });
 
 function crash(error: unknown): never {

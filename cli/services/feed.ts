@@ -1,4 +1,4 @@
-import { TradeMindError } from '@trademind/core';
+import { isReachable, TradeMindError } from '@trademind/core';
 import { createFeedClient, type FeedClientOptions } from '@trademind/feed-client';
 import type { ControlPlane } from './control-plane.ts';
 import { connectionText } from './facts.ts';
@@ -9,12 +9,19 @@ const TIMING = { baseMs: 50, capMs: 1_000 } as const;
 const ANSWER_MS = 10_000;
 
 /** A client of one machine's feed, with tickets from the control plane. Call `connect()`, and `close()` at the end. */
-export function machineFeed(control: Pick<ControlPlane, 'ticket'>, machineId: string, on: Pick<FeedClientOptions, 'onFrame' | 'onState'>) {
-  return createFeedClient({ ...on, getTicket: () => control.ticket(machineId, ['feed:read']), timing: TIMING });
+export function machineFeed(control: Pick<ControlPlane, 'ticket' | 'machine'>, machineId: string, on: Pick<FeedClientOptions, 'onFrame' | 'onState'>) {
+  return createFeedClient({
+    ...on, timing: TIMING,
+    getTicket: () => control.ticket(machineId, ['feed:read']),
+    seeMachine: async () => {
+      const { phase, detail } = await control.machine(machineId);
+      return { reachable: isReachable(phase), detail: detail ?? `The machine is ${phase}.` };
+    },
+  });
 }
 
 /** One question to a machine's REST API, such as `/v1/explain?…`: its answer as it came. Rejects with `machine_unreachable`, or with the machine's own problem. */
-export async function askMachine(control: Pick<ControlPlane, 'ticket'>, machineId: string, path: string): Promise<unknown> {
+export async function askMachine(control: Pick<ControlPlane, 'ticket' | 'machine'>, machineId: string, path: string): Promise<unknown> {
   const live = Promise.withResolvers<void>();
   let said = 'connecting';
   const unreachable = (): void => live.reject(new TradeMindError({ code: 'machine_unreachable', message: `Your machine does not answer: ${said}.`, nextStep: '`npx trademind status` says how it stands.' }));

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { LogEntry } from './log.ts';
 import { Signal } from './signal.ts';
 import { MachineStatus } from './status.ts';
+import type { FeedScope } from './ticket.ts';
 
 export const FEED_PROTOCOL = 'trademind.v1';
 /** A client offers its ticket (or session token) as a second WebSocket subprotocol: `ticket.<jwt>`; the server echoes only the first. */
@@ -33,6 +34,8 @@ export type MarketRow = z.infer<typeof MarketRow>;
 const data = {
   hello: z.object({
     machineId: z.string(), userId: z.string(), scopes: z.array(z.string()), session: z.string(), expiresAt: z.int(),
+    /** Commands that this machine can carry out for this session; an older machine does not say. */
+    commands: z._default(z.array(z.string()), []),
     /** True when the client's {epoch, seq} was still in the ring and only what it missed follows; false: a snapshot follows. */
     resumed: z.boolean(),
   }),
@@ -44,8 +47,11 @@ const data = {
   log: LogEntry,
   /** Frames up to `seq` were dropped for this client: ask for a snapshot with `sync`. */
   gap: z.object({ from: z.int(), to: z.int() }),
-  error: z.object({ code: z.string(), message: z.string() }),
-  /** Answers a `ping` command: browsers cannot see the protocol's own pings. */
+  /** `id` and `command`: what it answers, where it answers a command. */
+  error: z.object({ code: z.string(), message: z.string(), id: z.optional(z.string()), command: z.optional(z.string()), field: z.optional(z.string()), nextStep: z.optional(z.string()) }),
+  /** A command has been carried out. */
+  reply: z.object({ id: z.optional(z.string()), command: z.string(), result: z.unknown() }),
+  /** Answers a `ping` command: browsers cannot see the protocol's own pings. All up to its `seq` has been sent to this client. */
   pong: z.object({ id: z.optional(z.string()) }),
 };
 
@@ -56,16 +62,55 @@ const frame = <T extends string, D extends z.ZodMiniType>(type: T, shape: D) =>
 export const FeedFrame = z.discriminatedUnion('type', [
   frame('hello', data.hello), frame('snapshot', data.snapshot), frame('status', data.status), frame('metrics', data.metrics),
   frame('signal', data.signal), frame('log', data.log), frame('gap', data.gap), frame('error', data.error),
-  frame('pong', data.pong),
+  frame('reply', data.reply), frame('pong', data.pong),
 ]);
 export type FeedFrame = z.infer<typeof FeedFrame>;
 export type FeedFrameType = FeedFrame['type'];
 
+/** What a client may choose to hear; all else is told to whom it concerns. */
+export const FEED_TOPICS = ['status', 'metrics', 'signal', 'log'] as const;
+export type FeedTopic = (typeof FEED_TOPICS)[number];
+
+const subscription = {
+  types: z.optional(z.array(z.enum(FEED_TOPICS))),
+  /** Market rows and signals of these symbols only. */
+  symbols: z.optional(z.array(z.string().check(z.minLength(1), z.maxLength(30))).check(z.maxLength(200))),
+  /** Status and market rows at most every so many ms, then the newest; all else comes at once. */
+  everyMs: z.optional(z.int().check(z.gte(0), z.lte(60_000))),
+};
+/** What a client wants to hear; what is absent is not limited. */
+export const FeedSubscription = z.strictObject(subscription);
+export type FeedSubscription = z.infer<typeof FeedSubscription>;
+
+const command = <T extends string, S extends z.core.$ZodLooseShape>(type: T, shape: S) =>
+  z.strictObject({ type: z.literal(type), /** Comes back with the answer. */ id: z.optional(z.string().check(z.maxLength(64))), ...shape });
+
+/** Client → server: what the machine itself is to do. Answered with `reply` or `error`. */
+export const MachineCommand = z.discriminatedUnion('type', [
+  /** No candle is screened until `resume`, also after a restart; then what closed meanwhile is caught up. */
+  command('pause', {}),
+  command('resume', {}),
+  /** Without a list: the stored traders are looked at now instead of with the next beat. A list is taken only by a machine that keeps its traders itself. */
+  command('set-traders', { traders: z.optional(z.array(z.unknown()).check(z.maxLength(200))) }),
+  command('close-position', { position: z.string().check(z.minLength(1), z.maxLength(64)) }),
+  /** Which conditions of a trader hold on a symbol now. */
+  command('explain', { trader: z.string(), symbol: z.string() }),
+  /** From and to in ms of market time. */
+  command('backtest', { trader: z.string(), from: z.int(), to: z.int() }),
+]);
+export type MachineCommand = z.infer<typeof MachineCommand>;
+
+/** What a session must be allowed to for each. */
+export const COMMAND_SCOPES: Readonly<Record<MachineCommand['type'], FeedScope>> = {
+  pause: 'feed:command', resume: 'feed:command', 'set-traders': 'feed:command', 'close-position': 'feed:command', backtest: 'feed:command', explain: 'feed:read',
+};
+
 /** Client → server. */
 export const FeedCommand = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('subscribe'), types: z.array(z.enum(['status', 'metrics', 'signal', 'log'])) }),
-  z.strictObject({ type: z.literal('renew'), ticket: z.string() }),
-  z.strictObject({ type: z.literal('sync'), epoch: z.optional(z.string()), seq: z.optional(z.int()) }),
-  z.strictObject({ type: z.literal('ping'), id: z.optional(z.string()) }),
+  command('subscribe', subscription),
+  command('renew', { ticket: z.string() }),
+  command('sync', { epoch: z.optional(z.string()), seq: z.optional(z.int()) }),
+  command('ping', {}),
+  ...MachineCommand.def.options,
 ]);
 export type FeedCommand = z.infer<typeof FeedCommand>;

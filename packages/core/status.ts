@@ -29,6 +29,8 @@ export const MachineStatus = z.object({
   phase: z.enum(['booting', 'backfilling', 'screening', 'draining']),
   /** A sentence: what it is doing or waiting for. */
   detail: z.string(),
+  /** Since when its user has paused it (ms of wall time): no candle is screened until it is resumed. */
+  pausedAt: z.optional(z.int()),
   bootId: z.string(),
   version: z.string(),
   startedAt: z.int(),

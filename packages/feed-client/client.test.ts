@@ -263,3 +263,92 @@ test('a newer connection of the same session ends this one for good', async () =
   expect(feed.server.stats().refused).toEqual({ superseded: 1 });
   expect(FEED_CLOSE.superseded).toBe(4409);
 });
+
+test('the machine\'s name is not looked up before the control plane has seen the machine run', async () => {
+  const feed = await start();
+  let reachable = false;
+  let looks = 0;
+  let tickets = 0;
+  const called: unknown[] = [];
+  const { client, states } = follow(feed, {
+    seeMachine: () => { looks += 1; return Promise.resolve({ reachable, detail: 'Creating the volume.' }); },
+    getTicket: async () => { tickets += 1; return { ticket: await feed.ticket(), url: feed.server.url, feed: feed.feed, machineId: feed.source.machineId }; },
+    fetch: (input, init) => { called.push(input); return fetch(input, init); },
+  });
+  await until(() => looks >= 3);
+  expect([tickets, called]).toEqual([0, []]);
+  expect(client.state).toMatchObject({ phase: 'waiting-for-machine', reason: 'Creating the volume.' });
+  reachable = true;
+  await until(() => client.state.phase === 'live');
+  expect(states).toEqual(['waiting-for-machine', 'connecting', 'live']);
+});
+
+test('a control plane that is away parts nobody from a machine that comes back', async () => {
+  const keys = await ticketKeys();
+  const sessionKey = crypto.getRandomValues(new Uint8Array(32));
+  const feed = await start({ keys, sessionKey });
+  let away = false;
+  let refused = 0;
+  const { client } = follow(feed, {
+    getTicket: async () => {
+      if (away) { refused += 1; throw new Error('the control plane is away'); }
+      return { ticket: await feed.ticket(), url: feed.server.url, feed: feed.feed, machineId: feed.source.machineId };
+    },
+  });
+  await until(() => client.state.phase === 'live');
+  away = true;
+  await feed.server.close();
+  await until(() => refused >= 3);
+  const { machineId, userId } = feed.source;
+  await start({ keys, sessionKey, source: new TestSource({ machineId, userId }), port: feed.server.port });
+  await until(() => client.state.phase === 'live');
+});
+
+test('a command is answered, refused with the machine\'s words, or its outcome is not known', async () => {
+  const hanging = Promise.withResolvers<undefined>();
+  const feed = await start({ commands: { pause: () => ({ since: 5 }), resume: () => hanging.promise } });
+  const line = await cuttable(feed.server.port);
+  const { client } = follow(feed, { url: line.url });
+  await expect(client.command({ type: 'pause' })).rejects.toMatchObject({ code: 'feed_not_live' });
+  await until(() => client.state.phase === 'live');
+  expect(client.view.commands).toEqual(['pause', 'resume', 'explain']);
+  expect(await client.command({ type: 'pause' })).toEqual({ since: 5 });
+  expect(await client.command({ type: 'explain', trader: 'known', symbol: 'X' })).toEqual({ conditions: [] });
+  await expect(client.command({ type: 'close-position', position: 'p' })).rejects.toMatchObject({ code: 'command_unavailable', nextStep: expect.any(String) as string });
+  const lost = client.command({ type: 'resume' });
+  line.cut();
+  await expect(lost).rejects.toMatchObject({ code: 'outcome_unknown' });
+  await until(() => client.state.phase === 'live');
+  const { client: impatient } = follow(feed, { timing: { answerMs: 30 } });
+  await until(() => impatient.state.phase === 'live');
+  await expect(impatient.command({ type: 'resume' })).rejects.toMatchObject({ code: 'outcome_unknown' });
+  hanging.resolve(undefined);
+});
+
+test('it listens to what it was asked to, also after a reconnect', async () => {
+  const feed = await start();
+  const line = await cuttable(feed.server.port);
+  const { client, frames } = follow(feed, { url: line.url, wishes: { types: ['signal'], symbols: ['AAA', 'BBB'] } });
+  await until(() => client.state.phase === 'live');
+  line.cut();
+  await until(() => client.state.phase === 'reconnecting');
+  await until(() => client.state.phase === 'live');
+  for (const symbol of ['CCC', 'AAA']) feed.source.emit({ type: 'signal', data: testSignal({ symbol }) });
+  await until(() => client.signals.length === 1);
+  client.listenTo({ types: ['signal'], symbols: ['CCC'] });
+  await until(() => client.signals[0]?.symbol === 'CCC');
+  feed.source.emit({ type: 'log', data: { at: 1, level: 'info', code: 'x', message: 'm' } });
+  feed.source.emit({ type: 'signal', data: testSignal({ symbol: 'CCC' }) });
+  await until(() => client.signals.length === 2);
+  expect(frames.filter(({ type }) => type === 'log')).toEqual([]);
+});
+
+test('a client that cannot keep up is told so: the loss is counted and a snapshot makes it whole', async () => {
+  const url = await odd((send, onCommand) => {
+    for (const message of [hello, snapshot(1), frame('gap', 9, { from: 2, to: 9 })]) send(message);
+    onCommand(({ type }) => { if (type === 'sync') send(snapshot(9)); });
+  });
+  const { client, frames } = follow(await start(), { url });
+  await until(() => frames.filter(({ type }) => type === 'snapshot').length === 2);
+  expect(client.view.gaps).toBe(1);
+});

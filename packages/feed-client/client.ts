@@ -1,13 +1,20 @@
-import { FEED_CLOSE, FEED_PROTOCOL, FeedFrame, Problem, TICKET_PROTOCOL_PREFIX, TradeMindError, sentenceOf, type LogEntry, type MachineStatus, type MarketRow, type Signal } from '@trademind/core';
+import { FEED_CLOSE, FEED_PROTOCOL, FeedFrame, TICKET_PROTOCOL_PREFIX, TradeMindError, sentenceOf, type FeedSubscription, type LogEntry, type MachineCommand, type MachineStatus, type MarketRow, type Signal } from '@trademind/core';
+import { feedAddress } from './address.ts';
 import { backoffMs } from './backoff.ts';
 import { FEED_TIMING, type FeedClientOptions, type FeedTicket, type FeedTiming } from './options.ts';
+import { PendingCommands } from './pending-commands.ts';
 import { probeMachine } from './probe.ts';
+import { readAnswer } from './rest.ts';
 import { applyFrame, emptyView, type FeedState, type FeedView } from './store.ts';
 
 /** After so many tries with a session that never came to life a new ticket is asked for: it knows where the machine is now. */
 const TRIES_WITH_SESSION = 3;
 /** Close codes after which another try cannot help. */
 const FINAL_CODES: ReadonlySet<number> = new Set([FEED_CLOSE.scope, FEED_CLOSE.superseded]);
+
+type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
+/** What a machine can be asked to do. */
+export type Command = WithoutId<MachineCommand>;
 
 /** How a connection ended; `liveMs` is null when it never came to life. */
 interface Ending { code: number; reason: string; liveMs: number | null }
@@ -28,7 +35,10 @@ export class CloudWebSocketClient {
   readonly #random: () => number;
   readonly #closing = new AbortController();
   readonly #listeners = new Set<() => void>();
+  readonly #commands = new PendingCommands();
   #view: FeedView = emptyView();
+  #wishes: FeedSubscription;
+  #attempts = 0;
   #running: Promise<void> | undefined;
   #socket: WebSocket | undefined;
   #wake: (() => void) | undefined;
@@ -43,6 +53,7 @@ export class CloudWebSocketClient {
     this.#timing = { ...FEED_TIMING, ...options.timing };
     this.#now = options.now ?? Date.now;
     this.#random = options.random ?? Math.random;
+    this.#wishes = options.wishes ?? {};
   }
 
   /** All that is known; a new object at every change, so it may be compared by identity. */
@@ -79,16 +90,27 @@ export class CloudWebSocketClient {
     this.#wake?.();
   }
 
+  /** Listens to this from now on, also after a reconnect. */
+  listenTo(wishes: FeedSubscription): void {
+    this.#wishes = wishes;
+    this.#send({ type: 'subscribe', ...wishes });
+  }
+
+  /**
+   * Has the machine do something and answers its result. Rejects with a TradeMindError: the machine's own code (`scope_missing`,
+   * `command_unavailable` …), `feed_not_live`, or `outcome_unknown` when no answer came.
+   */
+  async command(command: Command): Promise<unknown> {
+    if (this.state.phase !== 'live') throw notLive();
+    return this.#commands.add(this.#timing.answerMs, (id) => this.#send({ ...command, id }));
+  }
+
   /** GET of the machine's REST API, e.g. `/v1/candles?symbol=BTCUSDT&interval=5m`. Throws TradeMindError with the problem's code. */
   async request(path: string): Promise<unknown> {
-    if (!this.#session || !this.#ticket) throw new TradeMindError({ code: 'feed_not_live', message: 'The machine is not connected yet.', nextStep: 'Ask again once it is live.' });
+    if (!this.#session || !this.#ticket) throw notLive();
     const call = this.#options.fetch ?? fetch;
     const answer = await call(`${this.#ticket.url}${path}`, { headers: { authorization: `Bearer ${this.#session.token}` }, signal: this.#closing.signal });
-    const body: unknown = await answer.json();
-    if (answer.ok) return body;
-    const problem = Problem.safeParse(body);
-    if (!problem.success) throw new TradeMindError({ code: 'machine_answer_invalid', message: `The machine answered ${answer.status}.` });
-    throw new TradeMindError({ code: problem.data.code, message: problem.data.detail, field: problem.data.field, nextStep: problem.data.nextStep });
+    return readAnswer(answer);
   }
 
   async #run(): Promise<void> {
@@ -116,7 +138,10 @@ export class CloudWebSocketClient {
     }
   }
 
-  /** Waits until the control plane gives a ticket and the machine answers. undefined when closed meanwhile. */
+  /**
+   * Waits until the control plane has seen the machine, gives a ticket, and the machine answers. A session that still lasts is tried again
+   * whenever that fails: a control plane that is away must part nobody from a machine that came back. undefined when closed meanwhile.
+   */
   async #openTicket(lostAt: number | undefined): Promise<string | undefined> {
     const { signal } = this.#closing;
     const since = lostAt ?? this.#now();
@@ -125,6 +150,8 @@ export class CloudWebSocketClient {
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       this.#setState(lostAt === undefined ? { phase: 'waiting-for-machine', since, attempt, reason } : { phase: 'reconnecting', since, attempt, reason: reason ?? 'asking for a ticket' });
       try {
+        const seen = await this.#options.seeMachine?.();
+        if (seen?.reachable === false) throw new TradeMindError({ code: 'machine_not_reachable', message: seen.detail ?? 'The machine does not run yet.' });
         if (!fresh || !this.#ticket || this.#now() - this.#ticket.takenAt > this.#timing.ticketMs) {
           const ticket = await this.#options.getTicket();
           if (!URL.canParse(ticket.feed)) throw new TradeMindError({ code: 'ticket_invalid', message: 'The ticket names no feed.' });
@@ -137,6 +164,7 @@ export class CloudWebSocketClient {
         return this.#ticket.ticket;
       } catch (error) {
         reason = sentenceOf(error);
+        if (this.#session && this.#session.expiresAt > this.#now()) return this.#session.token;
         if (!signal.aborted) await this.#pause(backoffMs(attempt, this.#timing, this.#random));
       }
     }
@@ -146,11 +174,7 @@ export class CloudWebSocketClient {
   /** One connection from its opening to its end. */
   async #follow(token: string): Promise<Ending> {
     const Socket = this.#options.WebSocket ?? WebSocket;
-    const address = new URL(this.#ticket?.feed ?? 'ws://unknown.invalid');
-    if (this.#position) {
-      address.searchParams.set('epoch', this.#position.epoch);
-      address.searchParams.set('seq', String(this.#position.seq));
-    }
+    const address = feedAddress(this.#ticket?.feed ?? 'ws://unknown.invalid', { ...this.#position, ...this.#wishes, attempt: this.#attempts += 1 });
     let socket: WebSocket;
     try {
       socket = new Socket(address, [FEED_PROTOCOL, `${TICKET_PROTOCOL_PREFIX}${token}`]);
@@ -180,6 +204,7 @@ export class CloudWebSocketClient {
       clearInterval(watch);
       this.#closing.signal.removeEventListener('abort', cutOff);
       this.#socket = undefined;
+      this.#commands.onLost();
     }
   }
 
@@ -194,6 +219,9 @@ export class CloudWebSocketClient {
     const frame = parsed.data;
     if (frame.type === 'hello') this.#session = { token: frame.data.session, expiresAt: frame.data.expiresAt };
     if (frame.type === 'gap') this.#send({ type: 'sync' });
+    if (frame.type === 'reply' || frame.type === 'error') this.#commands.onAnswer(frame);
+    // Who listens to little would otherwise ask, after a long while, for what the machine no longer has.
+    if (frame.type === 'pong' && this.#position?.epoch === frame.epoch) this.#position = { epoch: frame.epoch, seq: Math.max(this.#position.seq, frame.seq) };
     if (frame.type === 'snapshot') this.#position = { epoch: frame.epoch, seq: frame.seq };
     if (frame.type === 'status' || frame.type === 'metrics' || frame.type === 'signal' || frame.type === 'log') {
       // What came before the snapshot, or came already, is no news.
@@ -251,6 +279,8 @@ export class CloudWebSocketClient {
     for (const listener of this.#listeners) listener();
   }
 }
+
+const notLive = (): TradeMindError => new TradeMindError({ code: 'feed_not_live', message: 'The machine is not connected.', nextStep: 'Ask again once it is live.' });
 
 function jsonOrUndefined(data: unknown): unknown {
   try {

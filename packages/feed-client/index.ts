@@ -1,5 +1,6 @@
 export { backoffMs } from './backoff.ts';
 export { CloudWebSocketClient, createFeedClient } from './client.ts';
-export type { FeedClientOptions, FeedTicket, FeedTiming } from './options.ts';
+export type { Command } from './client.ts';
+export type { FeedClientOptions, FeedTicket, FeedTiming, MachineSeen } from './options.ts';
 export { emptyView } from './store.ts';
 export type { FeedState, FeedView } from './store.ts';

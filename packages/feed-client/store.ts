@@ -21,8 +21,11 @@ export interface FeedView {
   readonly signals: readonly Signal[];
   /** Oldest first. */
   readonly log: readonly LogEntry[];
-  /** What the session may do. */
+  /** What the session may do, and which commands the machine carries out for it. */
   readonly scopes: readonly string[];
+  readonly commands: readonly string[];
+  /** How often frames were lost because this client could not keep up; a snapshot followed each time. */
+  readonly gaps: number;
   /** Frames that did not match the contract and were ignored. */
   readonly malformed: number;
 }
@@ -31,14 +34,16 @@ const MAX_SIGNALS = 500;
 const MAX_LOG = 200;
 
 export function emptyView(): FeedView {
-  return { state: { phase: 'idle' }, status: null, marketTime: null, markets: new Map(), signals: [], log: [], scopes: [], malformed: 0 };
+  return { state: { phase: 'idle' }, status: null, marketTime: null, markets: new Map(), signals: [], log: [], scopes: [], commands: [], gaps: 0, malformed: 0 };
 }
 
 /** The view after a frame. Pure; a frame that changes nothing gives the same view back. */
 export function applyFrame(view: FeedView, frame: FeedFrame): FeedView {
   switch (frame.type) {
     case 'hello':
-      return { ...view, scopes: frame.data.scopes };
+      return { ...view, scopes: frame.data.scopes, commands: frame.data.commands };
+    case 'gap':
+      return { ...view, gaps: view.gaps + 1 };
     case 'snapshot': {
       const { status, markets, signals, log } = frame.data;
       return {

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JSONWebKeySet } from 'jose';
-import { parseWith, TraderDocument, type CrashReport, type Interval, type TraderInput } from '@trademind/core';
+import { parseWith, TradeMindError, TraderDocument, type CrashReport, type Interval, type TraderInput } from '@trademind/core';
 import { v5 as uuidV5 } from 'uuid';
 import { CloudLink, type CloudOptions } from './control/cloud-link.ts';
 import { startWebSocketServer, type FeedSource } from './feed/index.ts';
@@ -67,6 +67,15 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
     source: machine, host: options.host, port: options.port, metricsPort: options.metricsPort, allowedOrigins: options.allowedOrigins,
     ticketJwks: options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
     metrics: () => machine.metrics(), ready: () => ({ ready: machine.missing().length === 0, missing: machine.missing() }), now: wall.epoch,
+    commands: {
+      pause: () => machine.pause(),
+      resume: () => machine.resume(),
+      'set-traders': ({ traders }) => {
+        if (traders) throw new TradeMindError({ code: 'traders_in_database', message: 'The traders of this machine are kept in the database.', field: 'traders', nextStep: 'Change them there, then send set-traders without a list.' });
+        machine.lookAtTraders();
+      },
+    },
+    audit: (entry) => machine.audit(entry),
     log: ({ level, code, message }) => log(level, code, message),
   }).catch(async (error: unknown) => {
     await machine.stop();

@@ -21,6 +21,7 @@ export interface MachineReportOptions {
   health: Pick<HealthMonitor, 'process' | 'report'>;
   phase: () => MachineStatus['phase'];
   waitingFor: () => string;
+  pausedAt: () => number | undefined;
   problems: () => MachineStatus['problems'];
   /** How the database fares, where there is one. */
   database?: () => ReturnType<CloudLink['health']> | undefined;
@@ -43,11 +44,12 @@ export class MachineReport {
   status(): MachineStatus {
     const { bootId, version, wall, store, market, screener, traders, health } = this.#options;
     const { rows, oldestAt } = store.outboxState();
+    const pausedAt = this.#options.pausedAt();
     const { symbols, done, total } = market.candles.progress();
     const { candles, lastCloseAt } = screener.work;
     const scaling = this.#options.scaling?.();
     return {
-      phase: this.#options.phase(), detail: this.detail(), bootId, version, startedAt: this.#startedAt,
+      phase: this.#options.phase(), detail: this.detail(), ...(pausedAt !== undefined && { pausedAt }), bootId, version, startedAt: this.#startedAt,
       market: {
         time: market.clock.now(), rate: market.clock.rate, connected: market.streams.connected, symbols, backfilled: { done, total }, lastCloseAt, candles, halted: market.candles.halted(),
       },
@@ -71,6 +73,8 @@ export class MachineReport {
         return rows > 0 ? `Draining: ${rows} signals wait to be written.` : 'Drained: nothing waits.';
       }
       default: {
+        const pausedAt = this.#options.pausedAt();
+        if (pausedAt !== undefined) return `Paused by its user at ${new Date(pausedAt).toISOString()}: no candle is screened.`;
         const running = traders.running().length;
         return running === 0 ? 'No trader is enabled: nothing to screen.' : `Screening ${symbols} symbols for ${running} ${running === 1 ? 'trader' : 'traders'}.`;
       }

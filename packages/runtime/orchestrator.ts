@@ -1,5 +1,6 @@
 import { codeOf, intervalMs, sentenceOf, type Candle, type CrashReport, type Interval, type LogEntry, type MachineStatus, type MarketRow, type Signal } from '@trademind/core';
 import type { CloudHooks, CloudLink } from './control/cloud-link.ts';
+import type { CommandAudit } from './feed/commands.ts';
 import type { FeedEvent, FeedSource } from './feed/source.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { LogRing, type Log } from './log.ts';
@@ -23,6 +24,7 @@ const DISK_RETRY_MS = 1_000;
 const TRADERS_RETRY_MS = 5_000;
 const SPARE_CANDLES = 100;
 const SNAPSHOT_MS = 300_000;
+const PAUSED_AT = 'paused_at';
 
 export interface OrchestratorOptions {
   machineId: string;
@@ -74,6 +76,8 @@ export class Orchestrator implements FeedSource {
   #open = false;
   #tradersKnown = Promise.withResolvers<void>();
   #committing: NodeJS.Immediate | undefined;
+  /** Since when the user has paused it (wall ms). */
+  #pausedAt: number | undefined;
   #diskProblem: { code: string; message: string } | null = null;
   #settled: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -87,6 +91,7 @@ export class Orchestrator implements FeedSource {
     const { wall, defaultInterval } = options;
     // The one step that can fail comes before anything that would have to be ended.
     this.store = new StateStore({ dataDir: options.dataDir, epoch: wall.epoch, outbox: options.cloud !== undefined });
+    this.#pausedAt = Number(this.store.get(PAUSED_AT) ?? '') || undefined;
     this.#log = (level, code, message, fields) => {
       const entry: LogEntry = { at: wall.epoch(), level, code, message };
       options.log(level, code, message, fields);
@@ -135,7 +140,8 @@ export class Orchestrator implements FeedSource {
     this.#report = new MachineReport({
       bootId: this.bootId, version: options.version, wall, store: this.store, market: this.#market, screener: this.#screener, traders: this.#traders, health: this.#health,
       database: () => this.#cloud?.health(), more: () => ({ diskFailing: this.#diskProblem !== null }),
-      phase: () => this.#phase, waitingFor: () => this.#waitingFor, problems: () => [...(this.#cloud?.problems() ?? []), ...(this.#diskProblem ? [this.#diskProblem] : [])],
+      phase: () => this.#phase, waitingFor: () => this.#waitingFor, pausedAt: () => this.#pausedAt,
+      problems: () => [...(this.#cloud?.problems() ?? []), ...(this.#diskProblem ? [this.#diskProblem] : [])],
     });
     this.#cloud = options.cloud?.({
       store: this.store, wall, log: this.#log, signal: this.#ending.signal, status: () => this.status(),
@@ -170,6 +176,7 @@ export class Orchestrator implements FeedSource {
     if (!this.#ending.signal.aborted) {
       step('traders_known', `${this.#known?.traders.length ?? 0} traders are to run`);
       this.#open = true;
+      this.#market.candles.setPaused(this.#pausedAt !== undefined);
       this.#applyTraders();
     }
     const endSnapshots = every(SNAPSHOT_MS, wall, () => void this.#saveSnapshot());
@@ -203,7 +210,7 @@ export class Orchestrator implements FeedSource {
 
   /** The beat of traders that ask for the candle under way. */
   #peek(): void {
-    if (this.#phase !== 'screening') return;
+    if (this.#phase !== 'screening' || this.#pausedAt !== undefined) return;
     for (const { interval, symbols } of this.#screener.forming()) {
       for (const symbol of symbols) {
         const forming = this.#market.streams.forming({ symbol, interval });
@@ -334,8 +341,8 @@ export class Orchestrator implements FeedSource {
     const before = this.#phase;
     if (this.#open && before !== 'draining') {
       const { done, total } = this.#market.candles.progress();
-      // History of symbols that join later is fetched while the others are screened.
-      this.#phase = done < total && before !== 'screening' ? 'backfilling' : 'screening';
+      // History of symbols that join later is fetched while the others are screened; while paused, none is waited for.
+      this.#phase = done < total && before !== 'screening' && this.#pausedAt === undefined ? 'backfilling' : 'screening';
     }
     if (this.#phase !== before) {
       this.#phaseChanged();
@@ -349,13 +356,44 @@ export class Orchestrator implements FeedSource {
     this.#cloud?.beatNow();
   }
 
+  // What its user may tell it.
+
+  /** No candle is screened from here on, also after a restart, until `resume`. The control plane's drain is another thing. */
+  pause(): void {
+    if (this.#pausedAt === undefined) this.#setPaused(this.#options.wall.epoch());
+  }
+
+  /** Goes on; what closed meanwhile is caught up. */
+  resume(): void {
+    if (this.#pausedAt !== undefined) this.#setPaused(undefined);
+  }
+
+  #setPaused(pausedAt: number | undefined): void {
+    this.store.set(PAUSED_AT, String(pausedAt ?? ''));
+    this.#pausedAt = pausedAt;
+    if (this.#phase === 'screening' && pausedAt === undefined) this.#phase = 'booting';
+    if (this.#phase !== 'draining') this.#market.candles.setPaused(pausedAt !== undefined);
+    this.#changed();
+    this.#cloud?.beatNow();
+  }
+
+  /** Looks at the stored traders now instead of with the next beat. */
+  lookAtTraders(): void {
+    this.#cloud?.beatNow();
+  }
+
+  /** Somebody told the machine to do something: its user can see who, what and how it ended. */
+  audit({ command, sessionId, outcome, code }: CommandAudit): void {
+    this.#log(outcome === 'done' ? 'info' : 'warn', 'command', `Session ${sessionId.slice(0, 8)} asked for "${command}": ${outcome}${code === undefined ? '' : ` (${code})`}.`, { command, sessionId, outcome });
+  }
+
   // How it ends.
 
   /** The control plane wishes that the machine rests (before a stop or a resize), or that it goes on. */
   #drainWished(drain: boolean): void {
     if (this.#settled || drain === (this.#phase === 'draining')) return;
     this.#log('info', drain ? 'drain' : 'resume', drain ? 'The control plane asks for a drain: no further candle is screened.' : 'The drain is over: screening goes on.');
-    this.#market.candles.setPaused(drain);
+    this.#market.candles.setPaused(drain || this.#pausedAt !== undefined);
     this.#phase = drain ? 'draining' : 'booting';
     if (drain) this.#phaseChanged();
     this.#changed();

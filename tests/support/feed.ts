@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { LogEntry, MachineStatus, MarketRow, Signal } from '@trademind/core';
-import { TICKET_ISSUER, machineAudience } from '@trademind/core';
+import { FeedFrame, TICKET_ISSUER, machineAudience } from '@trademind/core';
+import { WebSocket, type ClientOptions } from 'ws';
 import { SignJWT, exportJWK, generateKeyPair, type CryptoKey } from 'jose';
 import { startWebSocketServer, type FeedEvent, type FeedSource, type RunningWebSocketServer, type WebSocketServerOptions } from '../../packages/runtime/feed/index.ts';
 
@@ -77,6 +78,19 @@ export interface TestFeed {
 /** A pair as the control plane signs tickets with. */
 export const ticketKeys = () => generateKeyPair('EdDSA', { crv: 'Ed25519' });
 
+/** A ticket as the control plane would give it for the machine, unless a claim is overridden. */
+export function signTicket(machine: { userId: string; machineId: string }, over: TicketOverrides & { key: CryptoKey }): Promise<string> {
+  const { sub = machine.userId, aud = machineAudience(machine.machineId), iss = TICKET_ISSUER, scope = 'feed:read feed:command', jti = randomUUID(), issuedAt = Date.now(), lifeS = 60, key } = over;
+  const iat = Math.floor(issuedAt / 1_000);
+  return new SignJWT({ scope }).setProtectedHeader({ alg: 'EdDSA', kid: 'test' }).setIssuer(iss).setAudience(aud).setSubject(sub).setJti(jti)
+    .setIssuedAt(iat).setExpirationTime(iat + lifeS).sign(key);
+}
+
+/** The public halves of ticket keys, as a machine is born with them. */
+export async function ticketJwks({ publicKey }: { publicKey: CryptoKey }) {
+  return { keys: [{ ...await exportJWK(publicKey), kid: 'test', alg: 'EdDSA' }] };
+}
+
 /** A real feed server on free ports over a TestSource. */
 export async function startTestFeed(over: Partial<WebSocketServerOptions> & { source?: TestSource; keys?: { privateKey: CryptoKey; publicKey: CryptoKey } } = {}): Promise<TestFeed> {
   const { privateKey, publicKey } = over.keys ?? await ticketKeys();
@@ -85,17 +99,51 @@ export async function startTestFeed(over: Partial<WebSocketServerOptions> & { so
   const logged: LogEntry[] = [];
   const server = await startWebSocketServer({
     host: '127.0.0.1', port: 0, metricsPort: 0, allowedOrigins: [TEST_ORIGIN], sessionKey: randomBytes(32), metrics: () => Promise.resolve('up 1\n'),
-    ticketJwks: { keys: [{ ...await exportJWK(publicKey), kid: 'test', alg: 'EdDSA' }] }, ready: () => ({ ready: true, missing: [] }),
+    ticketJwks: await ticketJwks({ publicKey }), ready: () => ({ ready: true, missing: [] }),
     now, log: (entry) => logged.push(entry), ...over, source,
   });
   return {
     server, source, logged,
     feed: `${server.url.replace('http', 'ws')}/v1/feed`,
-    ticket({ sub = source.userId, aud = machineAudience(source.machineId), iss = TICKET_ISSUER, scope = 'feed:read feed:command', jti = randomUUID(), issuedAt = now(), lifeS = 60, key = privateKey } = {}) {
-      const iat = Math.floor(issuedAt / 1_000);
-      return new SignJWT({ scope }).setProtectedHeader({ alg: 'EdDSA', kid: 'test' }).setIssuer(iss).setAudience(aud).setSubject(sub).setJti(jti)
-        .setIssuedAt(iat).setExpirationTime(iat + lifeS).sign(key);
-    },
+    ticket: (over) => signTicket(source, { key: privateKey, issuedAt: now(), ...over }),
     close: () => server.close(),
+  };
+}
+
+export interface RawClient {
+  socket: WebSocket;
+  /** As they came. */
+  frames: FeedFrame[];
+  closed: Promise<{ code: number; reason: string }>;
+  /** The first frame of a type, or a later one; rejects when the connection ends before. */
+  next<T extends FeedFrame['type']>(type: T, skip?: number): Promise<Extract<FeedFrame, { type: T }>>;
+  send(command: unknown): void;
+}
+
+/** A bare `ws` client that keeps every frame, each checked against the contract. */
+export function connectRaw(feed: Pick<TestFeed, 'feed'>, jwt: string | null, query = '', options: ClientOptions = {}): RawClient {
+  const socket = new WebSocket(`${feed.feed}${query}`, jwt === null ? ['trademind.v1'] : ['trademind.v1', `ticket.${jwt}`], options);
+  const frames: FeedFrame[] = [];
+  const waiting = new Set<() => void>();
+  socket.on('error', () => {});
+  socket.on('message', (data) => {
+    frames.push(FeedFrame.parse(JSON.parse((data as Buffer).toString())));
+    for (const wake of waiting) wake();
+  });
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => { socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() })); });
+  return {
+    socket, frames, closed,
+    send: (command) => socket.send(typeof command === 'string' ? command : JSON.stringify(command)),
+    next: (type, skip = 0) => new Promise((resolve, reject) => {
+      const look = () => {
+        const found = frames.filter((frame) => frame.type === type)[skip];
+        if (!found) return;
+        waiting.delete(look);
+        resolve(found as never);
+      };
+      waiting.add(look);
+      void closed.then(({ code, reason }) => reject(new Error(`closed ${code} ${reason} before ${type}`)));
+      look();
+    }),
   };
 }

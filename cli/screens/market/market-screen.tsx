@@ -69,7 +69,7 @@ function Header({ state: { status, connection }, title, machine }: { state: Mark
   return (
     <Box flexDirection="column">
       <Box justifyContent="space-between">
-        <Text wrap="truncate"><Text bold color="cyan">TradeMind</Text> {title} {status ? <Text color={PHASE_COLOR[status.phase]}>● {status.phase}</Text> : null}</Text>
+        <Text wrap="truncate"><Text bold color="cyan">TradeMind</Text> {title} {status ? <Text color={status.pausedAt === undefined ? PHASE_COLOR[status.phase] : 'yellow'}>● {status.pausedAt === undefined ? status.phase : 'paused'}</Text> : null}</Text>
         <Text wrap="truncate">{market && market.time > 0 ? `${utc(market.time, true)} UTC${market.rate === 1 ? '' : ` ×${market.rate}`}` : ''}</Text>
       </Box>
       <Box justifyContent="space-between">

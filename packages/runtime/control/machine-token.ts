@@ -110,8 +110,9 @@ export class MachineToken {
     }
     const problem = Problem.safeParse(jsonOf(text));
     throw new TradeMindError({
-      code: problem.success ? problem.data.code : 'control_plane_failing',
-      message: `The control plane answered HTTP ${response.status}${problem.success ? `: ${problem.data.title}` : ''}.`, nextStep: 'The machine goes on and asks again.',
+      // Its words are not repeated: an answer may hold what was asked, and that is the secret.
+      code: problem.success && /^[a-z][a-z0-9_]{0,63}$/.test(problem.data.code) ? problem.data.code : 'control_plane_failing',
+      message: `The control plane answered HTTP ${response.status}.`, nextStep: 'The machine goes on and asks again.',
     });
   }
 }

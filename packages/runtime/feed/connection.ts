@@ -1,66 +1,61 @@
-import { FEED_CLOSE, FeedCommand, type FeedFrame } from '@trademind/core';
+import { FEED_CLOSE, FeedCommand, TradeMindError, type FeedSubscription, type MachineCommand } from '@trademind/core';
 import type { RawData, WebSocket } from 'ws';
-import type { Gate, Grant } from './gate.ts';
-import type { FeedLimits } from './options.ts';
+import { Allowance } from './allowance.ts';
+import type { Grant } from './gate.ts';
+import type { Hub } from './hub.ts';
+import { symbolsKey } from './lane-set.ts';
+import type { Lane, Told } from './lane.ts';
 import { FeedRefusal } from './refusal.ts';
-import type { FrameRing, RingFrame } from './ring.ts';
-
-/** What all connections share. */
-export interface Hub {
-  readonly ring: FrameRing;
-  readonly gate: Gate;
-  readonly limits: FeedLimits;
-  now(): number;
-  /** Serialises a frame that is for one client and takes no number of its own. */
-  frame<T extends FeedFrame['type']>(type: T, data: Extract<FeedFrame, { type: T }>['data']): string;
-  snapshot(): string;
-  hello(grant: Grant, token: string, expiresAt: number, resumed: boolean): string;
-  /** The number to go on after, or undefined when only a snapshot helps. */
-  resumeAt(epoch: string | undefined, seq: number | undefined): number | undefined;
-  onSent(): void;
-  onGap(): void;
-  onClosing(reason: string): void;
-}
 
 /** Where a client wants to go on, and what it wants to hear; from the query of `/v1/feed`. */
-export interface FeedRequest { epoch: string | undefined; seq: number | undefined; types: ReadonlySet<RingFrame['type']> | undefined }
+export interface FeedRequest { epoch: string | undefined; seq: number | undefined; wishes: FeedSubscription; /** Counts a client's connections: an older one that arrives late replaces no newer one. */ attempt: number }
 
 /** A session is renewed on the open feed when less than this part of it is left. */
 const RENEW_AT_PART = 0.25;
+/** What makes the machine work counts as so many messages more. */
+const WORK_COST = 3;
+/** Commands of one client that may be under way at once. */
+const COMMANDS_AT_ONCE = 4;
 
 /**
  * One client of the feed: a cursor into the ring. Frames are sent while little waits in its socket; when it falls behind the ring it is
  * told of a gap. It holds no queue of its own.
  */
 export class FeedConnection {
+  readonly attempt: number;
   readonly #hub: Hub;
   readonly #socket: WebSocket;
+  readonly #allowance: Allowance;
+  readonly #told: Told = { status: 0, metrics: 0 };
   #grant: Grant;
   #expiresAt: number;
-  #types: ReadonlySet<RingFrame['type']> | undefined;
+  #wishes: FeedSubscription;
+  #lane: Lane;
+  #leaveLane: () => void;
   #cursor: number;
-  #snapshotDue = false;
+  #snapshotDue: boolean;
   #stalled = false;
   #renewing = false;
+  #commands = 0;
   #pingedAt: number;
   #heardAt: number;
-  #tokens: number;
-  #tokensAt: number;
 
   constructor(hub: Hub, socket: WebSocket, opened: { grant: Grant; token: string; expiresAt: number }, request: FeedRequest) {
     this.#hub = hub;
     this.#socket = socket;
+    this.attempt = request.attempt;
     this.#grant = opened.grant;
     this.#expiresAt = opened.expiresAt;
-    this.#types = request.types;
-    this.#heardAt = this.#pingedAt = this.#tokensAt = hub.now();
-    this.#tokens = hub.limits.messagesPerSecond;
+    this.#wishes = request.wishes;
+    this.#heardAt = this.#pingedAt = hub.now();
+    this.#allowance = new Allowance(hub.limits.messagesPerSecond, hub.now());
     const resumeAt = hub.resumeAt(request.epoch, request.seq);
     this.#cursor = resumeAt ?? hub.ring.last;
     this.#snapshotDue = resumeAt === undefined;
+    ({ lane: this.#lane, leave: this.#leaveLane } = hub.lanes.join(this, request.wishes));
     socket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
-    socket.on('ping', () => { if (this.#spend()) this.#heardAt = hub.now(); });
-    socket.on('pong', () => { this.#heardAt = hub.now(); });
+    for (const sign of ['ping', 'pong'] as const) socket.on(sign, () => { if (this.#spend(1)) this.#heardAt = hub.now(); });
+    socket.on('close', () => this.#leaveLane());
     this.#send(hub.hello(opened.grant, opened.token, opened.expiresAt, resumeAt !== undefined));
     this.pump();
   }
@@ -69,32 +64,37 @@ export class FeedConnection {
     return this.#grant.sessionId;
   }
 
+  /** What waits in its socket, in bytes. */
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
   /** Sends what this client has not seen, until all is sent or its socket is full; goes on by itself when the socket has drained. */
   pump(): void {
-    const { ring, limits } = this.#hub;
+    const { ring } = this.#hub;
     if (this.#stalled) return;
     while (this.#snapshotDue || this.#cursor < ring.last) {
       if (this.#socket.readyState !== this.#socket.OPEN) return;
-      if (this.#socket.bufferedAmount > limits.bufferedBytes) {
+      if (this.#socket.bufferedAmount > this.#hub.bufferedBytes()) {
         this.#stalled = true;
         return;
       }
       if (this.#snapshotDue) {
         this.#snapshotDue = false;
         this.#cursor = ring.last;
-        this.#send(this.#hub.snapshot());
+        this.#send(this.#hub.snapshot(this.#wishes.symbols));
         continue;
       }
-      const next = ring.at(this.#cursor + 1);
-      if (next === undefined) {
+      if (!ring.reaches(this.#cursor)) {
         const gap = { from: this.#cursor + 1, to: ring.last };
         this.#cursor = ring.last;
         this.#hub.onGap();
         this.#send(this.#hub.frame('gap', gap));
         continue;
       }
-      this.#cursor = next.seq;
-      if (this.#types?.has(next.type) ?? true) this.#send(next.bytes);
+      const next = this.#lane.next(this.#cursor, this.#told);
+      this.#cursor = next?.seq ?? ring.last;
+      if (next) this.#send(next.bytes);
     }
   }
 
@@ -111,47 +111,72 @@ export class FeedConnection {
     const due = this.#expiresAt - now < limits.sessionMs * RENEW_AT_PART && this.#expiresAt < Math.floor(chainEnd / 1_000) * 1_000;
     if (due && !this.#renewing) {
       this.#renewing = true;
-      void this.#reissue(this.#grant).finally(() => { this.#renewing = false; });
+      this.#reissue(this.#grant).catch((error: unknown) => this.#hub.onFailure(error)).finally(() => { this.#renewing = false; });
     }
   }
 
   /** Closes with a code and a short reason; a peer that does not answer is cut off after two seconds. */
   close(code: number, reason: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (code !== FEED_CLOSE.restart) this.#hub.onClosing(reason);
+    if (code !== FEED_CLOSE.restart) this.#hub.onRefused(reason);
     closeSocket(this.#socket, code, reason);
   }
 
-  terminate(): void {
-    this.#socket.terminate();
-  }
-
   #onMessage(data: RawData, isBinary: boolean): void {
+    // What a client still says while it is being shown out costs nothing more.
+    if (this.#socket.readyState !== this.#socket.OPEN || !this.#spend(1)) return;
     this.#heardAt = this.#hub.now();
-    if (!this.#spend()) return;
     const parsed = isBinary ? undefined : FeedCommand.safeParse(jsonOrUndefined(data));
-    if (!parsed?.success) return this.#error('command_invalid', 'Unknown or malformed command. Send one JSON object with a known type.');
-    this.#obey(parsed.data);
+    if (!parsed?.success) return this.#refuse(new TradeMindError({ code: 'command_invalid', message: 'Unknown or malformed command.', nextStep: 'Send one JSON object with a known type.' }));
+    if (parsed.data.type === 'ping' || this.#spend(WORK_COST)) this.#obey(parsed.data);
   }
 
   #obey(command: FeedCommand): void {
     switch (command.type) {
-      case 'subscribe':
-        this.#types = new Set(command.types);
-        return;
+      case 'subscribe': {
+        const { type: _, id: __, ...wishes } = command;
+        return this.#listenTo(wishes);
+      }
       case 'sync': {
         const resumeAt = this.#hub.resumeAt(command.epoch, command.seq);
         this.#snapshotDue = resumeAt === undefined;
         this.#cursor = resumeAt ?? this.#cursor;
+        this.#told.status = this.#told.metrics = 0;
         return this.pump();
       }
       case 'ping':
-        return this.#reply(this.#hub.frame('pong', command.id === undefined ? {} : { id: command.id }));
+        return this.#reply(this.#hub.frame('pong', command.id === undefined ? {} : { id: command.id }, this.#cursor));
       case 'renew':
-        this.#hub.gate.openTicket(command.ticket).then(
-          (grant) => this.#reissue({ ...grant, sessionId: this.#grant.sessionId }),
-          (error: unknown) => this.#error(error instanceof FeedRefusal ? error.code : 'internal', 'The ticket was refused; the session goes on until it ends.'),
-        ).catch(() => this.close(1011, 'internal'));
+        this.#hub.gate.openTicket(command.ticket)
+          .then((grant) => this.#reissue({ ...grant, sessionId: this.#grant.sessionId }))
+          .catch((error: unknown) => this.#refuse(error, command));
+        return;
+      default:
+        void this.#perform(command);
+    }
+  }
+
+  /** Another choice of symbols begins with a snapshot: the client has nothing of the new ones. */
+  #listenTo(wishes: FeedSubscription): void {
+    this.#snapshotDue ||= symbolsKey(wishes.symbols) !== symbolsKey(this.#wishes.symbols);
+    this.#wishes = wishes;
+    this.#leaveLane();
+    ({ lane: this.#lane, leave: this.#leaveLane } = this.#hub.lanes.join(this, wishes));
+    this.pump();
+  }
+
+  async #perform(command: MachineCommand): Promise<void> {
+    if (this.#commands >= COMMANDS_AT_ONCE) {
+      return this.#refuse(new TradeMindError({ code: 'too_many_commands', message: `${COMMANDS_AT_ONCE} commands are under way.`, nextStep: 'Wait for an answer, then ask again.' }), command);
+    }
+    this.#commands += 1;
+    try {
+      const result = await this.#hub.perform(command, this.#grant);
+      this.#reply(this.#hub.frame('reply', { ...answered(command), command: command.type, result }));
+    } catch (error) {
+      this.#refuse(error, command);
+    } finally {
+      this.#commands -= 1;
     }
   }
 
@@ -162,13 +187,20 @@ export class FeedConnection {
     this.#send(this.#hub.hello(grant, token, expiresAt, true));
   }
 
-  #error(code: string, message: string): void {
-    this.#reply(this.#hub.frame('error', { code, message }));
+  /** What is not meant for users is told as `internal`, without its words. */
+  #refuse(error: unknown, command?: FeedCommand): void {
+    const known = error instanceof TradeMindError;
+    if (!known) this.#hub.onFailure(error);
+    else if (error instanceof FeedRefusal) this.#hub.onRefused(error.code);
+    this.#reply(this.#hub.frame('error', {
+      code: known ? error.code : 'internal', message: known ? error.message : 'The machine could not do it.',
+      ...(command && { ...answered(command), command: command.type }), ...(known && error.field ? { field: error.field } : {}), ...(known && error.nextStep ? { nextStep: error.nextStep } : {}),
+    }));
   }
 
   /** Answers to commands are dropped when the client does not read, or asking would fill memory. */
   #reply(text: string): void {
-    if (this.#socket.bufferedAmount <= this.#hub.limits.bufferedBytes) this.#send(text);
+    if (this.#socket.bufferedAmount <= this.#hub.bufferedBytes()) this.#send(text);
   }
 
   #send(frame: string | Buffer): void {
@@ -178,22 +210,20 @@ export class FeedConnection {
   }
 
   readonly #onFlushed = (): void => {
-    if (!this.#stalled || this.#socket.bufferedAmount > this.#hub.limits.bufferedBytes / 2) return;
+    if (!this.#stalled || this.#socket.bufferedAmount > this.#hub.bufferedBytes() / 2) return;
     this.#stalled = false;
     this.pump();
   };
 
-  /** Takes one from the client's allowance of messages; closes when it is used up. */
-  #spend(): boolean {
-    const rate = this.#hub.limits.messagesPerSecond;
-    const now = this.#hub.now();
-    this.#tokens = Math.min(rate, this.#tokens + ((now - this.#tokensAt) / 1_000) * rate) - 1;
-    this.#tokensAt = now;
-    if (this.#tokens >= 0) return true;
+  /** Takes from the client's allowance of messages; closes when it is used up. */
+  #spend(cost: number): boolean {
+    if (this.#allowance.take(this.#hub.now(), cost)) return true;
     this.close(FEED_CLOSE.tooFast, 'too_fast');
     return false;
   }
 }
+
+const answered = ({ id }: FeedCommand): { id?: string } => (id === undefined ? {} : { id });
 
 /** Closes a socket; a peer that does not finish the handshake within two seconds is cut off. */
 export function closeSocket(socket: WebSocket, code: number, reason: string): void {

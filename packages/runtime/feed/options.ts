@@ -1,5 +1,6 @@
 import type { LogEntry } from '@trademind/core';
 import type { JSONWebKeySet } from 'jose';
+import type { CommandAudit, CommandHandlers } from './commands.ts';
 import type { FeedSource } from './source.ts';
 
 /** Tickets that were used, so that each opens one session. Kept by the caller across restarts, or in memory. */
@@ -12,10 +13,15 @@ export interface UsedTickets {
 /** Bounds of the feed. All times in ms, all sizes in bytes. */
 export interface FeedLimits {
   connections: number;
+  /** Connections that are being let in, or shown out again, at the same time. */
+  strangers: number;
   messageBytes: number;
   messagesPerSecond: number;
-  /** What may wait in a client's socket before the feed stops sending to it. */
+  /** REST calls of one session. */
+  callsPerSecond: number;
+  /** What may wait in a client's socket before the feed stops sending to it, and in all sockets together. */
   bufferedBytes: number;
+  allBufferedBytes: number;
   ringFrames: number;
   ringBytes: number;
   pingMs: number;
@@ -29,7 +35,8 @@ export interface FeedLimits {
 }
 
 export const FEED_LIMITS: FeedLimits = {
-  connections: 50, messageBytes: 64 * 1024, messagesPerSecond: 20, bufferedBytes: 1024 * 1024, ringFrames: 1_000, ringBytes: 4 * 1024 * 1024,
+  connections: 200, strangers: 32, messageBytes: 64 * 1024, messagesPerSecond: 20, callsPerSecond: 20, bufferedBytes: 512 * 1024, allBufferedBytes: 16 * 1024 * 1024,
+  ringFrames: 1_000, ringBytes: 4 * 1024 * 1024,
   pingMs: 15_000, silenceMs: 45_000, sessionMs: 15 * 60_000, chainMs: 12 * 3_600_000, tickMs: 1_000, snapshotSignals: 200,
 };
 
@@ -52,6 +59,10 @@ export interface WebSocketServerOptions {
   now: () => number;
   log: (entry: LogEntry) => void;
   usedTickets?: UsedTickets;
+  /** What clients may make the machine do, beside `explain`. */
+  commands?: CommandHandlers;
+  /** Told of every command that changes the machine. */
+  audit?: (entry: CommandAudit) => void;
   limits?: Partial<FeedLimits>;
 }
 
@@ -61,6 +72,8 @@ export interface FeedStats {
   seq: number;
   framesSent: number;
   gaps: number;
+  /** What waits in the sockets of all clients. */
+  bufferedBytes: number;
   /** Refused or closed connections by reason code. */
   refused: Readonly<Record<string, number>>;
 }

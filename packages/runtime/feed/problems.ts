@@ -3,7 +3,7 @@ import { PROBLEM_MEDIA_TYPE, TradeMindError, type Problem } from '@trademind/cor
 import { FeedRefusal } from './refusal.ts';
 
 const TITLES: Readonly<Record<number, string>> = {
-  400: 'Bad request', 401: 'Not signed in', 403: 'Not allowed', 404: 'Not found', 405: 'Method not allowed', 500: 'Internal error', 503: 'Not available',
+  400: 'Bad request', 401: 'Not signed in', 403: 'Not allowed', 404: 'Not found', 405: 'Method not allowed', 429: 'Too many calls', 500: 'Internal error', 501: 'Not implemented', 503: 'Not available',
 };
 
 /** A problem to be answered with this HTTP status. */

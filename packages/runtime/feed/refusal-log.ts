@@ -15,7 +15,7 @@ export function createRefusalLog(now: () => number, log: (entry: LogEntry) => vo
       entry.count += 1;
       const at = now();
       if (at - entry.saidAt < QUIET_MS) return;
-      log({ at, level: 'warn', code, message: `The feed turned ${entry.count - entry.saidCount} connection(s) away: ${code}.` });
+      log({ at, level: 'warn', code, message: `The feed refused ${entry.count - entry.saidCount === 1 ? 'a client' : `${entry.count - entry.saidCount} times`}: ${code}.` });
       entry.saidAt = at;
       entry.saidCount = entry.count;
     },

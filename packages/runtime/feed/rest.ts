@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Interval } from '@trademind/core';
 import { addressOf } from './address.ts';
+import { Allowance } from './allowance.ts';
 import type { Gate } from './gate.ts';
 import { HttpProblem, problemOf, sendJson } from './problems.ts';
 import { FeedRefusal } from './refusal.ts';
@@ -12,6 +13,8 @@ interface RestOptions {
   allowedOrigins: readonly string[];
   ready: () => { ready: boolean; missing: string[] };
   uptimeS: () => number;
+  callsPerSecond: number;
+  now: () => number;
   onRefused: (code: string) => void;
   onFailure: (error: unknown) => void;
 }
@@ -23,6 +26,7 @@ const ok = (body: unknown) => ({ status: 200, body });
 export function createRestHandler(options: RestOptions): (request: IncomingMessage, response: ServerResponse) => void {
   const open = openRoutes(options);
   const guarded = sessionRoutes(options.source);
+  const spend = createAllowances(options.callsPerSecond, options.now);
   return (request, response) => {
     answer().catch((error: unknown) => {
       if (error instanceof FeedRefusal) options.onRefused(error.code);
@@ -41,7 +45,11 @@ export function createRestHandler(options: RestOptions): (request: IncomingMessa
       const route = open.get(path) ?? guarded.get(path);
       if (!route) throw new HttpProblem(404, { code: 'route_unknown', message: 'There is nothing at this path.' });
       if (request.method !== 'GET' && request.method !== 'HEAD') throw new HttpProblem(405, { code: 'method_refused', message: 'Only GET is answered here.' });
-      if (guarded.has(path)) await options.gate.openSession(bearerOf(request));
+      if (guarded.has(path) && !spend((await options.gate.openSession(bearerOf(request))).sessionId)) {
+        options.onRefused('too_fast');
+        response.setHeader('retry-after', '1');
+        throw new HttpProblem(429, { code: 'too_fast', message: `A session may make ${options.callsPerSecond} calls a second.`, nextStep: 'Wait a second. What changes, the feed tells by itself.' });
+      }
       const { status, body } = route(query);
       sendJson(response, status, body);
     }
@@ -64,20 +72,45 @@ function sessionRoutes(source: FeedSource): Map<string, Route> {
     ['/v1/status', () => ok(source.status())],
     ['/v1/markets', () => ok({ items: source.markets() })],
     ['/v1/signals', (query) => ok({ items: source.signals(limitOf(query, 100)) })],
+    ['/v1/logs', () => ok({ items: source.log() })],
     ['/v1/traders', () => ok({ items: source.traders() })],
     ['/v1/candles', (query) => {
       const interval = Interval.safeParse(required(query, 'interval'));
       if (!interval.success) throw new HttpProblem(400, { code: 'query_invalid', field: 'interval', message: 'This is not a candle interval, e.g. 5m.' });
       return ok({ items: source.candles(required(query, 'symbol'), interval.data, limitOf(query, 500)) });
     }],
-    ['/v1/explain', (query) => {
-      const explained = source.explain(required(query, 'trader'), required(query, 'symbol'));
-      if (explained == null) {
-        throw new HttpProblem(404, { code: 'not_found', message: 'This machine has no such trader, or does not screen that symbol.', nextStep: 'See /v1/traders and /v1/markets.' });
-      }
-      return ok(explained);
-    }],
+    ['/v1/explain', (query) => ok(explained(source, required(query, 'trader'), required(query, 'symbol')))],
+    ['/v1/positions', notYet('It does not trade, so it has no positions.')],
+    ['/v1/backtests', notYet('It cannot run backtests.')],
   ]);
+}
+
+/** Which conditions of a trader hold on a symbol. Throws `not_found`. */
+export function explained(source: FeedSource, trader: string, symbol: string): unknown {
+  const answer = source.explain(trader, symbol);
+  if (answer == null) {
+    throw new HttpProblem(404, { code: 'not_found', message: 'This machine has no such trader, or does not screen that symbol.', nextStep: 'See /v1/traders and /v1/markets.' });
+  }
+  return answer;
+}
+
+/** Part of the contract of a machine, but not of what this version can do. */
+function notYet(why: string): Route {
+  return () => { throw new HttpProblem(501, { code: 'not_available', message: `This machine has nothing here yet. ${why}`, nextStep: 'Ask again after the machine was updated.' }); };
+}
+
+/** How often each session may call; forgotten once it has been quiet. */
+function createAllowances(perSecond: number, now: () => number): (sessionId: string) => boolean {
+  const allowances = new Map<string, Allowance>();
+  return (sessionId) => {
+    const at = now();
+    let allowance = allowances.get(sessionId);
+    if (!allowance) {
+      for (const [id, other] of allowances) if (other.isFull(at)) allowances.delete(id);
+      allowances.set(sessionId, allowance = new Allowance(perSecond, at));
+    }
+    return allowance.take(at);
+  };
 }
 
 function required(query: URLSearchParams, name: string): string {

@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { FEED_CLOSE, FeedFrame, machineAudience } from '@trademind/core';
+import { FEED_CLOSE, machineAudience } from '@trademind/core';
 import { SignJWT, exportJWK } from 'jose';
 import { afterEach, describe, expect, test } from 'vitest';
-import { WebSocket, type ClientOptions } from 'ws';
-import { TEST_ORIGIN, TestSource, startTestFeed, testSignal, testStatus, ticketKeys, type TestFeed } from '../../../tests/support/feed.ts';
+import { WebSocket } from 'ws';
+import { TEST_ORIGIN, TestSource, connectRaw, startTestFeed, testSignal, testStatus, ticketKeys, type RawClient, type TestFeed } from '../../../tests/support/feed.ts';
 
 const running: { close(): Promise<void> }[] = [];
 const clients: WebSocket[] = [];
@@ -18,36 +18,11 @@ async function start(over: Parameters<typeof startTestFeed>[0] = {}): Promise<Te
   return feed;
 }
 
-type Frame = FeedFrame;
-interface Client { socket: WebSocket; frames: Frame[]; closed: Promise<{ code: number; reason: string }>; next<T extends Frame['type']>(type: T, skip?: number): Promise<Extract<Frame, { type: T }>>; send(command: unknown): void }
-
-/** A bare `ws` client that keeps every frame, each checked against the contract. */
-function connect(feed: TestFeed, jwt: string | null, query = '', options: ClientOptions = {}): Client {
-  const socket = new WebSocket(`${feed.feed}${query}`, jwt === null ? ['trademind.v1'] : ['trademind.v1', `ticket.${jwt}`], options);
-  clients.push(socket);
-  const frames: Frame[] = [];
-  const waiting = new Set<() => void>();
-  socket.on('error', () => {});
-  socket.on('message', (data) => {
-    frames.push(FeedFrame.parse(JSON.parse((data as Buffer).toString())));
-    for (const wake of waiting) wake();
-  });
-  const closed = new Promise<{ code: number; reason: string }>((resolve) => { socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() })); });
-  return {
-    socket, frames, closed,
-    send: (command) => socket.send(typeof command === 'string' ? command : JSON.stringify(command)),
-    next: (type, skip = 0) => new Promise((resolve, reject) => {
-      const look = () => {
-        const found = frames.filter((frame) => frame.type === type)[skip];
-        if (!found) return;
-        waiting.delete(look);
-        resolve(found as never);
-      };
-      waiting.add(look);
-      void closed.then(({ code, reason }) => reject(new Error(`closed ${code} ${reason} before ${type}`)));
-      look();
-    }),
-  };
+/** A bare client that keeps every frame, each checked against the contract; ended after the test. */
+function connect(...on: Parameters<typeof connectRaw>): RawClient {
+  const client = connectRaw(...on);
+  clients.push(client.socket);
+  return client;
 }
 
 async function session(feed: TestFeed): Promise<string> {

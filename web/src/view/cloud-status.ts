@@ -33,7 +33,8 @@ const CITIES: Readonly<Record<string, string>> = {
 export function cloudStatus(machine: MachineView, feed: FeedView): CloudStatus {
   const own = feed.state.phase === 'live' ? feed.status?.phase : undefined;
   const phase = own ?? machine.phase;
-  const { label, tone } = PHASES[phase];
+  const paused = own === 'screening' && feed.status?.pausedAt !== undefined;
+  const { label, tone } = paused ? { label: 'Paused', tone: 'warn' as const } : PHASES[phase];
   const region = machine.region ?? machine.desired.region;
   return {
     label, tone,
