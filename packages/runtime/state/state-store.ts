@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
 import { codeOf, TradeMindError, TraderDocument, type Interval, type Signal } from '@trademind/core';
 import type { CandleMark } from '../market/candle-marks.ts';
+import { DatabaseFile } from './database-file.ts';
 import { MIGRATIONS } from './schema.ts';
 
 /** Signals kept for the feed: of so many days of market time, and at most so many. */
@@ -25,10 +26,10 @@ export interface RejectedRow { id: string; code: string; message: string }
  * method is synchronous and one transaction.
  */
 export class StateStore {
-  readonly #db: DatabaseSync;
+  /** The file itself, for rooms with tables of their own in it. */
+  readonly file: DatabaseFile;
   readonly #epoch: () => number;
   readonly #outbox: boolean;
-  readonly #statements = new Map<string, StatementSync>();
   #sincePrune = 0;
 
   /**
@@ -41,8 +42,7 @@ export class StateStore {
     const path = join(options.dataDir, STATE_FILE);
     try {
       mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
-      this.#db = new DatabaseSync(path, { timeout: 5_000 });
-      this.#db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 500');
+      this.file = new DatabaseFile(path);
     } catch (cause) {
       throw new TradeMindError({
         code: 'data_dir_unusable', field: 'DATA_DIR', message: `The data folder ${options.dataDir} cannot be used (${codeOf(cause)}).`,
@@ -53,16 +53,18 @@ export class StateStore {
   }
 
   close(): void {
-    this.#db.close();
+    this.file.close();
   }
 
   /**
    * Keeps a step of screening: the signals and how far each trader has come, together. Answers the signals that were new; a repeat
    * changes nothing.
+   * @param also belongs to the same transaction, such as to put the new signals into a queue: then each is in both or in neither.
    */
-  commit(step: { signals: readonly Signal[]; watermarks: readonly Watermark[] }): Signal[] {
+  commit(step: { signals: readonly Signal[]; watermarks: readonly Watermark[] }, also?: (fresh: readonly Signal[]) => void): Signal[] {
     return this.#transaction(() => {
       const fresh = step.signals.filter((signal) => this.#addSignal(signal));
+      also?.(fresh);
       for (const mark of step.watermarks) this.#setWatermark(mark);
       return fresh;
     });
@@ -233,42 +235,25 @@ export class StateStore {
       }
       for (; version < MIGRATIONS.length; version++) {
         const sql = MIGRATIONS[version] as string;
-        this.#transaction(() => this.#db.exec(`${sql}; pragma user_version = ${version + 1}`));
+        this.#transaction(() => this.file.exec(`${sql}; pragma user_version = ${version + 1}`));
       }
     } catch (cause) {
-      this.#db.close();
+      this.file.close();
       if (cause instanceof TradeMindError) throw cause;
       throw new TradeMindError({ code: 'state_unreadable', message: `${path} cannot be read (${(cause as Error).message}).`, nextStep: 'Move the file away; the machine then fetches and screens its history again.', cause });
     }
   }
 
   #transaction<T>(work: () => T): T {
-    this.#db.exec('begin immediate');
-    try {
-      const result = work();
-      this.#db.exec('commit');
-      return result;
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('rollback');
-      throw error;
-    }
-  }
-
-  #prepared(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = this.#db.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
+    return this.file.transaction(work);
   }
 
   #run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepared(sql).run(...values).changes);
+    return this.file.run(sql, ...values);
   }
 
   #all<T>(sql: string, ...values: SQLInputValue[]): T[] {
-    return this.#prepared(sql).all(...values) as T[];
+    return this.file.all<T>(sql, ...values);
   }
 }
 
