@@ -4,6 +4,8 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 export class DatabaseFile {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** The disk is full: makes room. The transaction that met it is done once more. */
+  onFull: (() => void) | undefined;
 
   /** Opens or makes the file. Throws what SQLite throws. */
   constructor(path: string) {
@@ -29,9 +31,29 @@ export class DatabaseFile {
     return this.#prepared(sql).all(...values) as T[];
   }
 
-  /** All of `work` or nothing. Inside another transaction it belongs to that one, so whoever catches its error must let the outer one fail too. */
+  /**
+   * All of `work` or nothing. Inside another transaction it belongs to that one, so whoever catches its error must let the outer one fail too.
+   * On a full disk it is done again after `onFull`, so what it does outside the file must bear a repeat.
+   */
   transaction<T>(work: () => T): T {
     if (this.#db.isTransaction) return work();
+    try {
+      return this.#attempt(work);
+    } catch (error) {
+      const { onFull } = this;
+      if (onFull === undefined || !isDiskFull(error)) throw error;
+      // What makes room is itself a transaction: it must not ask for room in turn.
+      this.onFull = undefined;
+      try {
+        onFull();
+        return this.#attempt(work);
+      } finally {
+        this.onFull = onFull;
+      }
+    }
+  }
+
+  #attempt<T>(work: () => T): T {
     this.#db.exec('begin immediate');
     try {
       const result = work();
@@ -51,4 +73,10 @@ export class DatabaseFile {
     }
     return statement;
   }
+}
+
+/** SQLITE_FULL, or SQLITE_IOERR_WRITE and SQLITE_IOERR_FSYNC, which some file systems give instead. Source: https://www.sqlite.org/rescode.html. */
+function isDiskFull(error: unknown): boolean {
+  const { errcode } = error as { errcode?: number };
+  return errcode === 13 || errcode === 778 || errcode === 1_034;
 }
