@@ -4,6 +4,7 @@ import { describeMachine } from './frame/machine.ts';
 import { runRow, type BenchResult, type BenchRow } from './frame/row.ts';
 
 const AREAS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
+  machine: async () => (await import('./machine/rows.ts')).rows(),
   skeleton: async () => (await import('./skeleton/rows.ts')).rows(),
 };
 

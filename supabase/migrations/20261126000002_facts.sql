@@ -1,11 +1,12 @@
 -- What a machine found out and what it cost: decisions, analyses, usage, notifications, metrics, events. Written by write_facts alone; a fact
--- never changes, its id says what it means, so a repeat is harmless. Each writer sweeps what is too old of its own.
+-- never changes, its id says what it means, so a repeat is harmless. Each writer sweeps what is too old of its own. `machine_id` says where a fact came
+-- from; it goes with its user, not with the machine, so it needs neither a reference nor an index.
 
 -- The outcome of a signal: a decision, or the reason why there is none. Exactly one per signal.
 create table public.decisions (
   user_id uuid not null,
   signal_id uuid not null,
-  machine_id uuid not null references public.machines on delete cascade,
+  machine_id uuid not null,
   at timestamptz not null,
   outcome text not null check (outcome in ('enter_trade', 'bad_setup', 'wait', 'none')),
   -- Why there is no decision: a stable code.
@@ -23,13 +24,12 @@ create table public.decisions (
   check (not actionable or outcome = 'enter_trade')
 );
 create index decisions_user_newest on public.decisions (user_id, at desc, signal_id);
-create index decisions_machine on public.decisions (machine_id);
 
 -- One call of the model. Without a reference to the signal: what was paid stays known when the signal is forgotten.
 create table public.analyses (
   user_id uuid not null references auth.users on delete cascade,
   id uuid not null,
-  machine_id uuid not null references public.machines on delete cascade,
+  machine_id uuid not null,
   signal_id uuid not null,
   attempt int not null check (attempt between 1 and 1000),
   model text not null check (length(model) between 1 and 100),
@@ -49,7 +49,6 @@ create table public.analyses (
 );
 create index analyses_user_newest on public.analyses (user_id, started_at desc, id);
 create index analyses_signal on public.analyses (user_id, signal_id);
-create index analyses_machine on public.analyses (machine_id);
 
 -- Tokens and money by day (UTC) and model, added up as the calls arrive. Kept for good.
 create table public.usage (
@@ -62,12 +61,13 @@ create table public.usage (
   nano_usd bigint not null,
   primary key (user_id, day, model)
 );
+create index usage_day on public.usage (day);
 
 -- How telling somebody something ended. The text is not kept here, nor where it went: both may be private.
 create table public.notifications (
   user_id uuid not null references auth.users on delete cascade,
   id uuid not null,
-  machine_id uuid not null references public.machines on delete cascade,
+  machine_id uuid not null,
   at timestamptz not null,
   channel text not null check (channel ~ '^[a-z][a-z0-9_-]{0,31}$'),
   rule text not null check (length(rule) between 1 and 100),
@@ -81,7 +81,6 @@ create table public.notifications (
   primary key (user_id, id)
 );
 create index notifications_user_newest on public.notifications (user_id, at desc, id);
-create index notifications_machine on public.notifications (machine_id);
 
 -- A machine's load. A minute is a fact; hours and days are added up from the minutes as they arrive, however late.
 create table public.machine_metrics (
@@ -104,7 +103,6 @@ create table public.machine_metrics (
   outbox_rows_max int not null default 0 check (outbox_rows_max >= 0),
   primary key (machine_id, resolution, at)
 );
-create index machine_metrics_user on public.machine_metrics (user_id, resolution, at desc);
 
 -- An event that a machine tells has an id of its own, so that it can be told again.
 alter table public.machine_events add column fact_id uuid;

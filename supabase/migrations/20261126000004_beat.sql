@@ -17,7 +17,6 @@ create table public.machine_heartbeats (
   primary key (machine_id, since),
   check (until >= since)
 ) with (fillfactor = 80);
-create index machine_heartbeats_user on public.machine_heartbeats (user_id, since desc);
 
 -- What a user set for their machine, and how often their keys changed: the keys themselves are never here.
 create table public.user_settings (
