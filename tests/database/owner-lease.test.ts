@@ -113,11 +113,12 @@ describe('two machines of one user', () => {
     const two = await machineOf(second, new Map());
     await until('the second waits', () => two.lease.state.state === 'waiting');
     expect(two.lease.problem).toMatchObject({ code: 'owner_elsewhere', message: expect.stringContaining(first) as string });
+    expect([one.mayEnter(), two.mayEnter()]).toEqual([true, false]);
     await one.lease.release();
-    expect([one.lease.mayAct, two.mayEnter()]).toEqual([false, false]);
-    const asked = await machineOf(second, new Map());
-    await until('somebody else has it', asked.mayEnter);
-    await Promise.all([one.kill(), two.kill(), asked.kill()]);
+    expect([one.lease.mayAct, one.mayEnter()]).toEqual([false, false]);
+    await until('the second has it', two.mayEnter);
+    expect(two.lease.entryFence()).toBe(2);
+    await Promise.all([one.kill(), two.kill()]);
   });
 
   test('one that was killed has its own lease back at once on the same disk, and not on another', async () => {

@@ -86,7 +86,7 @@ test('another owner is said, waited for, and followed as soon as it is free', as
   await pass(10);
   expect([one.lease.state.state, one.lease.mayAct, one.refusal()]).toEqual(['waiting', false, 'owner_elsewhere']);
   expect(one.lease.problem?.message).toContain('6a2f41a3-c54c-4ce8-b5f7-0f2f6a3f1b11 (production, sin) acts since 2026-11-26');
-  await pass(14_000);
+  await pass(4_000);
   expect(one.state.asked.length).toBe(1);
   one.state.answer = other(1_000);
   await pass(2_000);

@@ -2,13 +2,14 @@ import { codeOf, sentenceOf, TradeMindError } from '@trademind/core';
 import type { Log } from '../log.ts';
 import { Nudge } from '../nudge.ts';
 import type { StateStore } from '../state/state-store.ts';
-import { Backoff, type Wall } from '../time.ts';
+import { Backoff, pause, type Wall } from '../time.ts';
 import type { Database, LeaseAnswer } from './database.ts';
 
 const LEASE_S = 60;
 const RENEW_MS = 20_000;
 const BACKOFF = { first: 500, most: 5_000 };
-const ASK_AGAIN_MS = { least: 500, most: 15_000 };
+const ASK_AGAIN_MS = { least: 500, most: 5_000 };
+const RELEASE_MS = 2_000;
 const HOLDER_KEY = 'owner_lease_holder';
 const ELSEWHERE_KEY = 'owner_lease_elsewhere';
 
@@ -115,11 +116,16 @@ export class OwnerLease {
     this.#callOff?.();
   }
 
-  /** Gives the lease up, so that nobody has to wait for its end. Nothing may act here any more when it is called. Never rejects. */
+  /** Gives the lease up, so that nobody has to wait for its end. Nothing may act here any more when it is called. Takes at most 2 s, never rejects. */
   async release(): Promise<void> {
+    const { signal, wall } = this.#options;
     this.#released = true;
     this.#nudge.now();
     this.#tell();
+    await Promise.race([this.#giveUp(), pause(RELEASE_MS, signal, wall)]);
+  }
+
+  async #giveUp(): Promise<void> {
     // What was asked before may be granted after: it is waited for, or it would outlive the release.
     await this.#asking;
     const fence = this.#fence;

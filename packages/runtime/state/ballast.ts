@@ -1,36 +1,40 @@
 import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const BYTES = 8 * 2 ** 20;
-/** It is laid down only where so much more than itself is free. */
+const MB = 2 ** 20;
+/** The first goes for what is found while the disk is full, the second only so that what waits can leave. */
+const PARTS = [{ name: 'ballast-1', bytes: 8 * MB }, { name: 'ballast-2', bytes: 4 * MB }] as const;
+/** A part is laid down only where so many times its size is free. */
 const SPARE = 4;
 
 /**
- * A file that only takes up room. On a full disk not even a row can be deleted, for that is written too; this is thrown overboard then. It
- * needs eight megabytes, and is laid down again once there is plenty of room.
+ * Files that only take up room. On a full disk not even a row can be deleted, for that is written too; these are thrown overboard then, and
+ * laid down again once there is plenty of room.
  */
 export class Ballast {
-  readonly #path: string;
   readonly #dataDir: string;
 
   constructor(dataDir: string) {
     this.#dataDir = dataDir;
-    this.#path = join(dataDir, 'ballast');
   }
 
-  drop(): void {
-    rmSync(this.#path, { force: true });
+  /** @param last whether the part goes too without which nothing can leave any more */
+  drop(last: boolean): void {
+    for (const { name } of PARTS.slice(0, last ? 2 : 1)) rmSync(join(this.#dataDir, name), { force: true });
   }
 
-  /** Lays it down if it is not there and the disk has room. Never throws: a disk that is too small for it is no reason not to run. */
+  /** Lays down what is not there, as far as the disk has room. Never throws: a disk that is too small for it is no reason not to run. */
   lay(): void {
-    try {
-      if (statSync(this.#path, { throwIfNoEntry: false })?.size === BYTES) return;
-      const { bavail, bsize } = statfsSync(this.#dataDir);
-      // Written, not only reserved: a file of holes would free nothing.
-      if (bavail * bsize > SPARE * BYTES) writeFileSync(this.#path, Buffer.alloc(BYTES), { mode: 0o600 });
-    } catch {
-      this.drop();
+    for (const { name, bytes } of PARTS.toReversed()) {
+      const path = join(this.#dataDir, name);
+      try {
+        if (statSync(path, { throwIfNoEntry: false })?.size === bytes) continue;
+        const { bavail, bsize } = statfsSync(this.#dataDir);
+        // Written, not only reserved: a file of holes would free nothing.
+        if (bavail * bsize > SPARE * bytes) writeFileSync(path, Buffer.alloc(bytes), { mode: 0o600 });
+      } catch {
+        rmSync(path, { force: true });
+      }
     }
   }
 }

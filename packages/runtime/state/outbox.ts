@@ -75,7 +75,7 @@ export class Outbox {
       if (aside.length === 0) return;
       this.#boundSetAside();
       tell(aside);
-    });
+    }, true);
   }
 
   /** How many wait, and since when (wall time, ms) the oldest does. */

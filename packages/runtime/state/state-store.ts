@@ -54,7 +54,7 @@ export class StateStore {
     this.outbox = new Outbox(this.file, { epoch: options.epoch, open: options.outbox });
     this.#ballast = new Ballast(options.dataDir);
     this.#ballast.lay();
-    this.file.onFull = () => this.#makeRoom();
+    this.file.onFull = (leaving) => this.#makeRoom(leaving);
   }
 
   close(): void {
@@ -91,11 +91,11 @@ export class StateStore {
   }
 
   /** A full disk: what only takes up room goes, then what waits to be sent and may be let go. What was found stays. */
-  #makeRoom(): void {
-    this.#ballast.drop();
-    this.file.exec('pragma wal_checkpoint(truncate)');
+  #makeRoom(leaving: boolean): void {
+    this.#ballast.drop(leaving);
+    this.file.shrink();
     this.outbox.letGoAll();
-    this.file.exec('pragma wal_checkpoint(truncate)');
+    this.file.shrink();
   }
 
   /** Lays aside again what a full disk made this give up, once there is room. */

@@ -158,7 +158,7 @@ export class StateSynchronizer {
     for (const { row, code, message } of refusals.slice(0, 5)) log('error', code, `The database refused ${row.kind} ${row.id}: ${message} It is set aside.`);
     store.outbox.settle(rows, refusals, (aside) => {
       // An event that was refused is not told by another event, which may be refused in turn.
-      const [first] = aside.filter(({ row }) => row.kind !== 'event');
+      const first = aside.find(({ row }) => row.kind !== 'event');
       if (!first) return;
       const others = aside.length === 1 ? '' : `, and ${aside.length - 1} more`;
       this.#tell('facts_refused', `The database refused ${first.row.kind} ${first.row.id} (${first.message})${others}: kept on the machine, missing here.`,
