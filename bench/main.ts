@@ -1,19 +1,31 @@
-// `npm run bench -- <area> [--only id] [--json]`: measures, prints, and exits 3 when a row falls short.
+// `npm run bench -- <area>[.<row>] [--only id] [--json]`: measures, prints, and exits 3 when a row falls short.
+import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { describeMachine } from './frame/machine.ts';
-import { runRow, type BenchResult, type BenchRow } from './frame/row.ts';
+import { printRow } from './frame/print.ts';
+import { runRow, type BenchRow } from './frame/row.ts';
 
-const AREAS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
-  machine: async () => (await import('./machine/rows.ts')).rows(),
-  skeleton: async () => (await import('./skeleton/rows.ts')).rows(),
+const byId = (rows: readonly BenchRow[]): Record<string, () => BenchRow> => Object.fromEntries(rows.map((row) => [row.id, () => row]));
+
+/** Rows by id; each makes ready what it needs when it is asked for. */
+const AREAS: Readonly<Record<string, () => Promise<Readonly<Record<string, () => BenchRow>>>>> = {
+  engine: async () => (await import('./engine/rows.ts')).ROWS,
+  machine: async () => (await import('./machine/rows.ts')).ROWS,
+  market: async () => byId((await import('./market/rows.ts')).rows()),
+  skeleton: async () => byId((await import('./skeleton/rows.ts')).rows()),
 };
 
-const HELP = `npm run bench -- <area> [--only id] [--json]
+const HELP = `npm run bench -- <area>[.<row>] [--only id] [--json]
 
 Areas: ${Object.keys(AREAS).join(', ')}
-  --only id   one row, e.g. skeleton.boot
-  --json      one line a row: {"id","value","unit","must","ok","peer","peerValue","ratio",…}
-Exit status: 0 every row reached its figure, 3 a row fell short, 2 usage.
+  --only id   one row, e.g. skeleton.boot; naming the row itself does the same
+  --json      one line a row: {"id","value","unit","must","ok","p99","peer","peerValue","ratio","peers","also",…}
+
+Examples:
+  npm run bench -- engine
+  npm run bench -- engine.pass
+  npm run bench -- skeleton --only skeleton.boot --json
+Exit status: 0 every row reached its figures, 3 a row fell short, 2 usage, 1 a row could not be measured.
 `;
 
 function usage(problem: string): never {
@@ -23,31 +35,44 @@ function usage(problem: string): never {
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+  options: {
+    only: { type: 'string' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
+    // For the children of a whole area: the machine has been described.
+    bare: { type: 'boolean', default: false },
+  },
 });
 if (options.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
-const [area] = positionals;
-const load = area === undefined ? undefined : AREAS[area];
-if (!load) usage(area === undefined ? 'Name an area.' : `There is no area "${area}".`);
+const [named] = positionals;
+if (named === undefined) usage('Name an area.');
+const [area = ''] = named.split('.');
+const load = AREAS[area];
+if (!load) usage(`There is no area "${area}".`);
+const only = options.only ?? (named === area ? undefined : named);
+const rows = Object.entries(await load()).filter(([id]) => only === undefined || id === only);
+if (rows.length === 0) usage(`There is no row "${only}" in ${area}.`);
 
-const rows = (await load()).filter((row) => options.only === undefined || row.id === options.only);
-if (rows.length === 0) usage(`There is no row "${options.only}" in ${area}.`);
+/** Every row of a whole area runs in a process of its own, so that none pays for what another left behind. */
+const apart = (id: string): Promise<number> => new Promise((resolve, reject) => {
+  const args = [import.meta.filename, area, '--only', id, '--bare', ...(options.json ? ['--json'] : [])];
+  const child = spawn(process.execPath, args, { stdio: 'inherit' });
+  child.once('error', reject);
+  child.once('exit', (code) => resolve(code ?? 1));
+});
 
-const figure = (value: number) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
-const line = (result: BenchResult) =>
-  `${result.ok ? 'ok  ' : 'SHORT'} ${result.id}  ${figure(result.value)} ${result.unit} (min ${figure(result.min)}, max ${figure(result.max)}, ${result.runs} runs)` +
-  `  must ${result.atLeast ? '≥' : '≤'} ${result.must}` +
-  (result.peer === null ? '' : `  ${result.peer} ${figure(result.peerValue!)} ${result.unit}, ratio ${figure(result.ratio!)}`) + `\n      ${result.what}\n`;
-
-if (!options.json) process.stdout.write(`${describeMachine()}\n`);
-let short = false;
-for (const row of rows) {
-  const result = await runRow(row, (text) => { if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text} …`); });
+if (!options.json && !options.bare) process.stdout.write(`${describeMachine()}\n`);
+const codes: number[] = [];
+for (const [id, row] of rows) {
+  if (rows.length > 1) {
+    codes.push(await apart(id));
+    continue;
+  }
+  const result = await runRow(row(), (text) => { if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text} …`); });
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-  short ||= !result.ok;
-  process.stdout.write(options.json ? `${JSON.stringify({ ...result, machine: describeMachine() })}\n` : line(result));
+  process.stdout.write(options.json ? `${JSON.stringify({ ...result, machine: describeMachine() })}\n` : printRow(result));
+  codes.push(result.ok ? 0 : 3);
 }
-process.exitCode = short ? 3 : 0;
+// What could not be measured weighs more than what fell short.
+process.exitCode = codes.find((code) => code !== 0 && code !== 3) ?? Math.max(...codes);

@@ -2,6 +2,8 @@
 export interface Environment {
   /** A Gemini key of the user's own: the local cloud then starts no Gemini stand-in. */
   geminiApiKey: string | undefined;
+  /** Where `trademind data` asks for candles, if not at Binance's public market data (BINANCE_REST_URL). */
+  binanceRestUrl: string | undefined;
   /** Colours wanted (FORCE_COLOR) or unwanted (NO_COLOR, a dumb terminal); undefined: as the stream is. */
   color: boolean | undefined;
   /** Variables every child process needs to run at all; none of them is a secret of ours. */
@@ -22,5 +24,5 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   }
   const unwanted = Boolean(env.NO_COLOR) || env.TERM === 'dumb';
   const wanted = Boolean(env.FORCE_COLOR) && env.FORCE_COLOR !== '0';
-  return { geminiApiKey: env.GEMINI_API_KEY || undefined, color: unwanted ? false : wanted ? true : undefined, inherited };
+  return { geminiApiKey: env.GEMINI_API_KEY || undefined, binanceRestUrl: env.BINANCE_REST_URL || undefined, color: unwanted ? false : wanted ? true : undefined, inherited };
 }

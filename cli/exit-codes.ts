@@ -9,7 +9,7 @@ export const EXIT = {
   notSignedIn: 3,
   /** What was asked for is not there: no machine, no trader of that name, no signal before the market ended. */
   notFound: 4,
-  /** A local cloud runs on this data folder already. */
+  /** A local cloud runs on this data folder already, or another command writes to its candles. */
   running: 5,
   /** Ended by Ctrl-C, as shells count it. */
   interrupted: 130,
@@ -25,6 +25,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   no_signal: EXIT.notFound,
   market_ended: EXIT.notFound,
   already_running: EXIT.running,
+  archive_busy: EXIT.running,
   cancelled: EXIT.interrupted,
 };
 

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { addDataCommands } from './commands/data-commands.ts';
 import { EXIT } from './exit-codes.ts';
 import { tellFailure } from './output/failure.ts';
 import type { Io } from './io.ts';
@@ -65,7 +66,7 @@ ${EXIT_STATUS}`);
     .option('--market <market>', 'live, simulated, or a folder or file of candles (default: live if Binance answers, else simulated)')
     .option('--speed <n>', 'market time per wall time for simulated and recorded markets (60)')
     .option('--interval <interval>', 'candle interval of traders that name none', '5m')
-    .option('--traders <file...>', 'trader documents (YAML or JSON); default: the templates')
+    .option('--traders <file...>', 'trader documents (YAML or JSON); default: those that a first start stores')
     .addOption(new Option('--record <file>', 'record the session, frame by frame, into a new file').conflicts('replay'))
     .addOption(new Option('--replay <file>', 'screen a recorded session again, from nothing: as fast as it goes, or with --speed').conflicts('market'))
     .action(act(async () => (await import('./commands/local.ts')).local));
@@ -88,6 +89,11 @@ ${EXIT_STATUS}`);
   sub('signals', 'the newest signals', 'npx trademind signals\nnpx trademind signals --limit 100 --json')
     .option('--limit <n>', 'how many', '20')
     .action(act(async () => (await import('./commands/signals.ts')).signals));
+
+  sub('explain', 'why a trader matches a symbol, or why not, or what it waits for', 'npx trademind explain "Bollinger rejection" BTCUSDT\nnpx trademind explain "VWAP reclaim" ethusdt --json')
+    .argument('<trader>', 'its name or id')
+    .argument('<symbol>', 'e.g. BTCUSDT')
+    .action(act(async () => (await import('./commands/explain.ts')).explain));
 
   sub('destroy', 'destroys your machine, its app and its volume', 'npx trademind destroy\nnpx trademind destroy --yes --json')
     .option('--yes', 'do not ask')
@@ -115,13 +121,19 @@ ${EXIT_STATUS}`);
     .action(act(async () => (await import('./commands/traders.ts')).checkTraders));
   alone('schema', 'prints the JSON Schema of a trader', 'npx trademind traders schema > trader.schema.json', traders)
     .action(act(async () => (await import('./commands/traders.ts')).traderSchema));
-  sub('add', 'checks a trader and stores it', 'npx trademind traders add my-trader.yaml', traders)
-    .argument('<file>', 'trader document (YAML or JSON), or - for stdin')
+  alone('templates', 'the traders that are offered, or one of them to keep and change', 'npx trademind traders templates\nnpx trademind traders templates "VWAP reclaim" > my-trader.yaml\nnpx trademind traders templates --json', traders)
+    .argument('[name]', 'a template: prints it as YAML (as JSON with --json)')
+    .action(act(async () => (await import('./commands/templates.ts')).listTemplates));
+  sub('add', 'checks a trader and stores it', 'npx trademind traders add my-trader.yaml\nnpx trademind traders add --template donchian-breakout', traders)
+    .argument('[file]', 'trader document (YAML or JSON), or - for stdin')
+    .option('--template <name>', 'one of `npx trademind traders templates` instead of a file')
     .action(act(async () => (await import('./commands/traders.ts')).addTrader));
   sub('remove', 'removes a trader', 'npx trademind traders remove "My trader"', traders)
     .argument('<name>', 'its name or id')
     .option('--yes', 'do not ask')
     .action(act(async () => (await import('./commands/traders.ts')).removeTrader));
+
+  addDataCommands(program, sub, act);
 
   return {
     run: async (args) => {

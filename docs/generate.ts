@@ -1,12 +1,14 @@
 // `npm run docs`: writes the pages that are made from the code. tests/docs fails while one of them is stale.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { traderJsonSchema } from '@trademind/core';
 import { languagePage } from './language-page.ts';
+import { withTemplates } from './templates-table.ts';
 
-/** Every page that is made, by its file name. */
+/** Every page that is made, or of which a part is, by its file name. */
 export const PAGES: Readonly<Record<string, () => string>> = {
   'language.md': languagePage,
+  'traders.md': () => withTemplates(readFileSync(join(import.meta.dirname, 'traders.md'), 'utf8')),
   'trader.schema.json': () => `${JSON.stringify(traderJsonSchema(), null, 2)}\n`,
 };
 

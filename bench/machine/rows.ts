@@ -1,7 +1,7 @@
 import type { BenchRow } from '../frame/row.ts';
-import { batchWriteRows } from './batch-write.ts';
+import { batchWriteRow } from './batch-write.ts';
 
-/** A user's machine. */
-export function rows(): BenchRow[] {
-  return [...batchWriteRows];
-}
+/** Rows of a user's machine by id; each makes ready what it needs when it is asked for. */
+export const ROWS: Readonly<Record<string, () => BenchRow>> = {
+  'machine.batch-write': batchWriteRow,
+};

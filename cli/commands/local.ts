@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { INTERVALS, parseWith, Interval, TradeMindError, type TraderInput } from '@trademind/core';
-import { TEMPLATE_TRADERS } from '@trademind/engine';
+import { STARTER_TRADERS } from '@trademind/engine';
 import { startLocal } from '@trademind/runtime';
 import { openDataFolder } from '../dev/data-folder.ts';
 import { takeLock } from '../dev/lock.ts';
@@ -77,7 +77,7 @@ function parseInterval(text: string): Interval {
 }
 
 function tradersOf(options: Options, io: Io): readonly TraderInput[] {
-  if (!options.traders) return TEMPLATE_TRADERS;
+  if (!options.traders) return STARTER_TRADERS;
   return options.traders.flatMap((file) => readTraderFile(file, io.cwd)).map(({ document, warnings }) => {
     for (const warning of warnings) io.stderr(`trademind: ${document.name}: ${warning}\n`);
     return document;

@@ -6,7 +6,8 @@ import { count } from '../output/format.ts';
 import { createTerminal } from '../output/terminal.ts';
 import { confirm } from '../prompts/confirm.ts';
 import { findLocalCloud } from '../services/local-cloud.ts';
-import { readTraderFile } from '../services/trader-file.ts';
+import { findTemplate } from '../services/template.ts';
+import { readTraderFile, type CheckedTrader } from '../services/trader-file.ts';
 
 interface Options { data?: string; json?: boolean }
 
@@ -24,13 +25,13 @@ export async function listTraders(options: Options, io: Io): Promise<number> {
     for (const [condition, expression] of Object.entries(document.where)) line(`  ${c.dim(condition.padEnd(18))} ${expression}`);
     if (document.when !== 'all') line(`  ${c.dim('when'.padEnd(18))} ${typeof document.when === 'string' ? document.when : `at least ${document.when.atLeast}`}`);
   }
-  if (traders.length === 0) line('No traders yet.\n  → npx trademind traders add FILE');
+  if (traders.length === 0) line('No traders yet.\n  → npx trademind traders templates');
   return EXIT.ok;
 }
 
-/** `trademind traders add FILE`: nothing is sent unless every document compiles. */
-export async function addTrader(options: Options, io: Io, file = ''): Promise<number> {
-  const documents = readTraderFile(file, io.cwd);
+/** `trademind traders add FILE` or `--template NAME`: nothing is sent unless every document compiles. */
+export async function addTrader(options: Options & { template?: string }, io: Io, file?: string): Promise<number> {
+  const documents = documentsOf(options.template, file, io.cwd);
   const { control } = findLocalCloud(options.data, io);
   for (const { document, warnings } of documents) {
     for (const warning of warnings) io.stderr(`trademind: ${document.name}: ${warning}\n`);
@@ -38,6 +39,15 @@ export async function addTrader(options: Options, io: Io, file = ''): Promise<nu
     io.stdout(options.json ? `${JSON.stringify(trader)}\n` : `Stored ${trader.name}; your machine takes it up with its next beat (at most 15 s).\n`);
   }
   return EXIT.ok;
+}
+
+function documentsOf(template: string | undefined, file: string | undefined, cwd: string): readonly Pick<CheckedTrader, 'document' | 'warnings'>[] {
+  if ((template === undefined) === (file === undefined)) {
+    throw new TradeMindError({ code: 'usage', field: 'file', message: 'Give a file or --template NAME, one of them.', nextStep: '`npx trademind traders templates` lists the templates.' });
+  }
+  if (template === undefined) return readTraderFile(file!, cwd);
+  const { document, compiled } = findTemplate(template);
+  return [{ document, warnings: compiled.warnings }];
 }
 
 /** `trademind traders check FILE`: what `add` would say, without a cloud: whether each trader is valid, and what it takes to run it. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TradeMindError, type MachineView } from '@trademind/core';
-import { TEMPLATE_TRADERS } from '@trademind/engine';
+import { STARTER_TRADERS } from '@trademind/engine';
 import { EXIT } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
 import { duration } from '../output/format.ts';
@@ -33,7 +33,7 @@ const LAST_SIGNAL_MS = 3_000;
 const NEXT_LOOK_MS = 1_000;
 
 /**
- * The demo user's way, over HTTP alone: signs in, stores the template traders, wishes a machine, follows it. Resolves with the exit status
+ * The demo user's way, over HTTP alone: signs in, stores the traders of a first start, wishes a machine, follows it. Resolves with the exit status
  * when `signal` is aborted or what `--until` names has happened. Rejects with `market_ended` when the market ends before.
  */
 export async function playDemo(stage: Stage): Promise<number> {
@@ -45,9 +45,9 @@ export async function playDemo(stage: Stage): Promise<number> {
 
   const control = connect({ url: urls.controlPlane, token: session.token });
   const firstTime = settings.templatesStored !== true;
-  const traders = await storeTemplates(control, TEMPLATE_TRADERS, firstTime);
+  const traders = await storeTemplates(control, STARTER_TRADERS, firstTime);
   if (firstTime) writeSettings(plan.folder.settings, { ...settings, templatesStored: true });
-  story.step('traders', traders.join(', ') || 'none: add one with `npx trademind traders add FILE`');
+  story.step('traders', traders.join(', ') || 'none: add one: `npx trademind traders templates`');
 
   const known = (await gateway.signals(token, 1_000)).map(({ id }) => id);
   let machine: Pick<MachineView, 'id'> = await wishMachine(control, stage);

@@ -10,14 +10,17 @@ import { endProcesses } from './process-identity.ts';
 
 const OURS = new Set(['secrets.json', 'settings.json', 'running.json', 'images.json', 'logs', 'postgres', 'exchange', 'fly', 'local']);
 
+/** Candles of `trademind data`: no part of a local cloud, and slow to fetch again. */
+const KEPT = 'archive';
+
 /** True when a folder holds only what a local cloud writes. */
 function isOurs(path: string): boolean {
-  return readdirSync(path).every((name) => OURS.has(name) || name.startsWith('.write-') || /\.(tmp|stale)$/.test(name));
+  return readdirSync(path).every((name) => OURS.has(name) || name === KEPT || name.startsWith('.write-') || /\.(tmp|stale)$/.test(name));
 }
 
 /**
- * Deletes everything that a local cloud keeps, after ending what a killed one left running. Refuses a folder that holds anything else
- * (`not_a_data_folder`).
+ * Deletes everything that a local cloud keeps, after ending what a killed one left running; the candle archive stays. Refuses a folder that holds anything
+ * else (`not_a_data_folder`).
  */
 export async function resetDataFolder(path: string, left: Running | null, inherited: Readonly<Record<string, string>>): Promise<void> {
   if (!existsSync(path)) return;
@@ -30,7 +33,9 @@ export async function resetDataFolder(path: string, left: Running | null, inheri
   }
   await endProcesses(Object.values(left?.children ?? {}), 10_000);
   await removeCluster(foldersOf(path).postgres, inherited);
-  rmSync(path, { recursive: true, force: true });
+  const keeps = existsSync(join(path, KEPT));
+  for (const name of keeps ? readdirSync(path) : []) if (name !== KEPT) rmSync(join(path, name), { recursive: true, force: true });
+  if (!keeps) rmSync(path, { recursive: true, force: true });
 }
 
 /** The database's own program knows where its cluster lies (as root outside the data folder), and ends a server that still runs on it. */

@@ -20,7 +20,8 @@ export interface Terminal {
 export function createTerminal(stream: Stream, color: boolean): Terminal {
   const tty = stream.isTTY === true;
   let below: string | null = null;
-  const width = () => stream.columns ?? 80;
+  // A terminal that does not know its size says 0.
+  const width = () => stream.columns || 80;
   const erase = '\r\u001B[2K';
   return {
     tty,

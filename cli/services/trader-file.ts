@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { firstIssue, TradeMindError, TraderDocument, type Interval } from '@trademind/core';
 import { compileTrader, LanguageError, type CompiledTrader } from '@trademind/engine';
@@ -8,6 +8,7 @@ import { FileError, parseYaml, type ParsedText } from './yaml-text.ts';
 export const DEFAULT_INTERVAL: Interval = '5m';
 /** Characters of a file: far more than any number of traders that a person writes. */
 const MAX_LENGTH = 1_000_000;
+const STDIN_POLL_MS = 10;
 
 /** A trader that compiles, and what is allowed in it but hardly meant. */
 export interface CheckedTrader { document: TraderDocument; compiled: CompiledTrader; warnings: readonly string[] }
@@ -16,7 +17,7 @@ export interface CheckedTrader { document: TraderDocument; compiled: CompiledTra
 export function readTraderFile(file: string, cwd: string): CheckedTrader[] {
   let text: string;
   try {
-    text = readFileSync(file === '-' ? 0 : resolve(cwd, file), 'utf8').replace(/^\uFEFF/, '');
+    text = (file === '-' ? readStdin() : readFileSync(resolve(cwd, file), 'utf8')).replace(/^\uFEFF/, '');
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new TradeMindError({ code: missing ? 'not_found' : 'file_unreadable', field: 'file', message: missing ? `There is no file ${file}.` : `${file} cannot be read: ${(error as Error).message}`, cause: error });
@@ -27,6 +28,25 @@ export function readTraderFile(file: string, cwd: string): CheckedTrader[] {
     (Array.isArray(parsed.value) ? parsed.value.map((one: unknown, index) => checkTrader(one, called, parsed, [index])) : [checkTrader(parsed.value, called, parsed, [])]));
   if (traders.length === 0) throw new TradeMindError({ code: 'trader_invalid', field: 'file', message: `${called} holds no trader.`, nextStep: 'A trader has name, side and where; see docs/traders.md.' });
   return traders;
+}
+
+/** All of stdin. It may be a pipe that does not block: where nothing has come yet it is asked again. */
+function readStdin(): string {
+  const chunks: Buffer[] = [];
+  const buffer = Buffer.alloc(65_536);
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    try {
+      const size = readSync(0, buffer);
+      if (size === 0) return Buffer.concat(chunks).toString('utf8');
+      chunks.push(Buffer.from(buffer.subarray(0, size)));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EOF') return Buffer.concat(chunks).toString('utf8');
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(pause, 0, 0, STDIN_POLL_MS);
+    }
+  }
 }
 
 /** Checks and compiles one document. Throws `trader_invalid`, or the language's error, each with its line in the file. */

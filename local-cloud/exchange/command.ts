@@ -8,10 +8,10 @@ interface Flags { port: number; adminPort?: number; market?: string; speed?: num
 /** `local-cloud exchange …`: Binance Spot's public market data over a recorded or simulated market. */
 export function exchangeCommand(): Command {
   return new Command('exchange')
-    .description('Binance Spot stand-in: klines, tickers and streams of a simulated market, or of recorded candles.')
+    .description('Binance Spot stand-in: the public REST API and streams of a simulated market, or of recorded candles or frames.')
     .requiredOption('--port <number>', 'port on loopback; 0 takes a free one', number)
     .option('--admin-port <number>', 'a second port for tests: faults, the clock, what is true (default: none)', number)
-    .option('--market <market>', '"simulated", or a folder or file of <SYMBOL>-1m-….csv[.gz] (default: what the data folder holds, else simulated)')
+    .option('--market <market>', '"simulated", a folder or file of <SYMBOL>-1m-….csv[.gz], or recorded stream frames (…stream….gz) (default: what the data folder holds, else simulated)')
     .option('--speed <factor>', 'market time per wall time (default: as before, else 60; 1 is real time, 0 waits for steps over the admin port)', number)
     .option('--data <folder>', 'where the market and its clock are kept', '.trademind/exchange')
     .option('--seed <text>', 'seed of a new simulated market')
@@ -23,6 +23,7 @@ export function exchangeCommand(): Command {
 Examples:
   exchange --port 4210                                       a simulated market of 20 symbols, 60 times as fast as real
   exchange --port 4210 --market ../shared/data/klines        real recorded candles; a second start continues where it paused
+  exchange --port 4210 --market btcusdt-stream.gz --speed 1  recorded frames: every trade at its time
   exchange --port 4210 --symbols 500 --seed demo --speed 1 --data /tmp/market
 Then:
   curl 'http://127.0.0.1:4210/api/v3/klines?symbol=BTCUSDT&interval=5m&limit=3'

@@ -86,6 +86,12 @@ describe('REST', () => {
     ['/api/v3/exchangeInfo?symbols=BTCUSDT', 400, -1100],
     ['/api/v3/ticker/price?symbol=BTCUSDT&symbols=["ETHUSDT"]', 400, -1128],
     ['/api/v3/ticker/24hr?symbols=["ETHUSDT","ETHUSDT"]', 400, -1151],
+    ['/api/v3/depth', 400, -1102],
+    ['/api/v3/depth?symbol=BTCUSDT&limit=0', 400, -1130],
+    ['/api/v3/aggTrades?symbol=BTCUSDT&fromId=1&startTime=1', 400, -1128],
+    ['/api/v3/ticker', 400, -1128],
+    ['/api/v3/ticker?symbol=BTCUSDT&windowSize=60m', 400, -1130],
+    ['/api/v3/avgPrice?symbol=NOPE', 400, -1121],
     ['/api/v3/nothing', 404, -1000],
     ['/api/v3/account', 401, -2014],
   ])('refuses %s with %i and %i', async (path, status, code) => {
@@ -109,6 +115,16 @@ describe('REST', () => {
     await expect(connectTo(exchange, '/ws', { headers: { origin: 'https://evil.example' } })).rejects.toThrow('403');
     await expect(connectTo(exchange, '/elsewhere')).rejects.toThrow('404');
     await expect(connectTo(exchange, '/ws/%E0%A4%A')).rejects.toThrow('404');
+  });
+
+  test.each([
+    ['ping', 1], ['exchangeInfo', 20], ['klines?symbol=BTCUSDT&interval=1m', 2], ['depth?symbol=BTCUSDT', 5], ['depth?symbol=BTCUSDT&limit=500', 25], ['depth?symbol=BTCUSDT&limit=1000', 50],
+    ['depth?symbol=BTCUSDT&limit=5000', 250], ['trades?symbol=BTCUSDT', 25], ['historicalTrades?symbol=BTCUSDT', 25], ['aggTrades?symbol=BTCUSDT', 4], ['avgPrice?symbol=BTCUSDT', 2],
+    ['ticker/24hr?symbol=BTCUSDT', 2], ['ticker/24hr', 80], ['ticker/price', 4], ['ticker/bookTicker?symbol=BTCUSDT', 2], ['ticker/bookTicker', 4], ['ticker?symbol=BTCUSDT', 4], ['ticker/tradingDay?symbols=["BTCUSDT","ETHUSDT"]', 8],
+  ])('charges %s with a weight of %i', async (path, weight) => {
+    const { exchange } = await start();
+    const { status, headers } = await get(exchange, `/api/v3/${path}`);
+    expect([status, headers.get('x-mbx-used-weight-1m')]).toEqual([200, String(weight)]);
   });
 
   test('bites when the weight of a minute is used up', async () => {

@@ -44,17 +44,25 @@ export function unknownModel(model: string, version: string): GoogleError {
   return new GoogleError(404, 'NOT_FOUND', `models/${model} is not found for API version ${version}, or is not supported for generateContent. Call ListModels to see the list of available models and their supported methods.`);
 }
 
-/** 429 with what was used up and after how many seconds to come back. */
-export function quotaExceeded(model: string, limit: number, retryAfterSeconds: number): GoogleError {
+/** 429 with what was used up and after how many seconds to come back. Of a quota per day Google too says a short time, which does not help. */
+export function quotaExceeded(model: string, limit: number, retryAfterSeconds: number, per: 'Minute' | 'Day' = 'Minute'): GoogleError {
   return new GoogleError(429, 'RESOURCE_EXHAUSTED', `You exceeded your current quota, please check your plan and billing details. Please retry in ${retryAfterSeconds}s.`, [
     {
       '@type': type('QuotaFailure'),
       violations: [{
-        quotaMetric: 'generativelanguage.googleapis.com/generate_content_requests', quotaId: 'GenerateRequestsPerMinutePerProjectPerModel',
+        quotaMetric: 'generativelanguage.googleapis.com/generate_content_requests', quotaId: `GenerateRequestsPer${per}PerProjectPerModel`,
         quotaDimensions: { location: 'global', model }, quotaValue: String(limit),
       }],
     },
     { '@type': type('Help'), links: [{ description: 'Learn more about Gemini API quotas', url: 'https://ai.google.dev/gemini-api/docs/rate-limits' }] },
     { '@type': type('RetryInfo'), retryDelay: `${retryAfterSeconds}s` },
   ]);
+}
+
+/** The status names that Google's APIs give to HTTP statuses. */
+const STATUS: Readonly<Record<number, string>> = { 400: 'INVALID_ARGUMENT', 401: 'UNAUTHENTICATED', 403: 'PERMISSION_DENIED', 404: 'NOT_FOUND', 408: 'DEADLINE_EXCEEDED', 429: 'RESOURCE_EXHAUSTED', 499: 'CANCELLED', 501: 'UNIMPLEMENTED', 503: 'UNAVAILABLE', 504: 'DEADLINE_EXCEEDED' };
+
+/** An error that was asked for. */
+export function errorOf(status: number): GoogleError {
+  return new GoogleError(status, STATUS[status] ?? 'INTERNAL', status === 503 ? 'The model is overloaded. Please try again later.' : 'An internal error has occurred. Please retry.');
 }

@@ -164,6 +164,63 @@ describe('the wire', () => {
   });
 });
 
+describe('faults on request', () => {
+  const admin = async (standIn: StandIn, path: string, body?: unknown) => {
+    const response = await fetch(`${standIn.url}/_stand-in/${path}`, { headers: { 'x-goog-api-key': 'the-key', 'content-type': 'application/json' }, ...(body === undefined ? {} : { method: 'PUT', body: JSON.stringify(body) }) });
+    return { status: response.status, body: (await response.json()) as { faults?: unknown[]; entries?: { fault: string | null; status: number | null; outcome: string; endedAt: number | null }[]; error?: { message: string; details?: unknown } } };
+  };
+
+  test('strike so often, that share of the calls, or one model, and the journal says which', async () => {
+    const standIn = await start({ seed: 'shares', requestsPerMinute: 1_000 });
+    await admin(standIn, 'faults', [{ fault: 'error', status: 503, times: 2 }, { fault: 'garbage', share: 0.5, model: 'gemini-2.5-flash' }]);
+    for (let i = 0; i < 2; i++) expect((await failure(model(standIn).generateContent('hello'))).status).toBe(503);
+    const texts = [];
+    for (let i = 0; i < 60; i++) texts.push((await model(standIn, JSON_ANSWER).generateContent(prompt(22, 101))).response.text());
+    const garbage = texts.filter((text) => text.startsWith('Sure!')).length;
+    expect(garbage).toBeGreaterThan(15);
+    expect(garbage).toBeLessThan(45);
+    await model(standIn, {}, 'the-key', 'gemini-2.5-pro').generateContent('hello');
+    const { entries } = (await admin(standIn, 'journal')).body;
+    expect(entries).toHaveLength(63);
+    expect(entries!.slice(0, 2)).toEqual([expect.objectContaining({ fault: 'error', status: 503, outcome: 'refused' }), expect.objectContaining({ fault: 'error', outcome: 'refused' })]);
+    expect(entries!.filter(({ fault }) => fault === 'garbage')).toHaveLength(garbage);
+    expect(entries!.at(-1)).toMatchObject({ fault: null, status: 200, outcome: 'answered', endedAt: expect.any(Number) });
+    expect((await admin(standIn, 'faults', [])).body).toEqual({ faults: [] });
+    expect((await admin(standIn, 'journal?after=62')).body.entries).toHaveLength(1);
+  });
+
+  test('look as they do upstream', async () => {
+    const standIn = await start();
+    const struck = async (fault: Record<string, unknown>) => {
+      await admin(standIn, 'faults', [fault]);
+      return model(standIn, JSON_ANSWER).generateContent(prompt(22, 101));
+    };
+    const quota = (error: GoogleGenerativeAIFetchError) => JSON.stringify(error.errorDetails);
+    expect(quota(await failure(struck({ fault: 'minute-limit', retryAfterSeconds: 7 })))).toMatch(/PerMinute.*"retryDelay":"7s"/);
+    expect(quota(await failure(struck({ fault: 'day-limit' })))).toMatch(/PerDay/);
+    expect((await struck({ fault: 'wrong-schema' })).response.text()).toContain('verdict');
+    expect((await struck({ fault: 'answer', text: '{"a":1}' })).response.text()).toBe('{"a":1}');
+    expect((await struck({ fault: 'empty' })).response.text()).toBe('');
+    expect((await struck({ fault: 'no-usage' })).response.usageMetadata).toBeUndefined();
+    const blocked = (await struck({ fault: 'blocked' })).response;
+    expect(() => blocked.text()).toThrow('SAFETY');
+    await expect(struck({ fault: 'broken-body' })).rejects.toThrow(SyntaxError);
+    await expect(struck({ fault: 'cut' })).rejects.toThrow();
+    expect((await admin(standIn, 'journal')).body.entries?.at(-1)).toMatchObject({ fault: 'cut', outcome: 'broken' });
+  });
+
+  test('are for the holder of the key, and a fault that is none is named', async () => {
+    const standIn = await start();
+    expect((await fetch(`${standIn.url}/_stand-in/journal`)).status).toBe(403);
+    expect((await fetch(`${standIn.url}/_stand-in/faults`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '[]' })).status).toBe(403);
+    for (const [wrong, field] of [[[{ fault: 'fire' }], '[0].fault'], [[{ fault: 'slow', ms: -1 }], '[0].ms'], [[{ fault: 'slow', when: 'now' }], '[0].when'], [{}, undefined]] as const) {
+      const { status, body } = await admin(standIn, 'faults', wrong);
+      expect([status, JSON.stringify(body.error)]).toEqual([400, field === undefined ? expect.any(String) : expect.stringContaining(field)]);
+    }
+    expect((await admin(standIn, 'nothing')).status).toBe(404);
+  });
+});
+
 describe('answers', () => {
   const leaf = fc.oneof(
     fc.record({ minimum: fc.integer({ min: -50, max: 50 }), span: fc.integer({ min: 0, max: 100 }), type: fc.constantFrom('INTEGER', 'integer', 'number') })

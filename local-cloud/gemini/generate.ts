@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Fault } from './faults.ts';
 import { readFacts } from './facts.ts';
 import { answerSchema } from './schema-answer.ts';
 import { viewOf } from './view.ts';
@@ -14,7 +15,8 @@ export function promptHash(seed: string, model: Model, request: GenerateRequest)
   return createHash('sha256').update(JSON.stringify([seed, model.name, request.prompt, request.schema ?? null])).digest('hex');
 }
 
-export interface Generated { response: unknown; promptTokens: number; outputTokens: number }
+interface Response { candidates: unknown[]; usageMetadata: unknown; modelVersion: string; responseId: string }
+export interface Generated { response: Response; promptTokens: number; outputTokens: number }
 
 /** The answer to one request: a function of the seed, the model, the prompt and the schema. */
 export function generate(model: Model, request: GenerateRequest, hash: string): Generated {
@@ -39,4 +41,21 @@ export function generate(model: Model, request: GenerateRequest, hash: string): 
       responseId: hash.slice(0, 22),
     },
   };
+}
+
+/** An answer as a fault leaves it. */
+export function spoilt(response: Response, { fault, text }: Fault): unknown {
+  const saying = (words: string, finishReason = 'STOP') => ({ ...response, candidates: [{ content: { parts: [{ text: words }], role: 'model' }, finishReason, index: 0 }] });
+  switch (fault) {
+    case 'garbage': return saying('Sure! Here is my view: the chart looks {"good');
+    case 'wrong-schema': return saying('{"verdict":"buy","confidence":"very high","keyObservations":[]}');
+    case 'answer': return saying(text ?? '');
+    case 'blocked': return { ...response, candidates: [{ finishReason: 'SAFETY', index: 0 }] };
+    case 'empty': return { ...response, candidates: [] };
+    case 'no-usage': {
+      const { usageMetadata: _, ...rest } = response;
+      return rest;
+    }
+    default: return response;
+  }
 }

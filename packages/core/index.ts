@@ -1,7 +1,9 @@
 export * from './api.ts';
+export * from './decision.ts';
 export * from './duration.ts';
 export * from './errors.ts';
 export { Execution } from './execution.ts';
+export * from './explanation.ts';
 export * from './feed.ts';
 export * from './machine.ts';
 export * from './market.ts';

@@ -1,5 +1,6 @@
 export * from './candles/candle-store.ts';
 export { checksumOfText } from './checksum.ts';
+export { CandleFold } from './candles/candle-fold.ts';
 export { CandleSeries } from './candles/candle-series.ts';
 export { columnsRead } from './language/columns-read.ts';
 export { compileExecution, type CompiledExecution } from './language/compile-execution.ts';
@@ -7,15 +8,17 @@ export { compileTrader, type CompiledTrader } from './language/compile-trader.ts
 export { describeLanguage, type FunctionDescription, type LanguageDescription } from './language/describe.ts';
 export { evaluateExpression, type Evaluation } from './language/evaluate.ts';
 export { LanguageError, type LanguageErrorCode } from './language/language-error.ts';
-export type { ExplainedCondition, Explanation } from './screening/explain.ts';
+export type { Funnel, FunnelCondition } from './screening/funnel.ts';
 export { LaneBook, type BookedTrader } from './screening/lane-book.ts';
 export type { LaneHost } from './screening/lane-host.ts';
 export { LaneSet, type SavedLane } from './screening/lane-set.ts';
 export { needsOf, type TraderNeeds } from './language/needs.ts';
+export { decodeMatches, encodeMatches } from './screening/match-codec.ts';
 export { signalOf, withdrawalOf, type Match } from './screening/match.ts';
+export { markOf } from './screening/say-explanation.ts';
 export { Screener, type NeededSeries, type RunningTrader } from './screening/screener.ts';
 export type { ActiveTrader } from './screening/screening-graph.ts';
 export { SnapshotReader, SnapshotWriter } from './screening/snapshot.ts';
 export { SignalPolicy, type SignalRules } from './screening/signal-policy.ts';
 export { selectUniverse, type UniverseChoice } from './screening/universe.ts';
-export { TEMPLATE_TRADERS } from './templates/index.ts';
+export { STARTER_TRADERS, TEMPLATE_TRADERS } from './templates/index.ts';

@@ -12,6 +12,7 @@ import { RecentSignals } from './recent-signals.ts';
 import { ParallelScreener } from './screening/parallel-screener.ts';
 import { SignalLedger } from './screening/signal-ledger.ts';
 import { HISTORY_MS, TraderSet, type InvalidTrader } from './screening/trader-set.ts';
+import { SnapshotFile } from './state/snapshot-file.ts';
 import { StateStore, type StoredTrader } from './state/state-store.ts';
 import { every, type Wall } from './time.ts';
 
@@ -21,6 +22,7 @@ const FLUSH_MS = 15_000;
 const DISK_RETRY_MS = 1_000;
 const TRADERS_RETRY_MS = 5_000;
 const SPARE_CANDLES = 100;
+const SNAPSHOT_MS = 300_000;
 
 export interface OrchestratorOptions {
   machineId: string;
@@ -55,6 +57,7 @@ export class Orchestrator implements FeedSource {
   readonly #ring = new LogRing();
   readonly #market: MarketLink;
   readonly #screener: ParallelScreener;
+  readonly #snapshot: SnapshotFile;
   readonly #ledger: SignalLedger;
   readonly #traders: TraderSet;
   readonly #table: MarketTable;
@@ -92,6 +95,7 @@ export class Orchestrator implements FeedSource {
       this.#publisher.log(entry);
     };
     this.#publisher = new Publisher({ status: () => this.status(), changedRows: () => this.#table.changed(), marketTime: () => this.#market.clock.now() });
+    this.#snapshot = new SnapshotFile(options.dataDir);
     this.#recent = new RecentSignals(this.store.signals(RecentSignals.kept));
     this.#ledger = new SignalLedger({
       recent: this.store.signalsSince(86_400_000), waits: (traderId) => this.#screener.shed.has(traderId) || this.#screener.trader(traderId)?.waits === true, rules: (traderId) => this.#traders.rules(traderId),
@@ -152,6 +156,7 @@ export class Orchestrator implements FeedSource {
     const began = wall.now();
     const step = (code: string, message: string) => this.#log('info', code, `${message} (${Math.round(wall.now() - began)} ms after the start).`);
     step('state_open', `The state of ${this.#options.dataDir} is open; ${this.store.outboxState().rows} rows wait to be sent`);
+    await this.#restore(step);
     const following = this.#market.open().then((open) => { if (open) step('exchange_open', `The exchange at ${new URL(this.#options.exchange.restUrl).host} has told its time and symbols`); return open; });
     if (this.#options.traders) this.#setTraders(this.#options.traders(this.store), []);
     if (!(await following)) return;
@@ -166,9 +171,33 @@ export class Orchestrator implements FeedSource {
       this.#open = true;
       this.#applyTraders();
     }
+    const endSnapshots = every(SNAPSHOT_MS, wall, () => void this.#saveSnapshot());
     const endBeat = every(this.#options.screeningIntervalMs, wall, () => this.#peek());
     await running;
     endBeat();
+    endSnapshots();
+  }
+
+  /** What was computed before the last stop need not be computed, nor its candles be fetched, again. */
+  async #restore(step: (code: string, message: string) => void): Promise<void> {
+    try {
+      const bytes = await this.#snapshot.read();
+      if (bytes === undefined) return;
+      this.#screener.restore(bytes);
+      step('snapshot_restored', `The state of ${this.#screener.intervals().length === 0 ? 'no trader' : 'the traders'} as of the last snapshot (${(bytes.length / 1e6).toFixed(1)} MB) is there`);
+    } catch (error) {
+      this.#log('warn', codeOf(error), `The snapshot is left aside: ${sentenceOf(error)}`);
+      await this.#snapshot.remove().catch(() => undefined);
+    }
+  }
+
+  async #saveSnapshot(): Promise<void> {
+    if (this.#phase !== 'screening' && this.#phase !== 'draining') return;
+    try {
+      await this.#snapshot.write(await this.#screener.snapshot());
+    } catch (error) {
+      this.#log('warn', 'snapshot_unwritten', `The snapshot could not be written (${codeOf(error)}); the next start computes more anew. Free some space in the data folder.`);
+    }
   }
 
   /** The beat of traders that ask for the candle under way. */
@@ -358,6 +387,7 @@ export class Orchestrator implements FeedSource {
     this.#market.candles.setPaused(true);
     await this.#screener.idle();
     this.#commit();
+    await this.#saveSnapshot();
     this.#phaseChanged();
     const waiting = this.store.outboxState().rows;
     if (this.#cloud && waiting > 0) {

@@ -34,6 +34,7 @@ test.each([
   ['cli/x.ts', "import { startFly } from '../local-cloud/fly/start.ts';", 'cli may not import local-cloud'],
   ['web/x.tsx', "import type { Screener } from '@trademind/engine';", 'web may not import packages/engine'],
   ['packages/engine/x.ts', "export { createFlyClient } from '@trademind/fly';", 'packages/engine may not import packages/fly'],
+  ['packages/runtime/x.ts', "const { GoogleGenerativeAI } = await import('@google/generative-ai');", 'one file speaks to Gemini'],
   ['control-plane/x.ts', "import pg from 'pg';", 'everything else goes through PostgREST'],
 ])('a forbidden import in %s is found', (path, text, message) => {
   expect(violations([{ path, text }]).join('\n')).toContain(message);

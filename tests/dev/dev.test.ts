@@ -120,6 +120,14 @@ describe('the commands on a running local cloud', () => {
     const trademind = (...args: string[]) => run([...args, '--data', dataDir]);
     expect(JSON.parse((await trademind('status', '--json')).stdout)).toMatchObject({ machines: [{ id: ready.machine.id, phase: 'screening' }] });
     expect((await trademind('traders', 'list')).stdout).toContain('Bollinger rejection');
+    expect(await trademind('traders', 'add', '--template', 'vwap-reclaim')).toMatchObject({ code: 0, stdout: expect.stringContaining('VWAP reclaim') });
+
+    const explained = await trademind('explain', 'bollinger rejection', 'btcusdt', '--json');
+    expect(explained).toMatchObject({ code: 0 });
+    expect(JSON.parse(explained.stdout)).toMatchObject({ symbol: 'BTCUSDT', interval: '1m', conditions: [{ name: 'rejected', ready: true, sentence: expect.stringMatching(/^high at .* Bollinger\(20, 1.9\) upper band/) }] });
+    expect((await trademind('explain', 'bollinger rejection', 'BTCUSDT')).stdout).toMatch(/^Bollinger rejection (matches|does not match) BTCUSDT on 1m candles: .*\nThe candle closed .* UTC at .*\n {2}[✓✗] rejected high at/);
+    expect(await trademind('explain', 'nobody', 'BTCUSDT')).toMatchObject({ code: 4, stderr: expect.stringContaining('traders list') });
+    expect(await trademind('explain', 'bollinger rejection', 'NOTHING')).toMatchObject({ code: 4, stdout: expect.stringContaining('does not screen NOTHING') });
 
     const file = join(dataDir, 'fly', 'trader.json');
     writeFileSync(file, JSON.stringify({ name: 'Mine', side: 'long', interval: '1m', where: { up: 'close > sma(close, 5)' } }));

@@ -51,7 +51,7 @@ function volume(value: number | null): string {
 
 export function TraderRows({ state, height, width }: RowsProps): ReactNode {
   return (
-    <Rows rows={state.status?.traders ?? []} selected={state.selected.traders} height={height} keyOf={({ id }) => id} head={`  ${'trader'.padEnd(Math.floor(width / 3))} how it fares`} empty="No traders: add one with `npx trademind traders add FILE`.">
+    <Rows rows={state.status?.traders ?? []} selected={state.selected.traders} height={height} keyOf={({ id }) => id} head={`  ${'trader'.padEnd(Math.floor(width / 3))} how it fares`} empty="No traders: `npx trademind traders templates` offers some.">
       {(trader, selected) => (
         <Text wrap="truncate" bold={selected}>
           {mark(selected)}{fit(trader.name, Math.floor(width / 3)).padEnd(Math.floor(width / 3))} {trader.interval.padEnd(4)} {trader.state === 'running' ? `ready ${trader.ready}/${trader.symbols}  matching ${trader.matching}  live ${trader.signals.live}  history ${trader.signals.history}` : <Text color="red">{trader.error ?? trader.state}</Text>}

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { guardRequest, readJson, sendJson } from '../../shared/http.ts';
-import { isInterval, stepOpen } from '../market/intervals.ts';
+import { isInterval, MINUTE, openOf, stepOpen } from '../market/intervals.ts';
 import { marketReport } from '../market/report.ts';
 import { klineRow } from '../rest/klines.ts';
+import { targetOf } from '../rest/target.ts';
 import { klinePayload } from '../streams/payloads.ts';
 import { readFaultOrder, type FaultOrder } from './kinds.ts';
 import type { CandleLies } from './candle-lies.ts';
@@ -46,8 +47,8 @@ export function adminHandler(options: AdminOptions): (request: IncomingMessage, 
 
 async function act(request: IncomingMessage, options: AdminOptions): Promise<{ status: number; body?: unknown }> {
   const { market, faults, streams, weights } = options;
-  const url = new URL(request.url ?? '/', 'http://stand-in');
-  const [, room = '', id] = url.pathname.split('/');
+  const { path, query } = targetOf(request);
+  const [, room = '', id] = path.split('/');
   switch (`${request.method} /${room}${id === undefined ? '' : '/*'}`) {
     case 'GET /faults': return { status: 200, body: { faults: faults.list() } };
     case 'POST /faults': return { status: 201, body: order(readFaultOrder(await readJson(request)), options) };
@@ -58,10 +59,10 @@ async function act(request: IncomingMessage, options: AdminOptions): Promise<{ s
     case 'GET /connections': return { status: 200, body: { connections: streams.connections().map((connection) => connection.report()) } };
     case 'GET /limits': return { status: 200, body: { weights: weights.report(), attempts: streams.attempts() } };
     case 'GET /market': return { status: 200, body: marketReport(market) };
-    case 'GET /klines': return { status: 200, body: trueKlines(url.searchParams, market) };
+    case 'GET /klines': return { status: 200, body: trueKlines(query, market) };
     case 'GET /clock': return { status: 200, body: clockView(market) };
-    case 'POST /clock': return { status: 200, body: setClock(await readJson(request), options) };
-    default: throw refuse(404, `${request.method} ${url.pathname} is not known. See /faults, /connections, /limits, /market, /klines, /clock.`);
+    case 'POST /clock': return { status: 200, body: await setClock(await readJson(request), options) };
+    default: throw refuse(404, `${request.method} ${path} is not known. See /faults, /connections, /limits, /market, /klines, /clock.`);
   }
 }
 
@@ -80,6 +81,9 @@ function order(asked: FaultOrder, { faults, lies, broadcaster, streams, market, 
       }
       return faults.note(asked, leaving.length);
     }
+    case 'halt': case 'crash':
+      happen(asked, market);
+      return faults.note(asked, 1);
     case 'wrong-candle':
       return faults.add(asked, () => {
         const now = market.clock.time();
@@ -90,6 +94,20 @@ function order(asked: FaultOrder, { faults, lies, broadcaster, streams, market, 
       });
     default:
       return faults.add(asked);
+  }
+}
+
+/** A halt or a crash, from the next whole minute on. */
+function happen(asked: FaultOrder & { kind: 'halt' | 'crash' }, market: Market): void {
+  const { symbol } = asked;
+  if (symbol !== '*' && !market.book.info(symbol)) throw refuse(400, `symbol: there is no ${symbol}.`);
+  if (asked.kind === 'crash' && market.name !== 'simulated') throw refuse(409, 'kind: a recording is played as it was; only a simulated market can be made to crash.');
+  const from = openOf('1m', market.clock.time()) + MINUTE;
+  const lowest = from + asked.minutes * MINUTE;
+  try {
+    market.happen(asked.kind === 'halt' ? { kind: 'halt', symbol, from, to: lowest } : { kind: 'crash', symbol, from, lowest, to: lowest + asked.recoverMinutes * MINUTE, depth: asked.depth });
+  } catch (error) {
+    throw (error as { code?: string }).code === 'event_collides' ? refuse(409, `symbol: ${(error as Error).message}`) : error;
   }
 }
 
@@ -114,8 +132,11 @@ function trueKlines(query: URLSearchParams, { book, clock }: Market): unknown {
 
 const clockView = ({ clock }: Market) => ({ marketTime: clock.time(), speed: clock.speed });
 
-/** POST /clock {speed} or {step, by}: another speed, or a leap of `step` ms in parts of `by`, each part sent before the next is taken. */
-function setClock(body: unknown, { market, broadcaster }: AdminOptions): unknown {
+/**
+ * POST /clock {speed} or {step, by}: another speed, or a leap of `step` ms in parts of `by`. Updates are told after each part, closes minute by
+ * minute; clients are waited for, so that a leap of days floods nobody.
+ */
+async function setClock(body: unknown, { market, broadcaster, streams }: AdminOptions): Promise<unknown> {
   const { speed, step, by } = (typeof body === 'object' && body !== null ? body : {}) as { speed?: unknown; step?: unknown; by?: unknown };
   if (speed !== undefined) {
     if (typeof speed !== 'number' || !(speed >= 0 && speed <= 3_600)) throw refuse(400, 'speed: a number from 0 (stepped) to 3600.');
@@ -126,7 +147,12 @@ function setClock(body: unknown, { market, broadcaster }: AdminOptions): unknown
     const part = by ?? step;
     if (!isWhole(part, LONGEST_STEP) || step / part > MOST_STEPS) throw refuse(400, `by: whole milliseconds, at most ${MOST_STEPS} parts.`);
     for (let left = step; left > 0; left -= part) {
-      market.clock.step(Math.min(part, left));
+      const end = market.clock.time() + Math.min(part, left);
+      for (let now = market.clock.time(); now < end; now = market.clock.time()) {
+        market.clock.step(Math.min(end, openOf('1m', now) + MINUTE) - now);
+        broadcaster.close();
+        await streams.drained();
+      }
       broadcaster.tick();
     }
   }

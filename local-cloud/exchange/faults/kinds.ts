@@ -11,6 +11,7 @@ const LIMITS = {
   seed: z.string().max(100).default(''),
 };
 const ms = z.int().min(1).max(3_600_000);
+const minutes = z.int().min(1).max(10_080).default(5);
 const pattern = z.string().min(1).max(100);
 /** Which frames: `*` stands for anything in a stream's name; `contains` looks into the payload; `connection` is an id of GET /connections. */
 const FRAMES = { ...LIMITS, stream: pattern.default('*'), contains: z.string().min(1).max(200).optional(), connection: z.string().optional() };
@@ -41,6 +42,8 @@ const FAULT = z.discriminatedUnion('kind', [
   // What the exchange believes of its candles and its clock.
   z.strictObject({ kind: z.literal('missing-candle'), ...CANDLES }),
   z.strictObject({ kind: z.literal('wrong-candle'), factor: z.number().gt(0).max(10).default(1.01), resend: z.boolean().default(false), ...CANDLES }),
+  z.strictObject({ kind: z.literal('halt'), symbol: pattern.default('*'), minutes }),
+  z.strictObject({ kind: z.literal('crash'), symbol: pattern.default('*'), depth: z.number().gt(0).max(0.95).default(0.3), minutes, recoverMinutes: minutes }),
   z.strictObject({ kind: z.literal('clock-skew'), ms: z.int().min(-86_400_000).max(86_400_000), forMs: LIMITS.forMs }),
 ]);
 

@@ -4,7 +4,8 @@ import { recordings } from '../../../tests/support/recordings.ts';
 import { CandleBook } from './aggregate.ts';
 import { formatUnits, parseUnits, type Candle } from './candle.ts';
 import { DAY, INTERVALS, MINUTE, openOf, stepOpen, type Interval } from './intervals.ts';
-import { readRecordings, RecordedMarket } from './recorded.ts';
+import { RecordedMarket } from './recorded.ts';
+import { readRecordings } from './recordings.ts';
 import { SimulatedMarket } from './simulated.ts';
 import type { MarketSource, SymbolInfo } from './source.ts';
 

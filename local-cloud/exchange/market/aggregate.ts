@@ -7,11 +7,14 @@ import type { Tape } from './tape.ts';
 /** Finished hours and days that are kept, per symbol; older ones are computed again when asked for. */
 const HOURS_KEPT = 96;
 const DAYS_KEPT = 400;
+const STRETCHES_KEPT = 4;
 
 interface Known {
   info: SymbolInfo;
   hours: Map<number, Candle | null>;
   days: Map<number, Candle | null>;
+  /** Runs of whole hours, by where they begin and how many they are. */
+  stretches: Map<number, Candle | null>;
   /** The forming minute as it was last asked for, by how many of its trades had happened. */
   forming: { minute: number; done: number; candle: Candle } | undefined;
   /** Where the last trade before `number` more was found. */
@@ -30,51 +33,73 @@ export class CandleBook {
   constructor(source: MarketSource) {
     this.#source = source;
     this.#tapes = new Tapes(source);
-    this.#known = new Map(source.symbols.map((info) => [info.symbol, { info, hours: new Map(), days: new Map(), forming: undefined, last: undefined }]));
+    this.#known = new Map(source.symbols.map((info) => [info.symbol, { info, hours: new Map(), days: new Map(), stretches: new Map(), forming: undefined, last: undefined }]));
   }
 
   info(symbol: string): SymbolInfo | undefined {
     return this.#known.get(symbol)?.info;
   }
 
-  /** True while the market has candles for the symbol at `now`. */
-  trades(symbol: string, now: number): boolean {
+  /** TRADING while the market has candles for the symbol at `now`; HALT while it was made to stand still; BREAK before its first candle and after its last. */
+  status(symbol: string, now: number): 'TRADING' | 'HALT' | 'BREAK' {
     const info = this.info(symbol);
-    return info !== undefined && now >= info.first && now < info.end;
+    if (!info || now < info.first || now >= info.end) return 'BREAK';
+    return this.#source.haltAt?.(symbol, now) ? 'HALT' : 'TRADING';
+  }
+
+  trades(symbol: string, now: number): boolean {
+    return this.status(symbol, now) === 'TRADING';
+  }
+
+  /** The last moment up to `now` at which the symbol's market was open: while it is not, its book stands still. */
+  lastOpen(symbol: string, now: number): number {
+    const info = this.info(symbol);
+    if (info && now >= info.end) return info.end - 1;
+    const halt = this.#source.haltAt?.(symbol, now);
+    return halt ? halt.from - 1 : now;
   }
 
   /** The finished minutes in [from, to) as one candle; undefined when there are none. Both must be whole minutes. */
   fold(symbol: string, from: number, to: number): Candle | undefined {
     const known = this.#known.get(symbol);
     if (!known) return undefined;
-    let result: Candle | undefined;
     let at = Math.max(from, known.info.first);
     const end = Math.min(to, known.info.end);
+    // Whole hours between two broken ones are the same for an hour: a rolling window asks for them every minute.
+    const [hour, lastHour] = [Math.ceil(at / HOUR) * HOUR, openOf('1h', end)];
+    if (lastHour - hour > HOUR && (hour > at || lastHour < end)) {
+      const whole = kept(known.stretches, hour * 1_000 + (lastHour - hour) / HOUR, STRETCHES_KEPT, () => this.fold(symbol, hour, lastHour));
+      return joined(joined(this.fold(symbol, at, hour), whole), this.fold(symbol, lastHour, end));
+    }
+    let result: Candle | undefined;
     while (at < end) {
       const [size, candle] = this.#largestAt(known, at, end);
-      if (candle) result = result ? join(result, candle) : candle;
+      result = joined(result, candle);
       at += size;
     }
     return result;
   }
 
+  /** The largest piece that begins at `at`: a day, an hour, or what of an hour lies before `end`. */
   #largestAt(known: Known, at: number, end: number): [number, Candle | undefined] {
-    if (at % DAY === 0 && at + DAY <= end) return [DAY, this.#kept(known, known.days, at, HOUR, DAY, DAYS_KEPT)];
-    if (at % HOUR === 0 && at + HOUR <= end) return [HOUR, this.#kept(known, known.hours, at, MINUTE, HOUR, HOURS_KEPT)];
-    return [MINUTE, this.#source.minute(known.info.symbol, at)];
+    if (at % DAY === 0 && at + DAY <= end) return [DAY, this.#keptDay(known, at)];
+    if (at % HOUR === 0 && at + HOUR <= end) return [HOUR, this.#keptHour(known, at)];
+    const to = Math.min(end, openOf('1h', at) + HOUR);
+    return [to - at, this.#source.fold(known.info.symbol, at, to)];
   }
 
-  #kept(known: Known, kept: Map<number, Candle | null>, from: number, step: number, size: number, limit: number): Candle | undefined {
-    const found = kept.get(from);
-    if (found !== undefined) return found ?? undefined;
-    let result: Candle | undefined;
-    for (let at = from; at < from + size; at += step) {
-      const part = step === MINUTE ? this.#source.minute(known.info.symbol, at) : this.#kept(known, known.hours, at, MINUTE, HOUR, HOURS_KEPT);
-      if (part) result = result ? join(result, part) : part;
-    }
-    kept.set(from, result ?? null);
-    if (kept.size > limit) kept.delete(kept.keys().next().value as number);
-    return result;
+  #keptHour({ info, hours }: Known, from: number): Candle | undefined {
+    return kept(hours, from, HOURS_KEPT, () => this.#source.fold(info.symbol, from, from + HOUR));
+  }
+
+  #keptDay(known: Known, from: number): Candle | undefined {
+    return kept(known.days, from, DAYS_KEPT, () => {
+      let day: Candle | undefined;
+      for (let at = from; at < from + DAY; at += HOUR) {
+        day = joined(day, this.#keptHour(known, at));
+      }
+      return day;
+    });
   }
 
   /** [from, now] as one candle, its last minute as far as it has got. */
@@ -132,12 +157,6 @@ export class CandleBook {
     return within(day, DAY / MINUTE - 1, MINUTE);
   }
 
-  /** The open of the symbol's first candle, in 1e-8 units. */
-  openingPrice(symbol: string): number | undefined {
-    const first = this.info(symbol)?.first;
-    return first === undefined ? undefined : this.#source.minute(symbol, openOf('1m', first))?.open;
-  }
-
   /** A minute or second in which nothing has traded: it stands at the price before it. */
   #still(symbol: string, openTime: number): Candle | undefined {
     const last = this.lastTrade(symbol, openOf('1m', openTime));
@@ -190,4 +209,19 @@ export class CandleBook {
     }
     return rows.toReversed();
   }
+}
+
+/** Two candles of which either may be missing. */
+function joined(earlier: Candle | undefined, later: Candle | undefined): Candle | undefined {
+  return earlier && later ? join(earlier, later) : earlier ?? later;
+}
+
+/** What is kept under `from`, made when it is first asked for; the oldest gives way. */
+function kept(store: Map<number, Candle | null>, from: number, limit: number, make: () => Candle | undefined): Candle | undefined {
+  const found = store.get(from);
+  if (found !== undefined) return found ?? undefined;
+  const made = make();
+  store.set(from, made ?? null);
+  if (store.size > limit) store.delete(store.keys().next().value as number);
+  return made;
 }

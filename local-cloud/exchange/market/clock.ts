@@ -78,6 +78,11 @@ export class MarketClock {
     [this.#marketOrigin, this.#wallOrigin, this.#shown] = [target, this.#lastWall, target];
   }
 
+  /** Has the present written down. Throws what `save` throws. */
+  keep(): void {
+    this.#promise(this.time());
+  }
+
   /** Stops cleanly: the next start resumes exactly here. */
   pause(): void {
     this.time();

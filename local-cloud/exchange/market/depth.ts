@@ -9,15 +9,19 @@ export interface Sides { bids: Level[]; asks: Level[] }
 export interface Snapshot extends Sides { id: number }
 export interface Change extends Sides { firstId: number; lastId: number }
 
-/** Beyond the touch one order may rest in every cell of this share of the price, and so many cells are shown on either side. */
+/** Behind the touch one order may rest in every cell of this share of the price, and so many cells are shown on either side. */
 const CELL_SHARE = 1e-5;
 const CELLS = 250;
+
+/** How many ticks wide the cells of a symbol are, from a price that it once had. */
+export const cellOf = (price: number, tick: number) => Math.max(1, Math.round((price / tick) * CELL_SHARE));
+
 /** Each level changes on its own beat, of so many to so many steps of CHURN_MS; now and then it is empty. */
 const SLOWEST = 600;
 const FASTEST = 10;
 const EMPTY = 0.12;
 
-interface Ladder { info: SymbolInfo; key: number; cell: number }
+interface Ladder { info: SymbolInfo; key: number }
 type Touched = Touch & { time: number };
 
 /**
@@ -35,15 +39,16 @@ export class Depth {
   }
 
   /** At most `limit` levels of either side. Undefined as long as the symbol has never traded. */
-  snapshot(symbol: string, time: number, limit: number): Snapshot | undefined {
+  snapshot(symbol: string, moment: number, limit: number): Snapshot | undefined {
+    const time = this.#book.lastOpen(symbol, moment);
     const touch = this.#quotes.at(symbol, time);
     const ladder = this.#ladder(symbol);
     if (!touch || !ladder) return undefined;
     const bids: Level[] = [[touch.bid, touch.bidSteps]];
     const asks: Level[] = [[touch.ask, touch.askSteps]];
     const state = { ...touch, time };
-    const bidCell = cellOf(ladder, touch.bid);
-    const askCell = cellOf(ladder, touch.ask);
+    const bidCell = placeOf(ladder, touch.bid);
+    const askCell = placeOf(ladder, touch.ask);
     for (let i = 0; i <= CELLS; i++) {
       if (bids.length < limit) pushLevel(bids, ladder, 'bids', bidCell - i, state);
       if (asks.length < limit) pushLevel(asks, ladder, 'asks', askCell + i, state);
@@ -51,16 +56,21 @@ export class Depth {
     return { id: touch.id, bids, asks };
   }
 
-  /** Every level that changed in (from, to], with what it is at `to`; undefined when the book stands as it stood. */
-  changes(symbol: string, from: number, to: number): Change | undefined {
+  /** Every level that changed in (since, until], with what it is at the end; undefined when the book stands as it stood. */
+  changes(symbol: string, since: number, until: number): Change | undefined {
+    const [from, to] = [this.#book.lastOpen(symbol, since), this.#book.lastOpen(symbol, until)];
     const ladder = this.#ladder(symbol);
     const before = this.#quotes.at(symbol, from);
     const after = this.#quotes.at(symbol, to);
     if (!ladder || !after || before?.id === after.id) return undefined;
+    if (!before) {
+      // The first trade of all was in between: everything is new.
+      const { bids, asks } = this.snapshot(symbol, to, Infinity) as Snapshot;
+      return { firstId: 1, lastId: after.id, bids, asks };
+    }
     const state = { ...after, time: to };
-    const first = before ?? after;
-    let [lowBid, highBid, lowAsk, highAsk] = [Math.min(first.bid, after.bid), Math.max(first.bid, after.bid), Math.min(first.ask, after.ask), Math.max(first.ask, after.ask)];
-    const prices = new Set([first.bid, first.ask, after.bid, after.ask]);
+    let [lowBid, highBid, lowAsk, highAsk] = [Math.min(before.bid, after.bid), Math.max(before.bid, after.bid), Math.min(before.ask, after.ask), Math.max(before.ask, after.ask)];
+    const prices = new Set([before.bid, before.ask, after.bid, after.ask]);
     for (const { bid, ask } of this.#quotes.between(symbol, from, to)) {
       prices.add(bid).add(ask);
       [lowBid, highBid, lowAsk, highAsk] = [Math.min(lowBid, bid), Math.max(highBid, bid), Math.min(lowAsk, ask), Math.max(highAsk, ask)];
@@ -71,17 +81,17 @@ export class Depth {
       bids.set(price, stepsAt(ladder, 'bids', price, cell, state));
       asks.set(price, stepsAt(ladder, 'asks', price, cell, state));
     };
-    for (const price of prices) tell(price, cellOf(ladder, price));
+    for (const price of prices) tell(price, placeOf(ladder, price));
     // Levels that no touch has passed and that were in sight all the time have changed only if their own beat says so; all others may have come or gone.
-    const [bidsFrom, asksTo] = [cellOf(ladder, highBid) - CELLS, cellOf(ladder, lowAsk) + CELLS];
-    for (let cell = cellOf(ladder, lowBid) - CELLS; cell <= cellOf(ladder, highAsk) + CELLS; cell++) {
+    const [bidsFrom, asksTo] = [placeOf(ladder, highBid) - CELLS, placeOf(ladder, lowAsk) + CELLS];
+    for (let cell = placeOf(ladder, lowBid) - CELLS; cell <= placeOf(ladder, highAsk) + CELLS; cell++) {
       const price = priceOf(ladder, cell);
       const steady = (price < lowBid && cell >= bidsFrom) || (price > highAsk && cell <= asksTo);
       if (!steady) tell(price, cell);
       else if (beat(ladder, cell, from) !== beat(ladder, cell, to)) (price < lowBid ? bids : asks).set(price, levelSteps(ladder, cell, to));
     }
     return {
-      firstId: first.id + 1, lastId: after.id,
+      firstId: before.id + 1, lastId: after.id,
       bids: [...bids].toSorted((a, b) => b[0] - a[0]), asks: [...asks].toSorted((a, b) => a[0] - b[0]),
     };
   }
@@ -89,19 +99,15 @@ export class Depth {
   #ladder(symbol: string): Ladder | undefined {
     let ladder = this.#ladders.get(symbol);
     const info = this.#book.info(symbol);
-    const opening = ladder ?? !info ? undefined : this.#book.openingPrice(symbol);
-    if (!ladder && info && opening !== undefined) {
-      ladder = { info, key: hash(`${symbol}/depth`), cell: Math.max(1, Math.round((opening / info.tick) * CELL_SHARE)) };
-      this.#ladders.set(symbol, ladder);
-    }
+    if (!ladder && info) this.#ladders.set(symbol, ladder = { info, key: hash(`${symbol}/depth`) });
     return ladder;
   }
 }
 
-const cellOf = (ladder: Ladder, price: number) => Math.floor(price / ladder.cell);
+const placeOf = ({ info }: Ladder, price: number) => Math.floor(price / info.cell);
 
 /** Each cell has one price at which an order may rest; never the same twice. */
-function priceOf({ key, cell: width }: Ladder, cell: number): number {
+function priceOf({ key, info: { cell: width } }: Ladder, cell: number): number {
   return cell * width + (width === 1 ? 0 : Math.floor(uniformAt(key, cell) * width));
 }
 
@@ -119,7 +125,7 @@ function levelSteps(ladder: Ladder, cell: number, time: number): number {
 
 function stepsAt(ladder: Ladder, side: 'bids' | 'asks', price: number, cell: number, state: Touched): number {
   if (price === (side === 'bids' ? state.bid : state.ask)) return side === 'bids' ? state.bidSteps : state.askSteps;
-  const behind = side === 'bids' ? price < state.bid && cell >= cellOf(ladder, state.bid) - CELLS : price > state.ask && cell <= cellOf(ladder, state.ask) + CELLS;
+  const behind = side === 'bids' ? price < state.bid && cell >= placeOf(ladder, state.bid) - CELLS : price > state.ask && cell <= placeOf(ladder, state.ask) + CELLS;
   return behind && price > 0 && price === priceOf(ladder, cell) ? levelSteps(ladder, cell, state.time) : 0;
 }
 

@@ -1,5 +1,5 @@
 import { MINUTE } from './intervals.ts';
-import { generator, mix } from './random.ts';
+import { generator, mix, type Draws } from './random.ts';
 import type { CandleInLots } from './lots.ts';
 import type { TradeColumns } from './tape.ts';
 
@@ -55,20 +55,23 @@ export function layTrades(candle: CandleInLots, trades: number, key: number): Tr
   const corners = layPath(candle, columns.price, random.uniform);
 
   const { larger, smaller, buyersAreLarger } = sidesOf(candle, trades);
-  const free = { larger: [] as number[], smaller: [] as number[] };
-  let needed = smaller.trades;
+  const [large, small]: [number[], number[]] = [[], []];
+  let [corner, needed] = [0, smaller.trades];
   for (let i = 0; i < trades; i++) {
-    const isCorner = corners.includes(i);
-    const left = trades - i - corners.filter((corner) => corner >= i).length;
-    const rises = i > 0 && (columns.price[i] as number) > (columns.price[i - 1] as number);
-    const leaning = rises === buyersAreLarger ? 0.8 : 1.25;
-    const isSmaller = !isCorner && (needed >= left || random.uniform() * left < needed * leaning) && needed > 0;
-    if (isSmaller) needed -= 1;
+    let isSmaller = false;
+    if (i === corners[corner]) corner += 1;
+    else {
+      const left = trades - i - (CORNERS - corner);
+      const rises = i > 0 && (columns.price[i] as number) > (columns.price[i - 1] as number);
+      const leaning = rises === buyersAreLarger ? 0.8 : 1.25;
+      isSmaller = needed > 0 && (needed >= left || random.uniform() * left < needed * leaning);
+      if (isSmaller) needed -= 1;
+      (isSmaller ? small : large).push(i);
+    }
     columns.buyerMaker[i] = isSmaller === buyersAreLarger ? 1 : 0;
-    if (!isCorner) free[isSmaller ? 'smaller' : 'larger'].push(i);
   }
-  weigh(larger, free.larger, candle, columns, random);
-  weigh(smaller, free.smaller, candle, columns, random);
+  weigh(larger, large, candle, columns, random);
+  weigh(smaller, small, candle, columns, random);
   return columns;
 }
 
@@ -86,13 +89,16 @@ function layPath({ open, high, low, close }: CandleInLots, price: Float64Array, 
     const [start, end] = [at[leg] as number, at[leg + 1] as number];
     const length = to - from;
     const scale = (0.5 * (high - low)) / Math.sqrt(length);
-    const steps = Float64Array.from({ length }, () => uniform() - 0.5);
-    const drift = steps.reduce((sum, step) => sum + step, 0) / length;
+    // The steps are first kept where the prices will be.
+    let sum = 0;
+    for (let i = 1; i <= length; i++) sum += price[from + i] = uniform() - 0.5;
+    const drift = sum / length;
     let walk = 0;
     price[from] = start;
     for (let i = 1; i < length; i++) {
-      walk += (steps[i - 1] as number) - drift;
-      price[from + i] = Math.min(high, Math.max(low, Math.round(start + ((end - start) * i) / length + scale * walk)));
+      walk += (price[from + i] as number) - drift;
+      const at = Math.round(start + ((end - start) * i) / length + scale * walk);
+      price[from + i] = at > high ? high : at < low ? low : at;
     }
   }
   price[last] = close;
@@ -103,7 +109,7 @@ function layPath({ open, high, low, close }: CandleInLots, price: Float64Array, 
  * Gives the free trades of a side their quantities, so that side's volume and worth come out exactly: most by chance, leaned towards the
  * worth that is wanted, and what is missing by the two trades that are nearest to it, on two neighbouring prices.
  */
-function weigh(side: Side, free: readonly number[], { high, low }: CandleInLots, columns: TradeColumns, random: { uniform(): number; normal(): number }): void {
+function weigh(side: Side, free: readonly number[], { high, low }: CandleInLots, columns: TradeColumns, { lognormal }: Draws): void {
   if (free.length === 0) return;
   const range = high - low;
   const volume = side.volume - side.corners;
@@ -115,11 +121,11 @@ function weigh(side: Side, free: readonly number[], { high, low }: CandleInLots,
 
   let [volumeLeft, worthLeft] = [0, -1];
   const fits = () => volumeLeft >= (b === undefined ? 1 : 2) && worthLeft >= 0 && worthLeft <= range * volumeLeft;
-  const weights = others.map(() => Math.exp(random.normal()));
-  const lean = leaning(others.map(height), weights, wanted);
+  const lean = leaning(others.map(height), others.map(lognormal), wanted);
   for (const share of SHARES) {
     [volumeLeft, worthLeft] = [volume, worth];
-    for (const [n, i] of others.entries()) {
+    for (let n = 0; n < others.length; n++) {
+      const i = others[n] as number;
       const quantity = 1 + Math.floor((volume - free.length) * share * (lean[n] as number));
       columns.quantity[i] = quantity;
       volumeLeft -= quantity;
@@ -154,21 +160,33 @@ function settle(a: number, b: number | undefined, volume: number, worth: number,
 
 /** The trades of the least distance; the second is undefined when there is only one. */
 function nearest(trades: readonly number[], distance: (trade: number) => number): [number, number | undefined] {
-  let [first, second]: [number, number | undefined] = [trades[0] as number, undefined];
-  for (const trade of trades.slice(1)) {
-    if (distance(trade) < distance(first)) [first, second] = [trade, first];
-    else if (second === undefined || distance(trade) < distance(second)) second = trade;
+  let [first, second, firstAt, secondAt] = [trades[0] as number, undefined as number | undefined, Infinity, Infinity];
+  for (const trade of trades) {
+    const at = distance(trade);
+    if (at < firstAt) [second, secondAt, first, firstAt] = [firstAt === Infinity ? undefined : first, firstAt, trade, at];
+    else if (at < secondAt) [second, secondAt] = [trade, at];
   }
   return [first, second];
 }
 
-/** Shares of 1 by weight, leaned by height so that their mean height comes near to what is wanted. */
-function leaning(heights: readonly number[], weights: readonly number[], wanted: number): number[] {
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const mean = weights.reduce((sum, weight, i) => sum + weight * (heights[i] as number), 0) / total;
-  const variance = weights.reduce((sum, weight, i) => sum + weight * ((heights[i] as number) - mean) ** 2, 0) / total;
-  const slope = variance > 0 ? (wanted - mean) / variance : 0;
-  const leaned = weights.map((weight, i) => weight * Math.min(1.9, Math.max(0.1, 1 + slope * ((heights[i] as number) - mean))));
-  const sum = leaned.reduce((all, weight) => all + weight, 0);
-  return leaned.map((weight) => weight / sum);
+/** Shares of 1 by weight, leaned by height so that their mean height comes near to what is wanted. Changes `weights`. */
+function leaning(heights: readonly number[], weights: number[], wanted: number): number[] {
+  let [total, sum, squares] = [0, 0, 0];
+  for (let i = 0; i < weights.length; i++) {
+    const [weight, height] = [weights[i] as number, heights[i] as number];
+    total += weight;
+    sum += weight * height;
+    squares += weight * height * height;
+  }
+  const mean = sum / total;
+  const variance = squares / total - mean * mean;
+  const slope = variance > 0.01 ? (wanted - mean) / variance : 0;
+  let all = 0;
+  for (let i = 0; i < weights.length; i++) {
+    const lean = 1 + slope * ((heights[i] as number) - mean);
+    weights[i] = (weights[i] as number) * (lean < 0.1 ? 0.1 : lean > 1.9 ? 1.9 : lean);
+    all += weights[i] as number;
+  }
+  for (let i = 0; i < weights.length; i++) weights[i] = (weights[i] as number) / all;
+  return weights;
 }

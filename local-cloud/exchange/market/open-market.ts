@@ -2,14 +2,15 @@ import { realpathSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { CandleBook } from './aggregate.ts';
 import { MarketClock } from './clock.ts';
-import { readRecordings, RecordedMarket, type Recording } from './recorded.ts';
+import { collide, EventfulMarket, type MarketEvent } from './events.ts';
+import { RecordedMarket } from './recorded.ts';
+import { readRecordings, type Recording } from './recordings.ts';
 import { chooseShifts, weeksOnto } from './shifts.ts';
 import { SimulatedMarket } from './simulated.ts';
 import { exchangeError, readState, writeState, type MarketState } from './state.ts';
-import type { MarketSource } from './source.ts';
 
 export interface MarketOptions {
-  /** 'simulated', or a folder or file of candles. Left out: what the data folder holds, else 'simulated'. */
+  /** 'simulated', or a folder or file of candles or of stream frames. Left out: what the data folder holds, else 'simulated'. */
   market?: string | undefined;
   speed?: number | undefined;
   dataDir: string;
@@ -24,9 +25,11 @@ export interface MarketOptions {
 export interface Market {
   name: string;
   origin: number;
-  source: MarketSource;
+  source: EventfulMarket;
   book: CandleBook;
   clock: MarketClock;
+  /** Lets something happen, from a minute on that has not begun. Throws `event_collides`, or the system's error when it cannot be written down. */
+  happen(event: MarketEvent): void;
 }
 
 /** Newcomers should see candles close; `--speed 1` is real time. */
@@ -35,7 +38,7 @@ const DEFAULT_SYMBOLS = 20;
 
 /**
  * Opens the market of a data folder: the one it holds, where it paused, or a new one.
- * Throws errors with `code`: market_changed, market_state_unreadable, candles_not_found, candles_malformed,
+ * Throws errors with `code`: market_changed, market_state_unreadable, candles_not_found, candles_malformed, frames_malformed,
  * candles_do_not_overlap, invalid_option, or the system's.
  */
 export function openMarket(options: MarketOptions): Market {
@@ -50,15 +53,21 @@ export function openMarket(options: MarketOptions): Market {
   const recordings = name === 'simulated' ? [] : readRecordings(name);
   const seed = stored?.seed ?? options.seed ?? randomBytes(8).toString('hex');
   const chosen = stored ? { shifts: shiftsAgain(stored, recordings), window: stored.window, origin: stored.origin } : choose(recordings, wall);
-  const source = name === 'simulated'
-    ? new SimulatedMarket({ seed, count: symbols, origin: chosen.origin })
-    : new RecordedMarket(recordings, chosen.shifts);
+  const source = new EventfulMarket(
+    name === 'simulated' ? new SimulatedMarket({ seed, count: symbols, origin: chosen.origin }) : new RecordedMarket(recordings, chosen.shifts),
+    stored?.events ?? [],
+  );
   const clock = new MarketClock({
     now: options.now, speed, origin: chosen.origin, stored: stored?.clock,
-    save: (state) => writeState(options.dataDir, { version: 1, market: name, seed, symbols, ...chosen, clock: state }),
+    save: (state) => writeState(options.dataDir, { version: 1, market: name, seed, symbols, ...chosen, events: source.events, clock: state }),
     onSaveError: (error) => options.log({ level: 'error', event: 'market_state_not_written', message: (error as Error).message }),
   });
-  return { name, origin: chosen.origin, source, book: new CandleBook(source), clock };
+  const happen = (event: MarketEvent) => {
+    if (source.events.some((other) => collide(other, event))) throw exchangeError('event_collides', 'Something else happens to that symbol at that time already.');
+    source.events.push(event);
+    clock.keep();
+  };
+  return { name, origin: chosen.origin, source, book: new CandleBook(source), clock, happen };
 }
 
 function checkOptions(speed: number, symbols: number): void {

@@ -24,9 +24,10 @@ export class Quotes {
   }
 
   /** Undefined as long as the symbol has never traded. */
-  at(symbol: string, time: number): Touch | undefined {
+  at(symbol: string, moment: number): Touch | undefined {
     const info = this.#book.info(symbol);
     if (!info) return undefined;
+    const time = this.#book.lastOpen(symbol, moment);
     const minute = openOf('1m', time);
     const tape = this.#book.tape(symbol, minute);
     const done = tape?.countAt(time - minute) ?? 0;

@@ -7,7 +7,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { recordings } from '../../../tests/support/recordings.ts';
 import { formatUnits } from './candle.ts';
 import { DAY, HOUR, MINUTE, WEEK } from './intervals.ts';
-import { readRecordings, RecordedMarket } from './recorded.ts';
+import { RecordedMarket } from './recorded.ts';
+import { readRecordings } from './recordings.ts';
 import { chooseShifts, move, weeksOnto, type Stretch } from './shifts.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'candles-'));
@@ -34,7 +35,7 @@ const problem = (path: string) => {
 describe('a file of candles', () => {
   test('keeps its decimals, and says which columns were derived', () => {
     const [recording] = readRecordings(file([HEADER, row(0, '0.00001234,0.00001240,0.00001200,0.00001239,123456789.5')].join('\n')));
-    const candle = recording?.candles[0];
+    const candle = recording?.candles?.[0];
     expect([candle?.open, candle?.high, candle?.low, candle?.close].map((price) => formatUnits(price ?? 0))).toEqual(['0.00001234', '0.00001240', '0.00001200', '0.00001239']);
     expect(formatUnits(candle?.volume ?? 0n)).toBe('123456789.50000000');
     expect(recording?.derived).toEqual(['quoteVolume', 'trades', 'takerBase', 'takerQuote']);
@@ -82,7 +83,7 @@ describe('a file of candles', () => {
   test('joins the other files of its symbol, and may not overlap them', () => {
     const path = join(file([HEADER, row(2)].join('\n'), 'ABCUSDT-1m-2.csv'), '..');
     writeFileSync(join(path, 'ABCUSDT-1m-1.csv'), [HEADER, row(0), row(1)].join('\n'));
-    expect(readRecordings(path)[0]?.candles.map((candle) => candle.openTime - START)).toEqual([0, MINUTE, 2 * MINUTE]);
+    expect(readRecordings(path)[0]?.candles?.map((candle) => candle.openTime - START)).toEqual([0, MINUTE, 2 * MINUTE]);
     writeFileSync(join(path, 'ABCUSDT-1m-3.csv'), [HEADER, row(1)].join('\n'));
     expect(problem(path)?.message).toContain('overlaps');
   });
@@ -141,5 +142,5 @@ describe('the shifts', () => {
 test('the real recordings are read whole', () => {
   const folder = recordings('klines');
   if (folder === null) return;
-  expect(readRecordings(folder).map(({ symbol, candles }) => [symbol, candles.length])).toEqual([['BTCUSDT', 10_080], ['DASHUSDT', 10_080], ['LTCUSDT', 2_880]]);
+  expect(readRecordings(folder).map(({ symbol, candles }) => [symbol, candles?.length])).toEqual([['BTCUSDT', 10_080], ['DASHUSDT', 10_080], ['LTCUSDT', 2_880]]);
 });

@@ -1,57 +1,20 @@
-import { readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import type { Candle } from './candle.ts';
+import { join, type Candle } from './candle.ts';
+import { cellOf } from './depth.ts';
 import { MINUTE, WEEK } from './intervals.ts';
-import { makePlayable } from './playable.ts';
+import { makePlayable, type Playable } from './playable.ts';
 import { hash } from './random.ts';
-import { FILE_NAME, readRecordedFile, type RecordedFile } from './recorded-file.ts';
+import { minutesOf, type RecordedTrade } from './recorded-frames.ts';
 import { splitSymbol } from './symbols.ts';
-import { exchangeError } from './state.ts';
+import { Tape } from './tape.ts';
+import type { Lots } from './lots.ts';
+import type { Recording } from './recordings.ts';
 import type { MarketSource, SymbolInfo } from './source.ts';
-import type { Stretch } from './shifts.ts';
-import type { Tape } from './tape.ts';
-
-/** One symbol's recording as it was made, not yet moved. Several files of one symbol make one recording. */
-export interface Recording { symbol: string; files: string[]; candles: Candle[]; derived: string[]; stretch: Stretch }
-
-/** Reads a folder of candle files, or one file. Throws `candles_not_found` or `candles_malformed`. */
-export function readRecordings(path: string): Recording[] {
-  let folder: boolean;
-  try {
-    folder = statSync(path).isDirectory();
-  } catch (cause) {
-    throw exchangeError('candles_not_found', `${path} cannot be read. Give --market a folder of candle files, one file, or "simulated".`, cause);
-  }
-  const names = folder ? readdirSync(path).filter((name) => FILE_NAME.test(name)).toSorted() : [basename(path)];
-  if (names.length === 0) throw exchangeError('candles_not_found', `${path} holds no file named <SYMBOL>-1m-….csv or .csv.gz.`);
-  const bySymbol = Map.groupBy(names.map((name) => readRecordedFile(join(folder ? path : dirname(path), name))), (file) => file.symbol);
-  return [...bySymbol].map(([symbol, files]) => joinFiles(symbol, files));
-}
-
-function joinFiles(symbol: string, files: RecordedFile[]): Recording {
-  const sorted = files.toSorted((a, b) => firstOf(a) - firstOf(b));
-  for (const [i, file] of sorted.entries()) {
-    const before = sorted[i - 1];
-    if (before && firstOf(file) <= (before.candles.at(-1) as Candle).openTime) {
-      throw exchangeError('candles_malformed', `${file.file}, line 2: it overlaps ${before.file}; each minute of a symbol may stand in one file only.`);
-    }
-  }
-  const candles = sorted.flatMap((file) => file.candles);
-  return {
-    symbol, candles,
-    files: sorted.map((file) => file.file),
-    derived: [...new Set(sorted.flatMap((file) => file.derived))],
-    stretch: { from: (candles[0] as Candle).openTime, to: (candles.at(-1) as Candle).openTime + MINUTE },
-  };
-}
-
-const firstOf = (file: RecordedFile) => (file.candles[0] as Candle).openTime;
 
 interface Series {
   candles: Candle[];
   /** Trades before candle i. */
   tradesBefore: Float64Array;
-  /** The trades of minutes that have too few to be laid out from their candle. */
+  /** The trades of minutes whose trades were recorded, or that have too few to be laid out from their candle. */
   tapes: Map<number, Tape>;
 }
 
@@ -63,12 +26,7 @@ export class RecordedMarket implements MarketSource {
   constructor(recordings: readonly Recording[], shifts: Readonly<Record<string, number>>) {
     this.symbols = recordings.map((recording) => {
       const weeks = shifts[recording.symbol] ?? 0;
-      const moved = recording.candles.map((candle) => ({ ...candle, openTime: candle.openTime + weeks * WEEK }));
-      const lots = {
-        tick: smallestStep(moved.flatMap((c) => [c.open, c.high, c.low, c.close])),
-        step: smallestStep(moved.map((c) => Number(c.volume % 100_000_000n))),
-      };
-      const { candles, tapes, adjusted } = makePlayable(moved, lots, recording.derived, hash(recording.symbol));
+      const { lots, candles, tapes, adjusted } = recording.trades ? playTrades(recording.trades, weeks) : playCandles(recording, weeks);
       const tradesBefore = new Float64Array(candles.length + 1);
       let steps = 0;
       for (const [i, candle] of candles.entries()) {
@@ -82,6 +40,7 @@ export class RecordedMarket implements MarketSource {
         ...lots,
         resting: Math.max(20, Math.round(steps / candles.length / 20)),
         spread: 1,
+        cell: cellOf((candles[0] as Candle).open, lots.tick),
         permissions: ['SPOT'],
         first: recording.stretch.from + weeks * WEEK,
         end: recording.stretch.to + weeks * WEEK,
@@ -100,6 +59,15 @@ export class RecordedMarket implements MarketSource {
     return candle?.openTime === openTime ? candle : undefined;
   }
 
+  fold(symbol: string, from: number, to: number): Candle | undefined {
+    const candles = this.#series.get(symbol)?.candles ?? [];
+    let folded: Candle | undefined;
+    for (let i = candles.length > 0 ? firstFrom(candles, from) : 0; i < candles.length && (candles[i] as Candle).openTime < to; i++) {
+      folded = folded ? join(folded, candles[i] as Candle) : candles[i];
+    }
+    return folded;
+  }
+
   tradesBefore(symbol: string, openTime: number): number {
     const series = this.#series.get(symbol);
     return series ? series.tradesBefore[firstFrom(series.candles, openTime)] as number : 0;
@@ -108,6 +76,33 @@ export class RecordedMarket implements MarketSource {
   tape(symbol: string, openTime: number): Tape | undefined {
     return this.#series.get(symbol)?.tapes.get(openTime);
   }
+}
+
+function playCandles({ symbol, candles, derived }: Recording & { candles: Candle[] }, weeks: number): Playable & { lots: Lots } {
+  const moved = candles.map((candle) => ({ ...candle, openTime: candle.openTime + weeks * WEEK }));
+  const lots = {
+    tick: smallestStep(moved.flatMap((c) => [c.open, c.high, c.low, c.close])),
+    step: smallestStep(moved.map((c) => Number(c.volume % 100_000_000n))),
+  };
+  return { lots, ...makePlayable(moved, lots, derived, hash(symbol)) };
+}
+
+function playTrades(trades: readonly RecordedTrade[], weeks: number): Playable & { lots: Lots } {
+  const lots = { tick: smallestStep(trades.map(({ price }) => price)), step: smallestStep(trades.map(({ quantity }) => quantity % 100_000_000)) };
+  const tapes = new Map<number, Tape>();
+  let close = 0;
+  const candles = minutesOf(trades).map(({ openTime, trades: own }): Candle => {
+    const moved = openTime + weeks * WEEK;
+    const tape = new Tape(moved, lots, {
+      at: Uint16Array.from(own, ({ time }) => time - openTime), price: Float64Array.from(own, ({ price }) => price / lots.tick),
+      quantity: Float64Array.from(own, ({ quantity }) => quantity / lots.step), buyerMaker: Uint8Array.from(own, ({ buyerMaker }) => (buyerMaker ? 1 : 0)),
+    });
+    tapes.set(moved, tape);
+    const candle = tape.fold(0, tape.count) ?? { openTime: moved, open: close, high: close, low: close, close, volume: 0n, quoteVolume: 0n, trades: 0, takerBase: 0n, takerQuote: 0n };
+    close = candle.close;
+    return candle;
+  });
+  return { lots, candles, tapes, adjusted: 0 };
 }
 
 /** The place of the first candle that opens at `openTime` or later. */

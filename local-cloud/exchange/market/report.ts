@@ -7,6 +7,7 @@ export function marketReport(market: Market): Record<string, unknown> {
   return {
     market: market.name, speed: market.clock.speed, origin: market.origin, marketTime: now,
     ended: market.source.symbols.every(({ end }) => now >= end),
+    events: market.source.events,
     symbols: market.source.symbols.map((info) => ({
       symbol: info.symbol, source: info.source, shiftWeeks: info.shiftWeeks, first: info.first,
       last: Number.isFinite(info.end) ? info.end - MINUTE : null,

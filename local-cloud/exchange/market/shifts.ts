@@ -4,9 +4,11 @@ import { exchangeError } from './state.ts';
 /** A stretch of time, `to` exclusive, ms. */
 export interface Stretch { from: number; to: number }
 
-/** So much history lies before the origin where the overlap is long enough; in a shorter one this share of it. */
+/** So much history lies before the origin where the overlap is long enough; in a shorter one this share of it; in one of minutes the first of them. */
 const HISTORY = 30 * HOUR;
 const HISTORY_SHARE = 0.625;
+const MINUTES_ONLY = HOUR;
+/** Recordings must overlap by so much, or by half of the shortest. */
 const SHORTEST_OVERLAP = 2 * HOUR;
 
 /** The whole number of weeks that lays `stretch` over `window` best; among equals the one whose middle is nearest. */
@@ -43,10 +45,11 @@ export function chooseShifts(recordings: ReadonlyMap<string, Stretch>, wall: num
     window.to = Math.min(window.to, moved.to);
   }
   const length = window.to - window.from;
-  if (recordings.size > 1 && length < SHORTEST_OVERLAP) {
-    throw exchangeError('candles_do_not_overlap', `These recordings do not cover a common stretch of the week of at least 2 hours: ${[...recordings.keys()].join(', ')}. Serve them one by one, or give longer files.`);
+  if (recordings.size > 1 && length < Math.min(SHORTEST_OVERLAP, (anchor.to - anchor.from) / 2)) {
+    throw exchangeError('candles_do_not_overlap', `These recordings do not cover a common stretch of the week of at least 2 hours (or half of the shortest): ${[...recordings.keys()].join(', ')}. Serve them one by one, or give longer files.`);
   }
-  const origin = Math.floor((window.from + Math.min(HISTORY, length * HISTORY_SHARE)) / MINUTE) * MINUTE;
+  const history = length <= MINUTES_ONLY ? Math.min(MINUTE, length - MINUTE) : Math.min(HISTORY, length * HISTORY_SHARE);
+  const origin = Math.floor((window.from + history) / MINUTE) * MINUTE;
   const weeks = Math.floor((wall - origin) / WEEK);
   return {
     shifts: Object.fromEntries([...relative].map(([symbol, shift]) => [symbol, shift + weeks])),

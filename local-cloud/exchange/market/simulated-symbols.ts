@@ -1,5 +1,6 @@
 import { DAY } from './intervals.ts';
 import { hash, normalAt, uniformAt } from './random.ts';
+import { cellOf } from './depth.ts';
 import { listings } from './symbols.ts';
 import type { SymbolInfo } from './source.ts';
 
@@ -41,6 +42,7 @@ export function simulatedSymbols(seed: string, count: number, origin: number): S
         step,
         resting: Math.max(20, Math.round((turnover / 40_000 / price) / (step / 1e8))),
         spread: Math.max(1, Math.round(((price * 0.0001 * Math.min(8, (rank + 1) / 40)) / tick) * 1e8)),
+        cell: cellOf(price * 1e8, tick),
         permissions: leverage ? ['LEVERAGED'] : ['SPOT', ...(draw(4) < 0.6 ? ['MARGIN'] : [])],
         first: openedOn - (45 + Math.floor(draw(5) * 136)) * DAY,
         end: Infinity,

@@ -1,4 +1,4 @@
-import type { Candle } from './candle.ts';
+import { join, type Candle } from './candle.ts';
 import { DAY, MINUTE } from './intervals.ts';
 import { worthInUnits } from './lots.ts';
 import { generator, hash, mix, normalAt } from './random.ts';
@@ -33,24 +33,39 @@ export class SimulatedMarket implements MarketSource {
   }
 
   minute(name: string, openTime: number): Candle | undefined {
+    return this.fold(name, openTime, openTime + MINUTE);
+  }
+
+  fold(name: string, from: number, to: number): Candle | undefined {
     const playing = this.#playing.get(name);
-    if (!playing || openTime < playing.symbol.info.first) return undefined;
-    const number = Math.floor(openTime / DAY);
-    const day = this.#day(playing, number);
-    const i = (openTime - number * DAY) / MINUTE;
+    const start = playing ? Math.max(from, playing.symbol.info.first) : to;
+    if (!playing || start >= to) return undefined;
+    const number = Math.floor(start / DAY);
+    const { open, high, low, close, volume, takerVolume, tradesBefore } = this.#day(playing, number);
+    const [first, end] = [(start - number * DAY) / MINUTE, (to - number * DAY) / MINUTE];
+    let [top, bottom, steps, taken, worth, takenWorth] = [0, Infinity, 0, 0, 0, 0];
+    for (let i = first; i < end; i++) {
+      const [h, l, v, t] = [high[i] as number, low[i] as number, volume[i] as number, takerVolume[i] as number];
+      const mean = (h - l + (close[i] as number) - l) / 3;
+      const takerWorth = Math.round(t * mean);
+      if (h > top) top = h;
+      if (l < bottom) bottom = l;
+      steps += v;
+      taken += t;
+      worth += l * v + takerWorth + Math.round((v - t) * mean);
+      takenWorth += l * t + takerWorth;
+    }
+    if (top * steps > Number.MAX_SAFE_INTEGER && end - first > 1) {
+      // Too much for doubles to add up exactly: in two halves.
+      const middle = start + ((end - first) >> 1) * MINUTE;
+      return join(this.fold(name, start, middle) as Candle, this.fold(name, middle, to) as Candle);
+    }
     const { info } = playing.symbol;
-    const [high, low, close] = [day.high[i] as number, day.low[i] as number, day.close[i] as number];
-    const [volume, taker] = [day.volume[i] as number, day.takerVolume[i] as number];
-    // Both sides trade at the mean of high, low and close: a third of the range from either end at least.
-    const mean = (high - low + close - low) / 3;
-    const takerWorth = Math.round(taker * mean);
-    const worth = takerWorth + Math.round((volume - taker) * mean);
-    const units = (steps: number, above: number) => worthInUnits(BigInt(low) * BigInt(steps) + BigInt(above), info);
     return {
-      openTime, open: (day.open[i] as number) * info.tick, high: high * info.tick, low: low * info.tick, close: close * info.tick,
-      volume: BigInt(volume) * BigInt(info.step), quoteVolume: units(volume, worth),
-      trades: (day.tradesBefore[i + 1] as number) - (day.tradesBefore[i] as number),
-      takerBase: BigInt(taker) * BigInt(info.step), takerQuote: units(taker, takerWorth),
+      openTime: start, open: (open[first] as number) * info.tick, high: top * info.tick, low: bottom * info.tick, close: (close[end - 1] as number) * info.tick,
+      volume: BigInt(steps) * BigInt(info.step), quoteVolume: worthInUnits(BigInt(worth), info),
+      trades: (tradesBefore[end] as number) - (tradesBefore[first] as number),
+      takerBase: BigInt(taken) * BigInt(info.step), takerQuote: worthInUnits(BigInt(takenWorth), info),
     };
   }
 

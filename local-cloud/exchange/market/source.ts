@@ -8,9 +8,11 @@ export interface SymbolInfo {
   quote: string;
   tick: number;
   step: number;
-  /** What usually rests on one price of the book, in steps, and how far its two sides usually stand apart, in ticks. */
+  /** Of the book: what usually rests on one price, in steps; how far its two sides usually stand apart, in ticks. */
   resting: number;
   spread: number;
+  /** Behind the best prices one order may rest in every stretch of so many ticks. */
+  cell: number;
   /** Binance's permission sets; leveraged tokens carry LEVERAGED. */
   permissions: readonly string[];
   /** Open time of the first candle, and the end of the last one (exclusive; Infinity when the market never ends). */
@@ -31,8 +33,12 @@ export interface MarketSource {
   readonly symbols: readonly SymbolInfo[];
   /** The finished one-minute candle that opens at `openTime`; undefined where the market has none. */
   minute(symbol: string, openTime: number): Candle | undefined;
+  /** The finished minutes in [from, to) as one candle; both whole minutes of one hour. Undefined when the market has none of them. */
+  fold(symbol: string, from: number, to: number): Candle | undefined;
   /** How many trades the symbol has had before the minute that opens at `openTime`: trade ids count on from there. */
   tradesBefore(symbol: string, openTime: number): number;
+  /** The stretch without trading that the symbol is in at `time`, if it is in one. */
+  haltAt?(symbol: string, time: number): { from: number; to: number } | undefined;
   /** The trades of that minute where the market knows them itself; otherwise they are laid out from its candle. */
   tape?(symbol: string, openTime: number): Tape | undefined;
 }

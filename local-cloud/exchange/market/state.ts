@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { MarketEvent } from './events.ts';
 
 /** What the data folder remembers of its market, in `market.json`. Times are ms. */
 export interface MarketState {
@@ -16,6 +17,8 @@ export interface MarketState {
   /** Market time at which this market was first opened. */
   origin: number;
   clock: ClockState;
+  /** Halts and crashes that were asked for. */
+  events?: MarketEvent[];
 }
 
 export interface ClockState {

@@ -15,13 +15,15 @@ export class Tape {
   readonly openTime: number;
   readonly columns: TradeColumns;
   readonly #lots: Lots;
+  /** The lowest price of all; what volumes are worth is added up above it, so that doubles hold it exactly. */
+  readonly #base: number;
   readonly #high: Float64Array;
   readonly #low: Float64Array;
-  /** Totals before trade i, in steps, and in ticks × steps. */
+  /** Totals before trade i, in steps, and in ticks × steps above the base. */
   readonly #quantity: Float64Array;
   readonly #taker: Float64Array;
-  readonly #quote: BigInt64Array;
-  readonly #takerQuote: BigInt64Array;
+  readonly #worth: Float64Array;
+  readonly #takerWorth: Float64Array;
 
   constructor(openTime: number, lots: Lots, columns: TradeColumns) {
     this.openTime = openTime;
@@ -29,27 +31,26 @@ export class Tape {
     this.#lots = lots;
     const { price, quantity, buyerMaker } = columns;
     const count = price.length;
-    this.#high = new Float64Array(count);
-    this.#low = new Float64Array(count);
-    this.#quantity = new Float64Array(count + 1);
-    this.#taker = new Float64Array(count + 1);
-    this.#quote = new BigInt64Array(count + 1);
-    this.#takerQuote = new BigInt64Array(count + 1);
-    let [high, low, steps, taken, quote, takenQuote] = [-Infinity, Infinity, 0, 0, 0n, 0n];
+    const room = new Float64Array(count * 2 + (count + 1) * 4);
+    const totals = (place: number) => room.subarray(count * 2 + place * (count + 1), count * 2 + (place + 1) * (count + 1));
+    [this.#high, this.#low] = [room.subarray(0, count), room.subarray(count, 2 * count)];
+    [this.#quantity, this.#taker, this.#worth, this.#takerWorth] = [totals(0), totals(1), totals(2), totals(3)];
+    let base = Infinity;
+    for (let i = 0; i < count; i++) if ((price[i] as number) < base) base = price[i] as number;
+    this.#base = base;
+    let [high, low, steps, taken, worth, takenWorth] = [-Infinity, Infinity, 0, 0, 0, 0];
     for (let i = 0; i < count; i++) {
       const [p, q] = [price[i] as number, quantity[i] as number];
-      const value = p * q;
-      const worth = value <= Number.MAX_SAFE_INTEGER ? BigInt(value) : BigInt(p) * BigInt(q);
       this.#high[i] = high = p > high ? p : high;
       this.#low[i] = low = p < low ? p : low;
       this.#quantity[i + 1] = steps += q;
-      this.#quote[i + 1] = quote += worth;
+      this.#worth[i + 1] = worth += (p - base) * q;
       if (buyerMaker[i] === 0) {
         taken += q;
-        takenQuote += worth;
+        takenWorth += (p - base) * q;
       }
       this.#taker[i + 1] = taken;
-      this.#takerQuote[i + 1] = takenQuote;
+      this.#takerWorth[i + 1] = takenWorth;
     }
   }
 
@@ -91,12 +92,13 @@ export class Tape {
         else if (p < low) low = p;
       }
     }
-    const size = (totals: Float64Array) => BigInt((totals[to] as number) - (totals[from] as number)) * BigInt(step);
-    const worth = (totals: BigInt64Array) => worthInUnits((totals[to] as bigint) - (totals[from] as bigint), this.#lots);
+    const steps = (totals: Float64Array) => BigInt((totals[to] as number) - (totals[from] as number));
+    const size = (totals: Float64Array) => steps(totals) * BigInt(step);
+    const worth = (totals: Float64Array, above: Float64Array) => worthInUnits(BigInt(this.#base) * steps(totals) + steps(above), this.#lots);
     return {
       openTime: this.openTime, open: (price[from] as number) * tick, high: high * tick, low: low * tick, close: (price[to - 1] as number) * tick,
-      volume: size(this.#quantity), quoteVolume: worth(this.#quote), trades: to - from,
-      takerBase: size(this.#taker), takerQuote: worth(this.#takerQuote),
+      volume: size(this.#quantity), quoteVolume: worth(this.#quantity, this.#worth), trades: to - from,
+      takerBase: size(this.#taker), takerQuote: worth(this.#taker, this.#takerWorth),
     };
   }
 }

@@ -31,8 +31,10 @@ export class TradeLog {
     let idle = 0;
     while (next <= last) {
       const tape = this.#book.tape(symbol, minute);
-      const before = this.#book.tradesBefore(symbol, minute);
-      for (let i = next - 1 - before; tape && i < tape.count && next <= last; i++) found.push(numbered(tape, i, next++));
+      if (tape) {
+        const before = this.#book.tradesBefore(symbol, minute);
+        for (let i = next - 1 - before; i < tape.count && next <= last; i++) found.push(numbered(tape, i, next++));
+      }
       idle = tape && tape.count > 0 ? 0 : idle + 1;
       minute = idle > PATIENCE && next <= last ? this.#book.minuteOfTrade(symbol, next, until) : minute + MINUTE;
     }

@@ -5,8 +5,8 @@ import type { SymbolInfo } from '../market/source.ts';
 const ORDER_TYPES = ['LIMIT', 'LIMIT_MAKER', 'MARKET', 'STOP_LOSS', 'STOP_LOSS_LIMIT', 'TAKE_PROFIT', 'TAKE_PROFIT_LIMIT'];
 const SELF_TRADE_PREVENTION = ['NONE', 'EXPIRE_TAKER', 'EXPIRE_MAKER', 'EXPIRE_BOTH', 'DECREMENT'];
 
-/** The answer of GET /exchangeInfo. `trading` tells which symbols have candles now; the others are on a BREAK. */
-export function exchangeInfo(symbols: readonly SymbolInfo[], serverTime: number, trading: (symbol: string) => boolean, showPermissionSets = true): unknown {
+/** The answer of GET /exchangeInfo. */
+export function exchangeInfo(symbols: readonly SymbolInfo[], serverTime: number, status: (symbol: string) => string, showPermissionSets = true): unknown {
   return {
     timezone: 'UTC',
     serverTime,
@@ -17,7 +17,7 @@ export function exchangeInfo(symbols: readonly SymbolInfo[], serverTime: number,
       { rateLimitType: 'RAW_REQUESTS', interval: 'MINUTE', intervalNum: 5, limit: 61_000 },
     ],
     exchangeFilters: [],
-    symbols: symbols.map((info) => symbolEntry(info, trading(info.symbol) ? 'TRADING' : 'BREAK', showPermissionSets)),
+    symbols: symbols.map((info) => symbolEntry(info, status(info.symbol), showPermissionSets)),
   };
 }
 

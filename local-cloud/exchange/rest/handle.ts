@@ -4,6 +4,7 @@ import { sendFaulty, statusAnswer, type Answer } from '../faults/rest-faults.ts'
 import { marketReport } from '../market/report.ts';
 import { ApiError, Params } from './params.ts';
 import { ROUTES } from './routes.ts';
+import { targetOf } from './target.ts';
 import type { CandleLies } from '../faults/candle-lies.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { Market } from '../market/open-market.ts';
@@ -42,7 +43,7 @@ export function restHandler(options: RestOptions): (request: IncomingMessage, re
       response.writeHead(204, headers).end();
       return;
     }
-    const harm = faults.request((request.url ?? '/').split('?')[0] as string);
+    const harm = faults.request(targetOf(request).path);
     const answer = statusAnswer(harm) ?? answerRequest(request, options, headers);
     sendFaulty(response, { ...answer, headers: { ...headers, ...answer.headers } }, harm);
   };
@@ -64,19 +65,19 @@ function answerRequest(request: IncomingMessage, options: RestOptions, headers: 
 
 function route(request: IncomingMessage, options: RestOptions, headers: Record<string, string>): unknown {
   const { market, views, weights, lies, faults, token } = options;
-  const url = new URL(request.url ?? '/', 'http://stand-in');
-  if (url.pathname === '/_stand-in/market') return marketReport(market);
-  const found = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
-  const charged = weights.charge(request.socket.remoteAddress ?? '', found?.weight(url.searchParams) ?? 1);
+  const { path, query } = targetOf(request);
+  if (path === '/_stand-in/market') return marketReport(market);
+  const found = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
+  const charged = weights.charge(request.socket.remoteAddress ?? '', found?.weight(query) ?? 1);
   headers['x-mbx-used-weight'] = headers['x-mbx-used-weight-1m'] = String(charged.used);
   if (!charged.ok) {
     headers['retry-after'] = String(charged.retryAfterSeconds);
     throw new ApiError(charged.status, -1003, charged.message);
   }
-  if (SIGNED.test(url.pathname)) refuseSigned(request, token);
-  if (!found) throw new ApiError(404, -1000, `${url.pathname} is not an endpoint of this stand-in.`);
+  if (SIGNED.test(path)) refuseSigned(request, token);
+  if (!found) throw new ApiError(404, -1000, `${path} is not an endpoint of this stand-in.`);
   if (request.method !== 'GET') throw new ApiError(405, -1000, `Request method '${request.method}' not supported`);
-  return found.answer(new Params(url.searchParams, found.params), { market, views, lies, now: market.clock.time(), skew: faults.skew() });
+  return found.answer(new Params(query, found.params), { market, views, lies, now: market.clock.time(), skew: faults.skew() });
 }
 
 function refuseSigned(request: IncomingMessage, token: string | undefined): never {

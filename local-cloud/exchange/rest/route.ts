@@ -36,7 +36,7 @@ export function limitOf(params: Params, usual: number, most: number): number {
 export function withStatus(params: Params, { market, now }: Context): readonly SymbolInfo[] {
   const status = params.choice('symbolStatus', ['TRADING', 'HALT', 'BREAK']);
   if (status === undefined) return market.source.symbols;
-  return market.source.symbols.filter(({ symbol }) => (market.book.trades(symbol, now) ? 'TRADING' : 'BREAK') === status);
+  return market.source.symbols.filter(({ symbol }) => market.book.status(symbol, now) === status);
 }
 
 /** One object for `symbol`, otherwise a list; symbols that have never traded are left out. */

@@ -33,5 +33,5 @@ function info(params: Params, context: Context): unknown {
   const wanted = new Set(permissions?.replace(/[[\]"\s]/g, '').split(','));
   const chosen = asked ? asked.names.map((name) => known(name, context))
     : withStatus(params, context).filter((symbol) => wanted.size === 0 || symbol.permissions.some((permission) => wanted.has(permission)));
-  return exchangeInfo(chosen, now + skew, (symbol) => market.book.trades(symbol, now), show);
+  return exchangeInfo(chosen, now + skew, (symbol) => market.book.status(symbol, now), show);
 }

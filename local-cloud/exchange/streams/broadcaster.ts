@@ -68,6 +68,11 @@ export class Broadcaster {
     return now;
   }
 
+  /** Sends what has closed since the last look, and no updates. */
+  close(): void {
+    this.#sendCloses();
+  }
+
   /** Sends one more frame to those who listen to the stream. */
   say(stream: string, payload: string): void {
     const found = this.#streams.get(stream);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { FaultyLine } from '../faults/faulty-line.ts';
@@ -12,6 +13,7 @@ const PONG_WITHIN = 60_000;
 const LONGEST_LIFE = 24 * 60 * 60_000;
 /** A socket that is this far behind is closed: its client reconnects and asks for what it missed. */
 const MOST_BUFFERED = 4 * 1024 * 1024;
+const DRAIN_WITHIN = 2_000;
 const POLICY = 1008;
 
 export interface ConnectionOptions {
@@ -112,6 +114,14 @@ export class Connection implements Subscriber, Subscriptions {
   /** Ends the TCP connection without a closing handshake. */
   cut(): void {
     this.#options.socket.terminate();
+  }
+
+  /** Resolves when what was sent has left, or after a while: a client that does not read holds nobody up. */
+  async drained(): Promise<void> {
+    const { wire } = this.#options;
+    this.#flush();
+    if (!wire.writableNeedDrain) return;
+    await Promise.race([once(wire, 'drain'), once(wire, 'close'), new Promise((resolve) => { setTimeout(resolve, DRAIN_WITHIN).unref(); })]).catch(() => undefined);
   }
 
   end(): void {

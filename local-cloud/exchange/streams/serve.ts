@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { guardRequest } from '../../shared/http.ts';
+import { targetOf } from '../rest/target.ts';
 import { Attempts } from './attempts.ts';
 import { Connection } from './connection.ts';
 import type { Faults } from '../faults/faults.ts';
@@ -22,6 +23,8 @@ export interface Streams {
   /** All connections, or the one of this id. */
   connections(id?: string): Connection[];
   attempts(): Record<string, number>;
+  /** Resolves when every client has what was sent to it, or has been waited for long enough. */
+  drained(): Promise<void>;
   close(): void;
 }
 
@@ -35,7 +38,7 @@ export function serveStreams(options: StreamsOptions): Streams {
 
   options.server.on('upgrade', (request: IncomingMessage, wire: Duplex, head: Buffer) => {
     wire.on('error', () => wire.destroy());
-    const asked = askedStreams(request.url ?? '/');
+    const asked = askedStreams(request);
     const refused = refusal(request, options, attempts);
     if (refused || !asked) {
       wire.end(`HTTP/1.1 ${refused ?? '404 Not Found'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
@@ -58,6 +61,7 @@ export function serveStreams(options: StreamsOptions): Streams {
     keepAlive: () => all().forEach((connection) => connection.keepAlive()),
     connections: (id) => (id === undefined ? all() : all().filter((connection) => connection.id === id)),
     attempts: () => attempts.report(),
+    drained: async () => { await Promise.all(all().map((connection) => connection.drained())); },
     close: () => {
       for (const connection of all()) connection.leave();
       sockets.close();
@@ -76,13 +80,11 @@ function refusal(request: IncomingMessage, { faults, allowedOrigins }: StreamsOp
 }
 
 /** The streams that a URL names; null for a path that is not a stream endpoint. */
-function askedStreams(url: string): { streams: string[]; combined: boolean } | null {
+function askedStreams(request: IncomingMessage): { streams: string[]; combined: boolean } | null {
+  const { path: raw, query } = targetOf(request);
   let path: string;
-  let query: URLSearchParams;
   try {
-    const parsed = new URL(url, 'http://stand-in');
-    path = decodeURIComponent(parsed.pathname);
-    query = parsed.searchParams;
+    path = decodeURIComponent(raw);
   } catch {
     return null;
   }

@@ -16,11 +16,13 @@ const GUARD = 16;
 export class CandleSeries {
   readonly capacity: number;
   readonly #data: Float64Array;
+  readonly #rows: number;
 
   /** @param memory of another thread's series of the same capacity, to read what it writes. */
   constructor(capacity: number, memory = new SharedArrayBuffer((HEAD + (capacity + GUARD) * WIDTH) * 8)) {
     this.capacity = capacity;
     this.#data = new Float64Array(memory);
+    this.#rows = capacity + GUARD;
   }
 
   get memory(): SharedArrayBuffer {
@@ -43,7 +45,7 @@ export class CandleSeries {
 
   /** A copy of the candles held and of their count, for `restored`. */
   save(): Float64Array {
-    return this.#data.slice(0, HEAD + Math.min(this.total, this.capacity + GUARD) * WIDTH);
+    return this.#data.slice(0, HEAD + Math.min(this.total, this.#rows) * WIDTH);
   }
 
   /** A series that goes on where a saved one of the same capacity stood, ordinals included. */
@@ -113,6 +115,7 @@ export class CandleSeries {
   }
 
   #row(ordinal: number): number {
-    return HEAD + (ordinal % (this.capacity + GUARD)) * WIDTH;
+    // In whole numbers: the remainder of doubles is many times slower.
+    return HEAD + ((ordinal | 0) % this.#rows) * WIDTH;
   }
 }

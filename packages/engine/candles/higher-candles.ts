@@ -22,6 +22,7 @@ export class HigherCandles {
 
   /** A closed candle was stored: the longer ones that are over with it are stored too. */
   push(symbol: string, base: Interval, candle: Candle): void {
+    if (this.#folds.size === 0) return;
     const folds = this.#folds.get(symbol)?.get(base);
     if (folds === undefined) return;
     for (const fold of folds) for (const longer of fold.push(candle)) this.#candles.appendMade(symbol, fold.interval, longer);

@@ -6,7 +6,7 @@ const BINARY = HEAD + 2;
 
 /** IEEE 754 as JavaScript has it: x / 0 is infinite, 0 / 0 is NaN, which is "not ready". */
 export const add = pure('+', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += BINARY) {
+  for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
     const a = code[c + HEAD]!;
     const b = code[c + HEAD + 1]!;
@@ -15,7 +15,7 @@ export const add = pure('+', ({ v, count }, code, from, to) => {
   }
 });
 export const subtract = pure('-', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += BINARY) {
+  for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
     const a = code[c + HEAD]!;
     const b = code[c + HEAD + 1]!;
@@ -24,7 +24,7 @@ export const subtract = pure('-', ({ v, count }, code, from, to) => {
   }
 });
 export const multiply = pure('*', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += BINARY) {
+  for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
     const a = code[c + HEAD]!;
     const b = code[c + HEAD + 1]!;
@@ -33,7 +33,7 @@ export const multiply = pure('*', ({ v, count }, code, from, to) => {
   }
 });
 export const divide = pure('/', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += BINARY) {
+  for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
     const a = code[c + HEAD]!;
     const b = code[c + HEAD + 1]!;
@@ -45,7 +45,7 @@ export const divide = pure('/', ({ v, count }, code, from, to) => {
 /** A kind of two inputs that is rare enough to share its loop. */
 const binaryOf = (name: string, f: (x: number, y: number) => number): NodeKind =>
   pure(name, ({ v, count }, code, from, to) => {
-    for (let c = from; c < to; c += BINARY) {
+    for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
       const out = code[c]!;
       const a = code[c + HEAD]!;
       const b = code[c + HEAD + 1]!;
@@ -61,7 +61,7 @@ export const maximum = binaryOf('max', Math.max);
 /** A kind of one input. */
 export const unaryOf = (name: string, f: (x: number) => number): NodeKind =>
   pure(name, ({ v, count }, code, from, to) => {
-    for (let c = from; c < to; c += UNARY) {
+    for (let c = from | 0, end = to | 0; c < end; c += UNARY) {
       const out = code[c]!;
       const a = code[c + HEAD]!;
       let i = 0;

@@ -12,7 +12,7 @@ const withinKind: NodeKind = {
     s[at] = Infinity;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 2) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 2) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const n = code[c + HEAD]!;
@@ -47,7 +47,7 @@ const barsSinceKind: NodeKind = {
     s[at] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 1) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 1) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const x = code[c + HEAD]!;
@@ -72,7 +72,7 @@ const valueWhenKind: NodeKind = {
     s[at] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 1 + 2) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 1 + 2) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const condition = code[c + HEAD + 1]!;

@@ -11,7 +11,7 @@ const offsetKind: NodeKind = {
   first: ([n]) => n! + 1,
   settle: ([n]) => n! + 1,
   run: ({ v, s, count, t }, code, from, to) => {
-    for (let c = from; c < to; c += OFFSET_WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += OFFSET_WIDTH) {
       const out = code[c]!;
       const at = t - code[c + HEAD]!;
       const ring = code[c + HEAD + 2]!;
@@ -22,9 +22,36 @@ const offsetKind: NodeKind = {
   },
 };
 
+/** `x[1]`, which is asked for most: no ring is needed. State: the value before. */
+const previousKind: NodeKind = {
+  name: 'previous',
+  stateSize: () => 1,
+  first: () => 2,
+  settle: () => 2,
+  start: (s, at) => {
+    s[at] = Number.NaN;
+  },
+  run: ({ v, s, count }, code, from, to) => {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 1) {
+      const out = code[c]!;
+      const state = code[c + 1]!;
+      const x = code[c + HEAD]!;
+      let before = s[state]!;
+      let i = 0;
+      do {
+        v[out + i] = before;
+        before = v[x + i]!;
+      } while (++i < count);
+      s[state] = before;
+    }
+  },
+};
+
 /** `x[n]`; a constant is the same at all times, x[0] is x. */
-export const offsetOf = (dag: Dag, x: Ref, n: number): Ref =>
-  n === 0 || dag.constantOf(x) !== undefined ? x : dag.node(offsetKind, [historyOf(dag, x, n)], [n]);
+export function offsetOf(dag: Dag, x: Ref, n: number): Ref {
+  if (n === 0 || dag.constantOf(x) !== undefined) return x;
+  return n === 1 ? dag.node(previousKind, [x]) : dag.node(offsetKind, [historyOf(dag, x, n)], [n]);
+}
 
 /** `a > b && a[1] <= b[1]` in three-valued logic: false as soon as one half is false. State: both sides on the candle before. */
 export const crossover: NodeKind = {
@@ -37,7 +64,7 @@ export const crossover: NodeKind = {
     s[at + 1] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 2) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 2) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const a = code[c + HEAD]!;
@@ -48,7 +75,9 @@ export const crossover: NodeKind = {
       do {
         const x = v[a + i]!;
         const y = v[b + i]!;
-        v[out + i] = x <= y || beforeX > beforeY ? 0 : x > y && beforeX <= beforeY ? 1 : Number.NaN;
+        // Which way it goes is not to be foreseen: where all four are ready nothing branches on it.
+        const all = x + y + beforeX + beforeY;
+        v[out + i] = all === all ? Number(x > y) & Number(beforeX <= beforeY) : x <= y || beforeX > beforeY ? 0 : x > y && beforeX <= beforeY ? 1 : Number.NaN;
         beforeX = x;
         beforeY = y;
       } while (++i < count);
@@ -62,7 +91,7 @@ const RUN_WIDTH = HEAD + 2;
 
 /** State of a run: the previous value, steps since the last one that failed, steps since the last one that was not ready. */
 function steps({ v, s, count }: Block, code: Int32Array, from: number, to: number, sign: 1 | -1): void {
-  for (let c = from; c < to; c += RUN_WIDTH) {
+  for (let c = from | 0, end = to | 0; c < end; c += RUN_WIDTH) {
     const out = code[c]!;
     const state = code[c + 1]!;
     const n = code[c + HEAD]!;
@@ -73,10 +102,11 @@ function steps({ v, s, count }: Block, code: Int32Array, from: number, to: numbe
       const before = s[state]!;
       const step = (value - before) * sign;
       s[state] = value;
-      // Two infinities differ by NaN although both are ready: equal is no step.
-      const failed = step <= 0 || value === before;
-      const sinceFailed = failed ? 0 : s[state + 1]! + 1;
-      const sinceUnready = failed || step > 0 ? s[state + 2]! + 1 : 0;
+      let sinceFailed = s[state + 1]! + 1;
+      let sinceUnready = s[state + 2]! + 1;
+      if (step === step) sinceFailed *= Number(step > 0); // which way it goes is not to be foreseen: no branch
+      else if (value === before) sinceFailed = 0; // two infinities differ by NaN although both are ready: equal is no step
+      else sinceUnready = 0;
       s[state + 1] = sinceFailed;
       s[state + 2] = sinceUnready;
       v[out + i] = sinceFailed < n ? 0 : sinceUnready < n ? Number.NaN : 1;

@@ -5,7 +5,7 @@ import { HEAD, pure } from './node-kind.ts';
 const BINARY = HEAD + 2;
 
 export const greater = pure('>', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += BINARY) {
+  for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
     const a = code[c + HEAD]!;
     const b = code[c + HEAD + 1]!;
@@ -18,7 +18,7 @@ export const greater = pure('>', ({ v, count }, code, from, to) => {
   }
 });
 export const greaterOrEqual = pure('>=', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += BINARY) {
+  for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
     const a = code[c + HEAD]!;
     const b = code[c + HEAD + 1]!;
@@ -31,7 +31,7 @@ export const greaterOrEqual = pure('>=', ({ v, count }, code, from, to) => {
   }
 });
 export const equal = pure('==', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += BINARY) {
+  for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
     const a = code[c + HEAD]!;
     const b = code[c + HEAD + 1]!;
@@ -45,7 +45,7 @@ export const equal = pure('==', ({ v, count }, code, from, to) => {
 });
 /** Not ready stays not ready, so that a negation never fires before its time. */
 export const not = pure('!', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += HEAD + 1) {
+  for (let c = from | 0, end = to | 0; c < end; c += HEAD + 1) {
     const out = code[c]!;
     const a = code[c + HEAD]!;
     let i = 0;
@@ -54,7 +54,7 @@ export const not = pure('!', ({ v, count }, code, from, to) => {
 });
 /** `false && x` is false even where x is not ready. */
 export const and = pure('&&', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += BINARY) {
+  for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
     const a = code[c + HEAD]!;
     const b = code[c + HEAD + 1]!;
@@ -69,7 +69,7 @@ export const and = pure('&&', ({ v, count }, code, from, to) => {
 });
 /** `true || x` is true even where x is not ready. */
 export const or = pure('||', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += BINARY) {
+  for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
     const a = code[c + HEAD]!;
     const b = code[c + HEAD + 1]!;
@@ -84,7 +84,7 @@ export const or = pure('||', ({ v, count }, code, from, to) => {
 });
 /** `c ? a : b`; not ready where c is not. */
 export const choose = pure('?:', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += HEAD + 3) {
+  for (let c = from | 0, end = to | 0; c < end; c += HEAD + 3) {
     const out = code[c]!;
     const test = code[c + HEAD]!;
     const a = code[c + HEAD + 1]!;
@@ -98,7 +98,7 @@ export const choose = pure('?:', ({ v, count }, code, from, to) => {
 });
 /** At least params[0] of its params[1] inputs hold: known as soon as those that are ready decide it. */
 export const atLeast = pure('atLeast', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to;) {
+  for (let c = from | 0, end = to | 0; c < end;) {
     const out = code[c]!;
     const needed = code[c + HEAD]!;
     const inputs = c + HEAD + 2;

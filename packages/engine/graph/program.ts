@@ -25,7 +25,8 @@ export class Program {
   readonly #batches: readonly Batch[];
   readonly #block: Block;
 
-  constructor(dag: Dag) {
+  /** @param idle 1: a node that is not to be computed; nothing that is reads it. */
+  constructor(dag: Dag, idle?: Uint8Array) {
     this.dag = dag;
     this.slots = dag.nodes.length;
     this.stateAt = new Int32Array(this.slots).fill(-1);
@@ -34,7 +35,7 @@ export class Program {
     const reals: number[] = [];
     const batches: Batch[] = [];
     let size = 0;
-    for (const refs of schedule(dag)) {
+    for (const refs of schedule(dag, idle)) {
       const { run, recount } = dag.computed(refs[0]!).kind;
       const from = live.length;
       for (const ref of refs) {
@@ -65,7 +66,7 @@ export class Program {
   /** The state of a series that has seen no candle. */
   newState(): Float64Array {
     const s = new Float64Array(this.stateSize);
-    for (const [ref, node] of this.dag.nodes.entries()) if ('kind' in node) node.kind.start?.(s, this.stateAt[ref]!, node.params);
+    for (const [ref, node] of this.dag.nodes.entries()) if ('kind' in node && this.stateAt[ref]! >= 0) node.kind.start?.(s, this.stateAt[ref]!, node.params);
     return s;
   }
 
@@ -115,7 +116,7 @@ export class Program {
   carry(refs: Int32Array, from: Float64Array, to: Float64Array, program: Program, t: number): void {
     for (const [ref, node] of this.dag.nodes.entries()) {
       const target = refs[ref]!;
-      if (target < 0 || !('kind' in node)) continue;
+      if (target < 0 || !('kind' in node) || this.stateAt[ref]! < 0 || program.stateAt[target]! < 0) continue;
       const at = this.stateAt[ref]!;
       const goal = program.stateAt[target]!;
       const { ring } = node.kind;
@@ -156,7 +157,7 @@ export function fold(kind: NodeKind, params: readonly number[], inputs: readonly
  * The nodes in batches: each has one run, and comes after all that it reads. Few batches cost little, so a run waits as long as more nodes of it will
  * come and something else can be done; what stands at the beginning of the longest way goes first.
  */
-function schedule(dag: Dag): Ref[][] {
+function schedule(dag: Dag, idle?: Uint8Array): Ref[][] {
   const waitsFor = new Int32Array(dag.nodes.length);
   const readers: Ref[][] = dag.nodes.map(() => []);
   const height = new Int32Array(dag.nodes.length);
@@ -169,7 +170,7 @@ function schedule(dag: Dag): Ref[][] {
     else refs.push(ref);
   };
   for (const [ref, node] of dag.nodes.entries()) {
-    if (!('kind' in node)) continue;
+    if (!('kind' in node) || idle?.[ref] === 1) continue;
     left.set(node.kind.run, (left.get(node.kind.run) ?? 0) + 1);
     for (const input of node.inputs) {
       if (!('kind' in dag.nodes[input]!)) continue;

@@ -24,7 +24,7 @@ export const historyKind: NodeKind = {
     s.fill(Number.NaN, at + 1, at + 1 + capacity!);
   },
   run: ({ v, s, count, t }, code, from, to) => {
-    for (let c = from; c < to; c += HISTORY_WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += HISTORY_WIDTH) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const mask = code[c + HEAD]! - 1;

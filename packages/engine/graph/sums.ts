@@ -25,7 +25,7 @@ const sumsKind: NodeKind = {
     for (let entry = at + 1; entry < at + 1 + capacity! * SUMS_WIDTH; entry += SUMS_WIDTH) s[entry + SUMS_VALUE] = Number.NaN;
   },
   run: ({ v, s, count, t }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const mask = code[c + HEAD]! - 1;
@@ -39,7 +39,7 @@ const sumsKind: NodeKind = {
         const value = v[x + i]!;
         if (value - value === 0) {
           addExact(s, before, at, value, 0);
-          s[at + SUMS_FLAT] = value === s[before + SUMS_VALUE]! ? s[before + SUMS_FLAT]! + 1 : 1;
+          s[at + SUMS_FLAT] = s[before + SUMS_FLAT]! * Number(value === s[before + SUMS_VALUE]!) + 1;
           ready++;
         } else {
           s[at] = s[before]!;
@@ -56,7 +56,7 @@ const sumsKind: NodeKind = {
     }
   },
   recount: ({ s, t }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) sumUp(s, code[c + 1]! + 1, code[c + HEAD]! - 1, t - 1);
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) sumUp(s, code[c + 1]! + 1, code[c + HEAD]! - 1, t - 1);
   },
 };
 
@@ -91,7 +91,7 @@ function addSquare(s: Float64Array, before: number, at: number, value: number): 
 }
 
 function squares({ v, s, count, t }: Block, code: Int32Array, from: number, to: number): void {
-  for (let c = from; c < to; c += SQUARES_WIDTH) {
+  for (let c = from | 0, end = to | 0; c < end; c += SQUARES_WIDTH) {
     const out = code[c]!;
     const ring = code[c + 1]!;
     const mask = code[c + HEAD]! - 1;
@@ -132,7 +132,7 @@ const squareSumsKind: NodeKind = {
   settle: () => 1,
   run: squares,
   recount: ({ s, t }, code, from, to) => {
-    for (let c = from; c < to; c += SQUARES_WIDTH) squareUp(s, code, c, t - 1, t - 1);
+    for (let c = from | 0, end = to | 0; c < end; c += SQUARES_WIDTH) squareUp(s, code, c, t - 1, t - 1);
   },
 };
 

@@ -18,7 +18,7 @@ const weightedSumsKind: NodeKind = {
   first: () => 1,
   settle: () => 1,
   run: ({ v, s, count, t }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
       const out = code[c]!;
       const ring = code[c + 1]!;
       const mask = code[c + HEAD]! - 1;
@@ -34,7 +34,7 @@ const weightedSumsKind: NodeKind = {
     }
   },
   recount: ({ s, t }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) sumUp(s, code, c, t - 1, t - 1);
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) sumUp(s, code, c, t - 1, t - 1);
   },
 };
 

@@ -5,7 +5,7 @@ import type { FunctionDefinition } from './definition.ts';
 
 /** ((close − low) − (high − close)) / (high − low) × volume; 0 where the candle has no range. */
 const moneyFlowVolumeKind = pure('moneyFlowVolume', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += HEAD + 4) {
+  for (let c = from | 0, end = to | 0; c < end; c += HEAD + 4) {
     const out = code[c]!;
     const high = code[c + HEAD]!;
     const low = code[c + HEAD + 1]!;

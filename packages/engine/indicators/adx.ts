@@ -15,7 +15,7 @@ const directionalMove = (name: string, sign: 1 | -1): NodeKind => ({
     s[at + 1] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 2) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 2) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const high = code[c + HEAD]!;
@@ -49,7 +49,7 @@ const directionKind: NodeKind = {
     s[at] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 3) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 3) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const move = code[c + HEAD]!;
@@ -69,7 +69,7 @@ const directionKind: NodeKind = {
 
 /** 100 × |plus − minus| / (plus + minus), 0 where there is neither. */
 const directionalIndexKind = pure('directionalIndex', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += HEAD + 2) {
+  for (let c = from | 0, end = to | 0; c < end; c += HEAD + 2) {
     const out = code[c]!;
     const plus = code[c + HEAD]!;
     const minus = code[c + HEAD + 1]!;

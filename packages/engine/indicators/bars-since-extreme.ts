@@ -27,7 +27,7 @@ const barsSince = (name: string, sign: 1 | -1): NodeKind => {
     first: ([n]) => n!,
     settle: ([n]) => n!,
     run: ({ v, s, count, t }, code, from, to) => {
-      for (let c = from; c < to; c += WIDTH) {
+      for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
         const out = code[c]!;
         const state = code[c + 1]!;
         const n = code[c + HEAD]!;

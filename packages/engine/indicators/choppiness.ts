@@ -9,7 +9,7 @@ const WIDTH = HEAD + 1 + 3;
 /** 100 × log (way / (top − bottom)) / log n. A window without a range has no answer, also where a gap led to it and the way is not 0. */
 const choppinessKind: NodeKind = {
   ...pure('choppiness', ({ v, k, count }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
       const out = code[c]!;
       const scale = k[code[c + 2]!]!;
       const way = code[c + HEAD + 1]!;

@@ -18,7 +18,7 @@ const divergence = (name: string, sign: 1 | -1): NodeKind => ({
     s[at + 1] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 1 + 3) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 1 + 3) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const confirmed = code[c + HEAD + 1]!;

@@ -5,7 +5,7 @@ import { inputSeries, length, type FunctionDefinition } from './definition.ts';
 const WIDTH = HEAD + 1 + 1;
 
 const run: Run = ({ v, s, k, count }, code, from, to) => {
-  for (let c = from; c < to; c += WIDTH) {
+  for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
     const out = code[c]!;
     const state = code[c + 1]!;
     const weight = k[code[c + 2]!]!;

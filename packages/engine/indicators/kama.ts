@@ -33,7 +33,7 @@ const kamaKind: NodeKind = {
   },
   reals: ([, fast, slow]) => [factor(fast!) - factor(slow!), factor(slow!)],
   run: ({ v, s, k, count }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const reach = k[code[c + 2]!]!;

@@ -21,7 +21,7 @@ const slopeKind: NodeKind = {
   settle: ([n]) => n!,
   reals: ([n]) => [(n! * (n! * n! - 1)) / 6],
   run: ({ v, s, k, count, t }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
       const out = code[c]!;
       const spread = k[code[c + 2]!]!;
       const n = code[c + HEAD]!;

@@ -18,7 +18,7 @@ const moneyFlow = (name: string, sign: 1 | -1): NodeKind => ({
     s[at] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 2) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 2) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const x = code[c + HEAD]!;

@@ -14,7 +14,7 @@ const signedVolumeKind: NodeKind = {
     s[at] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const close = code[c + HEAD]!;

@@ -23,7 +23,7 @@ const psarKind: NodeKind = {
   settle: ([step]) => 2 + Math.ceil(6 / step!),
   reals: (params) => params,
   run: ({ v, s, k, count }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const step = k[code[c + 2]!]!;

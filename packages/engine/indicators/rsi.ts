@@ -18,7 +18,7 @@ const rsiKind: NodeKind = {
     s[at + 4] = 50;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const n = code[c + HEAD]!;

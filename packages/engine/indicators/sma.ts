@@ -17,7 +17,7 @@ const windowSum = (name: string, divisor: (n: number) => number): NodeKind => ({
 });
 
 const run: Run = ({ v, s, k, count, t }, code, from, to) => {
-  for (let c = from; c < to; c += WIDTH) {
+  for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
     const out = code[c]!;
     const reals = code[c + 2]!;
     const n = code[c + HEAD]!;

@@ -9,7 +9,7 @@ import { smaOf } from './sma.ts';
  */
 const placeKind: NodeKind = {
   ...pure('place', ({ v, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 1 + 3) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 1 + 3) {
       const out = code[c]!;
       const x = code[c + HEAD + 1]!;
       const bottom = code[c + HEAD + 2]!;

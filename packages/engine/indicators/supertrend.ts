@@ -26,7 +26,7 @@ const band = (name: string, sign: 1 | -1): NodeKind => ({
   },
   reals: ([factor]) => [factor! * sign],
   run: ({ v, s, k, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 1 + 3) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 1 + 3) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const factor = k[code[c + 2]!]!;
@@ -59,7 +59,7 @@ const directionKind: NodeKind = {
   first: () => 1,
   settle: ([factor]) => 1 + patience(factor!),
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 1 + 4) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 1 + 4) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const middle = code[c + HEAD + 1]!;

@@ -18,7 +18,7 @@ const swingKind = (name: string, sign: 1 | -1): NodeKind => ({
   first: () => 1,
   settle: ([n]) => n! - STRENGTH, // the oldest swing that counts was confirmed so many candles ago
   run: ({ v, s, count, t }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 4) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 4) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const n = code[c + HEAD]!;

@@ -13,7 +13,7 @@ const NOTHING = 2 ** -1000;
  */
 const shareKind: NodeKind = {
   ...pure('share', ({ v, count }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 1 + 2) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 1 + 2) {
       const out = code[c]!;
       const moved = code[c + HEAD + 1]!;
       const size = code[c + HEAD + 2]!;

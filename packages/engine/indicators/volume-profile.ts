@@ -22,7 +22,7 @@ const profileKind: NodeKind = {
   first: () => 1,
   settle: () => 1,
   run: ({ v, s, count, t }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
       const out = code[c]!;
       const n = v[code[c + HEAD + 10]!]!;
       const rows = v[code[c + HEAD + 11]!]!;
@@ -101,7 +101,7 @@ const levelKind: NodeKind = {
   first: ([, n]) => n!,
   settle: ([, n]) => n!,
   run: ({ v, s, count, t }, code, from, to) => {
-    for (let c = from; c < to; c += HEAD + 2 + 3) {
+    for (let c = from | 0, end = to | 0; c < end; c += HEAD + 2 + 3) {
       const out = code[c]!;
       const field = code[c + HEAD]!;
       const ring = code[c + HEAD + 3]!;

@@ -7,7 +7,7 @@ import { trueRangeOf } from './true-range.ts';
 
 /** a / b, not ready where b is 0: of candles that stood still the way before may be left, and no range to measure it by. */
 const shareKind = pure('vortexShare', ({ v, count }, code, from, to) => {
-  for (let c = from; c < to; c += HEAD + 2) {
+  for (let c = from | 0, end = to | 0; c < end; c += HEAD + 2) {
     const out = code[c]!;
     const a = code[c + HEAD]!;
     const b = code[c + HEAD + 1]!;

@@ -1,5 +1,4 @@
 import { intervalMs } from '@trademind/core';
-import type { Dag, Ref } from '../graph/dag.ts';
 import { HEAD, type NodeKind } from '../graph/node-kind.ts';
 import type { FunctionDefinition } from './definition.ts';
 import { meanPriceOf } from './mean-price.ts';
@@ -20,7 +19,7 @@ const dayMeanKind: NodeKind = {
     s[at] = Number.NaN;
   },
   run: ({ v, s, count }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
       const out = code[c]!;
       const state = code[c + 1]!;
       const openTime = code[c + HEAD + 1]!;

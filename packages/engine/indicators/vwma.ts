@@ -17,7 +17,7 @@ const weightedMeanKind: NodeKind = {
   first: ([n]) => n!,
   settle: ([n]) => n!,
   run: ({ v, s, count, t }, code, from, to) => {
-    for (let c = from; c < to; c += WIDTH) {
+    for (let c = from | 0, end = to | 0; c < end; c += WIDTH) {
       const out = code[c]!;
       const n = code[c + HEAD]!;
       const x = code[c + HEAD + 2]!;

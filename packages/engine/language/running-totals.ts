@@ -9,7 +9,7 @@ export type Drift = ReadonlyMap<string, number> | 'unknown';
 const STILL: Drift = new Map();
 
 /** Kinds that move as much as their first input does. Those that are in neither list are unknown when they read a total. */
-const MOVE_ALONG = new Set(['history', 'sums', 'squareSums', 'weightedSums', 'offset', 'sma', 'ema', 'smma', 'wma', 'weightedMean', 'kama', 'highest', 'lowest']);
+const MOVE_ALONG = new Set(['history', 'sums', 'squareSums', 'weightedSums', 'offset', 'previous', 'sma', 'ema', 'smma', 'wma', 'weightedMean', 'kama', 'highest', 'lowest']);
 /** Kinds that only see differences within their input, or are conditions, whose sides have been compared. */
 const STAND_STILL = new Set([
   'stdev', 'rsi', 'slope', 'highestBars', 'lowestBars', 'rising', 'falling', 'crossover', '>', '>=', '==', 'bullishDivergence', 'bearishDivergence',

@@ -88,8 +88,9 @@ describe('on another interval', () => {
     expect(matches).toEqual([]);
     expect(screener.counts(one.id)).toEqual({ symbols: 1, ready: 0, matching: 0 });
     const waiting = screener.explain(one.id, 'AUSDT');
-    expect(waiting).toMatchObject({ verdict: 'not ready', conditions: [{ missing: [{ expression: 'on("5m", rsi(2))', interval: '5m', has: 28, needs: 29 }] }, { ready: false }] });
-    expect(waiting.sentence).toContain('on("5m", rsi(2)) has seen 28 of the 29 5m candles it needs');
+    expect(waiting).toMatchObject({ verdict: 'not ready', conditions: [{ missing: [{ expression: 'on("5m", rsi(2))', interval: '5m', has: 28, needs: 29 }] }, { ready: true, missing: [] }] });
+    expect(waiting.headline).toBe('Looks up is not ready for AUSDT on 1m candles: it needs 1 more 5m candle of what it looks at elsewhere, and then 3 1m candles of its own: about 8 minutes unless history is fetched.');
+    expect(waiting.conditions[0]!.sentence).toBe('waits for 5m RSI(2): it has seen 28 of 29 candles and needs 1 more 5m candle, about 5 minutes unless history is fetched.');
     const later = candles.slice(144).flatMap((candle) => screener.onCandle('AUSDT', '1m', candle));
     const values = evaluateExpression('on("5m", rsi(2)) > 20 && close > sma(3)', candles).values;
     // The 29th candle of five minutes closes with the 145th minute; from there on the trader's own three candles count.

@@ -25,6 +25,7 @@ export class LaneSet implements LaneHost {
   readonly #universes = new Map<string, ReadonlySet<string>>();
   /** Lanes by symbol; null: no trader screens this series. */
   readonly #lanes = new Map<Interval, Map<string, Lane | null>>();
+  #changes = 0;
 
   constructor(candles: CandleSource) {
     this.#candles = candles;
@@ -60,7 +61,7 @@ export class LaneSet implements LaneHost {
       lane = traders.length === 0 ? null : this.#newLane(symbol, interval, this.#graph(interval, traders), series.oldest);
       this.#setLane(symbol, interval, lane);
     }
-    return lane?.advance(series) ?? [];
+    return lane?.advance(series) ?? NONE;
   }
 
   peek(symbol: string, interval: Interval, candle: Candle): Match[] {
@@ -71,6 +72,12 @@ export class LaneSet implements LaneHost {
 
   forget(symbol: string, interval: Interval): void {
     this.#lanes.get(interval)?.delete(symbol);
+    this.#changes++;
+  }
+
+  /** Grows whenever a lane is new, another, or gone. */
+  get changes(): number {
+    return this.#changes;
   }
 
   book(symbol: string, interval: Interval): LaneBook | undefined {
@@ -113,6 +120,7 @@ export class LaneSet implements LaneHost {
     let lanes = this.#lanes.get(interval);
     if (lanes === undefined) this.#lanes.set(interval, (lanes = new Map()));
     lanes.set(symbol, lane);
+    this.#changes++;
   }
 
   #tradersOf(symbol: string, interval: Interval): ActiveTrader[] {
@@ -140,6 +148,7 @@ export class LaneSet implements LaneHost {
         if (only !== undefined && !only.symbols.has(symbol)) continue;
         const traders = this.#tradersOf(symbol, interval);
         if (lane === null ? traders.length === 0 : sameTraders(lane.graph, traders)) continue;
+        this.#changes++;
         lanes.set(symbol, this.#serve(symbol, interval, lane, traders, graphOf, matches));
       }
     }
@@ -162,6 +171,9 @@ export class LaneSet implements LaneHost {
     return next;
   }
 }
+
+/** The usual answer; nobody may change it. */
+const NONE: Match[] = [];
 
 const sameTraders = (graph: ScreeningGraph, traders: readonly ActiveTrader[]): boolean =>
   graph.traders.length === traders.length && graph.traders.every(({ trader }, index) => trader === traders[index]);

@@ -51,7 +51,7 @@ export class Lane {
 
   #step(series: CandleSeries): Match[] | undefined {
     const { graph } = this;
-    const { program, when, settle, everyCandle, own: { externals } } = graph;
+    const { program, when, settle, everyCandle, verdicts, own: { externals } } = graph;
     const counts = this.#counts;
     const held = this.#held;
     const at = counts[0]!;
@@ -63,7 +63,7 @@ export class Lane {
     const next = (counts[0] = at + 1);
     let matches: Match[] | undefined;
     for (let k = 0; k < when.length; k++) {
-      if (v[when[k]!] !== 1) held[k] = 0;
+      if (verdicts === undefined ? v[when[k]!] !== 1 : !verdicts.holds(k, v)) held[k] = 0;
       else {
         if ((held[k] === 0 || everyCandle[k] === 1) && next - counts[k + 1]! > settle[k]!) (matches ??= []).push(this.#match(k, v[8]!, 'closed', v, 1, 0));
         held[k] = 1;
@@ -77,7 +77,7 @@ export class Lane {
    * one by one, trader by trader over each block.
    */
   warmUp(series: CandleSeries, end = series.total): Match[] {
-    const { program, when, settle, everyCandle, own: { externals } } = this.graph;
+    const { program, when, settle, everyCandle, verdicts, own: { externals } } = this.graph;
     const block = program.blockValues;
     const counts = this.#counts;
     const found: { match: Match; trader: number }[] = [];
@@ -99,15 +99,15 @@ export class Lane {
       for (let k = 0; k < when.length; k++) {
         const row = when[k]! * MAX_BLOCK;
         const first = settle[k]! - (next - counts[k + 1]!);
-        let held = this.#held[k]!;
-        for (let i = 0; i < count; i++) {
-          if (block[row + i] !== 1) held = 0;
-          else {
-            if ((held === 0 || everyCandle[k] === 1) && i >= first) found.push({ match: this.#match(k, series.openTimeOf(next + i), 'closed', block, MAX_BLOCK, i), trader: k });
-            held = 1;
-          }
+        const held = this.#held[k]!;
+        const bits = verdicts === undefined ? bitsOf(block, row, count) : verdicts.holding(k, block, MAX_BLOCK, count);
+        let edges = everyCandle[k] === 1 ? bits : bits & ~((bits << 1) | held);
+        if (first > 0) edges = first >= MAX_BLOCK ? 0 : edges & (-1 << first);
+        for (; edges !== 0; edges &= edges - 1) {
+          const i = 31 - Math.clz32(edges & -edges);
+          found.push({ match: this.#match(k, series.openTimeOf(next + i), 'closed', block, MAX_BLOCK, i), trader: k });
         }
-        this.#held[k] = held;
+        this.#held[k] = (bits >>> (count - 1)) & 1;
       }
       counts[0] = next + count;
     }
@@ -134,6 +134,7 @@ export class Lane {
 
   /** A trader matches where it holds and did not on the candle before, both after its nodes had settled: the same wherever the candles began. */
   #match(k: number, openTime: number, phase: Match['phase'], v: Float64Array, stride: number, i: number): Match {
+    this.graph.verdicts?.write(k, v, stride, i);
     return readMatch(this.graph.traders[k]!, this.symbol, this.interval, openTime, phase, v, stride, i);
   }
 
@@ -142,7 +143,7 @@ export class Lane {
    * last close. A candle that does not follow the last one screened gives nothing.
    */
   peek(candle: Candle, series: CandleSeries): Match[] {
-    const { program, when, settle, forming, own: { externals } } = this.graph;
+    const { program, when, settle, forming, verdicts, own: { externals } } = this.graph;
     const next = this.book.next;
     if (forming.length === 0 || next === 0 || next !== series.total || intervalClose(this.interval, series.openTimeOf(next - 1)) !== candle.openTime) return [];
     const v = program.values;
@@ -152,7 +153,7 @@ export class Lane {
     program.run(this.graph.scratch(this.#s), next);
     const matches: Match[] = [];
     for (const k of forming) {
-      if (v[when[k]!] === 1 && this.#held[k] === 0 && next + 1 - this.#counts[k + 1]! > settle[k]!) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
+      if ((verdicts === undefined ? v[when[k]!] === 1 : verdicts.holds(k, v)) && this.#held[k] === 0 && next + 1 - this.#counts[k + 1]! > settle[k]!) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
     }
     return matches;
   }
@@ -219,4 +220,11 @@ export class Lane {
     }
     program.recount(this.#s, this.next);
   }
+}
+
+/** On which of a block's candles a condition holds: bit i for the i-th. */
+function bitsOf(v: Float64Array, row: number, count: number): number {
+  let bits = 0;
+  for (let i = 0; i < count; i++) bits |= Number(v[row + i]! === 1) << i;
+  return bits;
 }

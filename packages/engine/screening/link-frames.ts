@@ -1,7 +1,7 @@
 import type { Interval } from '@trademind/core';
 import { Dag, type Ref } from '../graph/dag.ts';
 import { Program } from '../graph/program.ts';
-import { exportsOf, MARKET, PERCENTILE, RANK, sortFrames, withPlaces, type Frame } from '../language/frames.ts';
+import { exportsOf, MARKET, OWN, PERCENTILE, RANK, sortFrames, withPlaces, type Frame } from '../language/frames.ts';
 
 /** A slot that is filled from outside before a run: with an exported value of a frame, or with that value's place among all symbols. */
 export interface ExternalSlot {
@@ -33,8 +33,9 @@ export interface FrameGraph {
 /**
  * Joins the frames of several compilations: those of one key become one graph, in which equal nodes are there once. Every frame comes after those that it reads, the own
  * one last; `refs` says for each compilation where the nodes of its frames went.
+ * @param idle which nodes of the own frame are not to be computed (1), given where those of each compilation went.
  */
-export function linkFrames(compilations: readonly (readonly Frame[])[]): { frames: FrameGraph[]; refs: Map<string, Int32Array>[] } {
+export function linkFrames(compilations: readonly (readonly Frame[])[], idle?: (own: Dag, slots: readonly Int32Array[]) => Uint8Array): { frames: FrameGraph[]; refs: Map<string, Int32Array>[] } {
   const joined = new Map<string, Frame>();
   const refs = compilations.map(() => new Map<string, Int32Array>());
   for (const { key, symbol, interval } of sortFrames([...new Map(compilations.flat().map((frame) => [frame.key, frame])).values()])) {
@@ -55,7 +56,7 @@ export function linkFrames(compilations: readonly (readonly Frame[])[]): { frame
       return [{ slot, frame: keys.indexOf(source), index: exported.get(source)!.indexOf(node.ref), as: place ? (node.frame as typeof RANK | typeof PERCENTILE) : 'value' }];
     });
     const exports = exported.get(key)!.map((slot): FrameExport => ({ slot, settle: dag.settle[slot]!, reads: readsOf(dag, [slot], externals) }));
-    return { key, symbol, interval, program: new Program(dag), exports, externals };
+    return { key, symbol, interval, program: new Program(dag, key === OWN ? idle?.(dag, refs.map((placed) => placed.get(OWN)!)) : undefined), exports, externals };
   });
   return { frames, refs };
 }

@@ -1,5 +1,5 @@
 import { intervalClose, intervalMs } from '@trademind/core';
-import { MARKET, RANK, type PERCENTILE } from '../language/frames.ts';
+import { MARKET, RANK } from '../language/frames.ts';
 import { FrameLane, type CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
@@ -10,6 +10,9 @@ import type { SavedNumbers, SnapshotReader, SnapshotWriter } from './snapshot.ts
 
 /** What all symbols were worth at one close, by the symbol's place in `symbols`; kept for those that come late. */
 interface Standing { readonly closeTime: number; readonly values: readonly Float64Array[] }
+
+/** A lane has just screened a candle, and its program holds the values; the matches that this gave. */
+export type Screened = (symbol: string, lane: Lane, matches: readonly Match[]) => void;
 
 export interface SavedMarket {
   readonly id: string;
@@ -40,6 +43,8 @@ export class MarketTrader {
   readonly #places: readonly (ExternalSlot & { at: number })[];
   readonly #named = new Map<string, FrameLane>();
   readonly #lanes = new Map<string, Lane>();
+  /** Every symbol whose candles it needs. */
+  readonly #needed: ReadonlySet<string>;
   /** Close time of the next close to be screened by all; candles before it are late. */
   #due = -Infinity;
   #screenedTo = -Infinity;
@@ -47,9 +52,10 @@ export class MarketTrader {
   /** Symbols whose candle of the close under way is there. */
   readonly #arrived = new Set<string>();
 
-  constructor(trader: ActiveTrader, symbols: ReadonlySet<string>, candles: CandleSource, deadlineMs: number) {
+  /** @param beside run with it over the same candles; what they find is told with its matches. */
+  constructor(trader: ActiveTrader, symbols: ReadonlySet<string>, candles: CandleSource, deadlineMs: number, beside: readonly ActiveTrader[] = []) {
     this.trader = trader;
-    this.#graph = new ScreeningGraph([trader]);
+    this.#graph = new ScreeningGraph([trader, ...beside], true);
     this.#candles = candles;
     this.#deadlineMs = deadlineMs;
     this.#market = this.#graph.frames.findIndex(({ key }) => key === MARKET);
@@ -62,6 +68,7 @@ export class MarketTrader {
       if (frame.symbol !== undefined) this.#named.set(frame.key, lane);
     }
     for (const symbol of symbols) this.#lanes.set(symbol, this.#newLane(symbol));
+    this.#needed = new Set([...symbols, ...trader.compiled.elsewhere.flatMap(({ symbol }) => symbol ?? [])]);
   }
 
   get symbols(): ReadonlySet<string> {
@@ -76,20 +83,20 @@ export class MarketTrader {
     return [...this.#lanes.values()].map(({ book }) => book);
   }
 
-  /** Screens the stored candles close by close, all or those up to `until`; the matches, oldest first. */
-  warmUp(until = Infinity): Match[] {
+  /** Screens the stored candles close by close, all or those up to `until`; the matches, oldest first. `screened` hears of each candle of each symbol. */
+  warmUp(until = Infinity, screened?: Screened): Match[] {
     const { interval } = this.trader.compiled;
     const closes = new Set<number>();
-    for (const symbol of this.#needed()) {
+    for (const symbol of this.#needed) {
       const series = this.#candles.series(symbol, interval);
       for (let index = 0; index < (series?.size ?? 0); index++) closes.add(intervalClose(interval, series!.openTime(index)!));
     }
-    return [...closes].filter((close) => close <= until).sort((a, b) => a - b).flatMap((close) => this.#screen(close));
+    return [...closes].filter((close) => close <= until).sort((a, b) => a - b).flatMap((close) => this.#screen(close, screened));
   }
 
   /** The candle of a symbol that closed at `closeTime` is stored; the matches that this gives. */
   arrived(symbol: string, closeTime: number): Match[] {
-    const needed = this.#needed();
+    const needed = this.#needed;
     if (!needed.has(symbol)) return [];
     if (this.#due === -Infinity) this.#due = closeTime;
     if (closeTime < this.#due) return this.#late(symbol, closeTime);
@@ -150,25 +157,19 @@ export class MarketTrader {
     return this.#graph.frames.map(({ key, program }) => `${key} ${program.fingerprint}`).join('|');
   }
 
-  /** Every symbol whose candles it needs. */
-  #needed(): Set<string> {
-    const { elsewhere } = this.trader.compiled;
-    return new Set([...this.#lanes.keys(), ...elsewhere.flatMap(({ symbol }) => symbol ?? [])]);
-  }
-
   #newLane(symbol: string): Lane {
     const { interval } = this.trader.compiled;
     return new Lane(symbol, interval, this.#graph, this.#candles, this.#candles.series(symbol, interval)?.oldest ?? 0, this.#named);
   }
 
-  #screen(closeTime: number): Match[] {
+  #screen(closeTime: number, screened?: Screened): Match[] {
     const { interval } = this.trader.compiled;
     this.#arrived.clear();
     this.#screenedTo = closeTime;
     this.#due = intervalClose(interval, closeTime);
     const standing: Standing = { closeTime, values: this.#places.map(() => new Float64Array(this.#lanes.size)) };
     const missing: string[] = [];
-    for (const symbol of this.#needed()) if (!this.#has(symbol, closeTime)) missing.push(symbol);
+    for (const symbol of this.#needed) if (!this.#has(symbol, closeTime)) missing.push(symbol);
     let at = 0;
     for (const lane of this.#lanes.values()) {
       const source = this.#market < 0 ? undefined : lane.source(this.#market)!;
@@ -180,11 +181,15 @@ export class MarketTrader {
       this.#standings.push(standing);
       if (this.#standings.length > KEPT) this.#standings.shift();
     }
+    const places = this.#places.map(({ as }, index) => placesOf(standing.values[index]!, as));
     const matches: Match[] = [];
     at = 0;
     for (const [symbol, lane] of this.#lanes) {
-      for (const [index, { at: slot, as }] of this.#places.entries()) lane.places[slot] = placeOf(standing.values[index]!, at, as);
-      matches.push(...this.#step(symbol, lane, closeTime));
+      for (const [index, { at: slot }] of this.#places.entries()) lane.places[slot] = places[index]![at]!;
+      const { next } = lane;
+      const found = this.#step(symbol, lane, closeTime);
+      matches.push(...found);
+      if (lane.next > next) screened?.(symbol, lane, found);
       at++;
     }
     return missing.length === 0 ? matches.sort(byTime) : matches.map((match) => ({ ...match, missing })).sort(byTime);
@@ -201,7 +206,7 @@ export class MarketTrader {
     for (const [index, place] of this.#places.entries()) {
       const values = standing?.values[index];
       if (values !== undefined) values[at] = source!.settled(place.index) ? source!.valueAt(place.index, closeTime) : Number.NaN;
-      lane.places[place.at] = values === undefined ? Number.NaN : placeOf(values, at, place.as);
+      lane.places[place.at] = values === undefined ? Number.NaN : placesOf(values, place.as)[at]!;
     }
     return this.#step(symbol, lane, closeTime);
   }
@@ -227,16 +232,21 @@ export class MarketTrader {
 /** JSON knows no infinity. */
 const finite = (time: number): number | null => (time === -Infinity ? null : time);
 
-/** The place of a value among all that are ready: 1 = the largest; equal ones share the better place. In per cent: how many of them are not above it. Not ready where the value is not. */
-function placeOf(values: Float64Array, at: number, as: typeof RANK | typeof PERCENTILE | 'value'): number {
-  const value = values[at]!;
-  if (Number.isNaN(value)) return Number.NaN;
-  let ready = 0;
-  let above = 0;
-  for (const other of values) {
-    if (Number.isNaN(other)) continue;
-    ready++;
-    if (other > value) above++;
-  }
-  return as === RANK ? above + 1 : (100 * (ready - above)) / ready;
+/**
+ * The place of each value among all that are ready: 1 = the largest; equal ones share the better place. In per cent: how many of them are not above it. Not ready where the value is not.
+ */
+function placesOf(values: Float64Array, as: ExternalSlot['as']): Float64Array {
+  const sorted = values.slice().sort(); // what is not ready comes last
+  let ready = sorted.length;
+  while (ready > 0 && Number.isNaN(sorted[ready - 1]!)) ready--;
+  return values.map((value) => {
+    if (Number.isNaN(value)) return Number.NaN;
+    let notAbove = 0;
+    for (let end = ready; notAbove < end;) {
+      const middle = (notAbove + end) >> 1;
+      if (sorted[middle]! <= value) notAbove = middle + 1;
+      else end = middle;
+    }
+    return as === RANK ? ready - notAbove + 1 : (100 * notAbove) / ready;
+  });
 }

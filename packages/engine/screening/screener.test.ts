@@ -228,7 +228,8 @@ describe('explain', () => {
     feed(screener, falling.slice(0, 2), 'LATEUSDT');
     const matching = screener.explain(one.id, 'BTCUSDT');
     expect(matching).toMatchObject({ verdict: 'matching', seen: 30, needs: 29, candle: { openTime: 29 * 60_000, closeTime: 30 * 60_000, close: 71 } });
-    expect(matching.sentence).toBe('Dip buyer holds on BTCUSDT 1m: oversold holds (rsi(2) < 30: rsi(2) is 0); busy holds (volume > 2 * sma(volume, 3): volume is 9, 2 * sma(volume, 3) is 7.33333).');
+    expect(matching.headline).toBe('Dip buyer matches BTCUSDT on 1m candles: both conditions hold.');
+    expect(matching.conditions.map(({ sentence }) => sentence)).toEqual(['RSI(2) is 0, below 30.', 'volume is 9, above 2 × SMA(volume, 3) at 7.333.']);
     expect(screener.matching('BTCUSDT')).toEqual(['Dip buyer']);
     expect(screener.counts(one.id)).toEqual({ symbols: 3, ready: 1, matching: 1 });
 
@@ -238,7 +239,7 @@ describe('explain', () => {
 
     const waiting = screener.explain(one.id, 'LATEUSDT');
     expect(waiting).toMatchObject({ verdict: 'not ready', conditions: [{ holds: null, ready: false, missing: [{ expression: 'rsi(2)', has: 2, needs: 29 }] }, { missing: [{ has: 2, needs: 3 }] }] });
-    expect(waiting.sentence).toContain('is not ready (2 of 29 candles) on LATEUSDT 1m: oversold waits (rsi(2) has seen 2 of the 29 candles it needs)');
+    expect(waiting.headline).toContain('is not ready for LATEUSDT on 1m candles: it has seen 2 of the 29 1m candles that it needs; 27 more take about 27 minutes');
     expect(screener.explain(one.id, 'NEWUSDT')).toMatchObject({ verdict: 'no candles', candle: null, conditions: [] });
     expect(() => screener.explain(id(9), 'BTCUSDT')).toThrow(expect.objectContaining({ code: 'unknown_trader' }));
   });
@@ -247,7 +248,10 @@ describe('explain', () => {
     const screener = running([trader(1, { turn: 'crossover(close, sma(3))' }), trader(2, { share: 'takerBuy / volume > 0.5' })]);
     feed(screener, walk([1, 2, 3]).map((candle) => ({ ...candle, volume: 0, takerBuy: 0 })));
     expect(screener.explain(id(1), 'BTCUSDT').conditions[0]).toMatchObject({ ready: false, missing: [{ expression: 'crossover(close, sma(3))', has: 3, needs: 4 }] });
-    expect(screener.explain(id(2), 'BTCUSDT')).toMatchObject({ verdict: 'not ready', sentence: 'trader 2 has no answer on BTCUSDT 1m: share has no answer (takerBuy / volume > 0.5: takerBuy / volume has no value).' });
+    expect(screener.explain(id(2), 'BTCUSDT')).toMatchObject({
+      verdict: 'not ready', headline: 'trader 2 is not ready for BTCUSDT on 1m candles: a number that it needs has no value now.',
+      conditions: [{ ready: true, holds: null, sentence: 'taker buy volume / volume has no value now.' }],
+    });
   });
 });
 

@@ -1,10 +1,11 @@
-import { intervalClose, TradeMindError, type Candle, type Interval, type TraderDocument } from '@trademind/core';
+import { intervalClose, TradeMindError, type Candle, type Explanation, type Interval, type TraderDocument } from '@trademind/core';
 import { CandleSeries } from '../candles/candle-series.ts';
 import { CandleStore } from '../candles/candle-store.ts';
 import { HigherCandles, type SavedFold } from '../candles/higher-candles.ts';
 import { compileTrader } from '../language/compile-trader.ts';
 import { LanguageError } from '../language/language-error.ts';
-import { explain, type Explanation } from './explain.ts';
+import { explain } from './explain.ts';
+import { funnel, type Funnel } from './funnel.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LaneHost } from './lane-host.ts';
 import { LaneSet, type SavedLane } from './lane-set.ts';
@@ -180,8 +181,7 @@ export class Screener {
     const matches = this.#lanes.advance(symbol, interval);
     if (this.#market.size === 0) return matches;
     const closeTime = intervalClose(interval, candle.openTime);
-    for (const market of this.#market.values()) if (market.trader.compiled.interval === interval) matches.push(...market.arrived(symbol, closeTime));
-    return matches;
+    return [...matches, ...[...this.#market.values()].flatMap((market) => (market.trader.compiled.interval === interval ? market.arrived(symbol, closeTime) : []))];
   }
 
   /** Running traders that ask for the candle under way: the intervals and symbols whose candles they want to see. */
@@ -219,8 +219,7 @@ export class Screener {
    * (ms). Throws `unknown_trader`, `unknown_candle`.
    */
   explain(traderId: string, symbol: string, closeTime?: number): Explanation {
-    const trader = this.#traders.get(traderId);
-    if (trader === undefined) throw new TradeMindError({ code: 'unknown_trader', message: `No trader with the id ${traderId} is running.`, field: 'traderId' });
+    const trader = this.#running(traderId);
     const { interval } = trader.compiled;
     const series = this.candles.series(symbol, interval);
     const index = series === undefined ? -1 : closeTime === undefined ? series.size - 1 : series.find((openTime) => intervalClose(interval, openTime) >= closeTime);
@@ -228,6 +227,17 @@ export class Screener {
       throw new TradeMindError({ code: 'unknown_candle', message: `No stored ${interval} candle of ${symbol} closed at ${new Date(closeTime).toISOString()}.`, field: 'closeTime' });
     }
     return explain(trader, symbol, { candles: this.candles, universe: this.#universes.get(traderId) ?? new Set(), series, index });
+  }
+
+  /** How many of a trader's symbols are ready, on how many each condition holds, and on which all of it does, on their last closed candles: computed anew from the stored ones. Throws `unknown_trader`. */
+  funnel(traderId: string): Funnel {
+    return funnel(this.#running(traderId), { candles: this.candles, universe: this.#universes.get(traderId) ?? new Set() });
+  }
+
+  #running(traderId: string): ActiveTrader {
+    const trader = this.#traders.get(traderId);
+    if (trader === undefined) throw new TradeMindError({ code: 'unknown_trader', message: `No trader with the id ${traderId} is running.`, field: 'traderId' });
+    return trader;
   }
 
   /** Symbols in a trader's universe, those on which it has settled, those on which it holds now. */

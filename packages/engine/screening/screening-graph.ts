@@ -3,6 +3,7 @@ import type { Program } from '../graph/program.ts';
 import type { CompiledTrader } from '../language/compile-trader.ts';
 import { OWN, withPlaces } from '../language/frames.ts';
 import type { BookedTrader } from './lane-book.ts';
+import { Verdicts } from './verdicts.ts';
 import { linkFrames, readsOf, type ExternalSlot, type FrameGraph } from './link-frames.ts';
 
 /** A trader the screener runs. One object per id and version: lanes compare traders by identity. */
@@ -39,8 +40,17 @@ export class ScreeningGraph {
   #scratch: Float64Array | undefined;
   readonly #refsIn = new WeakMap<ScreeningGraph, FrameRefs>();
 
-  constructor(traders: readonly ActiveTrader[]) {
-    const { frames, refs } = linkFrames(traders.map(({ compiled }) => compiled.frames));
+  /** The traders' verdicts, where they are not computed as nodes. */
+  readonly verdicts: Verdicts | undefined;
+
+  /** @param whole every node is to be computed, so that all can be shown. */
+  constructor(traders: readonly ActiveTrader[], whole = false) {
+    let verdicts: Verdicts | undefined;
+    const { frames, refs } = linkFrames(traders.map(({ compiled }) => compiled.frames), whole ? undefined : (own, slots) => {
+      verdicts = new Verdicts(own, traders.map(({ compiled }, index) => ({ compiled, slots: slots[index]! })));
+      return verdicts.idle;
+    });
+    this.verdicts = verdicts;
     this.frames = frames;
     this.own = frames.at(-1)!;
     this.program = this.own.program;

@@ -61,7 +61,10 @@ export class SnapshotReader {
     const body = PREFIX + Math.ceil(length / 8) * 8;
     if (body > bytes.length || (bytes.length - body) % 8 !== 0 || view.getUint32(12, true) !== checksum(bytes, length)) throw unreadable('it is torn or damaged');
     this.header = JSON.parse(decoder.decode(bytes.subarray(PREFIX, PREFIX + length)));
-    this.#numbers = new Float64Array(bytes.slice(body).buffer);
+    // A copy of its own: the bytes may lie anywhere in somebody else's memory.
+    const numbers = new Uint8Array(bytes.length - body);
+    numbers.set(bytes.subarray(body));
+    this.#numbers = new Float64Array(numbers.buffer);
   }
 
   /** Numbers at a place that a writer gave. */

@@ -1,148 +1,104 @@
-import { intervalClose, TraderDocument, type Candle } from '@trademind/core';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { intervalMs, paramValues, TraderDocument, type Candle } from '@trademind/core';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readRecordedCandles, recordings } from '../../../tests/support/recordings.ts';
-import { Screener, signalOf, compileTrader, TEMPLATE_TRADERS, type Match } from '../index.ts';
-import { simulateCandles } from '../testing/simulate.ts';
+import { alignedMarkets, folded, inOrder } from '../../../tests/support/markets.ts';
+import { compileTrader, evaluateExpression, needsOf, Screener, STARTER_TRADERS, TEMPLATE_TRADERS } from '../index.ts';
 
-const folder = recordings('klines');
-/** The recorded markets, or simulated ones where the recordings are absent. */
-const markets: ReadonlyMap<string, readonly Candle[]> = folder === null
-  ? new Map(['AUSDT', 'BUSDT', 'CUSDT'].map((symbol, index) => [symbol, simulateCandles(10_080, { seed: index + 1, flatness: index / 10, openTime: 1_613_692_800_000 })]))
-  : new Map([...readRecordedCandles(folder)].map(([symbol, rows]) => [symbol, rows.map((row) => ({ ...row, quoteVolume: row.volume * row.close, trades: 0, takerBuy: 0 }))]));
-const first = [...markets][0]!;
-const TRADERS = TEMPLATE_TRADERS.map((template, index) => ({ id: `00000000-0000-4000-8000-00000000000${index}`, version: 1, document: TraderDocument.parse(template) }));
-const SETTLED = Math.max(...TRADERS.map(({ document }) => compileTrader(document, '5m').settle));
+const { recorded, markets: minutes } = alignedMarkets();
+const TEMPLATES = TEMPLATE_TRADERS.map((input) => ({ input, document: TraderDocument.parse(input), name: input.name }));
+const WEEK_MS = 7 * 86_400_000;
 
-/** Everything the templates find in some candles of one symbol, candle by candle. */
-function screen(symbol: string, candles: readonly Candle[], capacity = 1_800): Match[] {
-  const screener = new Screener({ defaultInterval: '5m', capacity: () => capacity });
-  for (const { id } of TRADERS) screener.setUniverse(id, new Set([symbol]));
-  screener.setTraders(TRADERS);
-  return candles.flatMap((candle) => screener.onCandle(symbol, '1m', candle));
-}
-const whole = new Map([...markets].map(([symbol, candles]) => [symbol, screen(symbol, candles)]));
-const ids = (matches: readonly Match[]): string[] => matches.map((match) => signalOf(match, 'live').id).sort();
+/** Everything that a template finds in the recordings, on candles of its own interval, all symbols as its universe. */
+const found = new Map(TEMPLATES.map(({ name, document }) => {
+  const interval = document.interval!;
+  const markets = new Map([...minutes].map(([symbol, candles]) => [symbol, folded(candles, interval)]));
+  const screener = new Screener({ defaultInterval: interval, capacity: () => 10_080 });
+  screener.setTraders([{ id: name, version: 1, document }]);
+  screener.setUniverse(name, new Set(markets.keys()));
+  // Where a recording has ended the others do not wait for it: market time goes on.
+  const matches = inOrder(markets).flatMap(([symbol, candle]) => [...screener.advanceTime(candle.openTime + intervalMs(interval) - 1), ...screener.onCandle(symbol, interval, candle)]);
+  return [name, { markets, matches: [...matches, ...screener.advanceTime(Infinity)] }];
+}));
 
 const report: string[] = [];
 afterAll(() => {
   process.stdout.write(`${report.join('\n')}\n`);
 });
 
-describe('the template traders', () => {
-  test('are valid, described, screen one-minute candles, settle within 210 of them, and one of them is short', () => {
-    for (const { document } of TRADERS) {
-      expect(document.interval).toBe('1m');
-      expect(document.description).not.toBe('');
-      expect(compileTrader(document, '5m')).toMatchObject({ warnings: [] });
-    }
-    expect(SETTLED).toBeLessThanOrEqual(210);
-    expect(new Set(TRADERS.map(({ document }) => document.side))).toEqual(new Set(['long', 'short']));
+test('there are ten, long and short, of different names, and a first start stores three of them', () => {
+  expect(new Set(TEMPLATES.map(({ name }) => name)).size).toBe(10);
+  expect(new Set(TEMPLATES.map(({ document }) => document.side))).toEqual(new Set(['long', 'short']));
+  expect(TEMPLATE_TRADERS.slice(0, 3)).toEqual(STARTER_TRADERS);
+});
+
+describe.each(TEMPLATES)('$name', ({ name, input, document }) => {
+  const compiled = compileTrader(document, '5m');
+  const { candles } = needsOf(compiled);
+
+  test('compiles without a warning, names its interval, and says what it looks for', () => {
+    expect(compiled.warnings).toEqual([]);
+    expect(input.interval).toBeDefined();
+    expect(document.description.length).toBeGreaterThan(40);
   });
 
-  test('give signals on every market, each of them, and not on most candles', () => {
-    for (const [symbol, candles] of markets) {
-      for (const { id, document } of TRADERS) {
-        const count = whole.get(symbol)!.filter(({ traderId }) => traderId === id).length;
-        report.push(`${document.name.padEnd(24)} ${symbol.padEnd(9)} ${count} signals on ${candles.length} candles`);
-        expect(count).toBeGreaterThan(candles.length / 200);
-        expect(count).toBeLessThan(candles.length / 15);
-      }
+  test('settles within a week of candles, and its file says in how many', () => {
+    const [own, ...elsewhere] = candles;
+    expect(own!.settle * intervalMs(own!.interval)).toBeLessThan(WEEK_MS);
+    for (const { interval, settle } of elsewhere) expect(settle * intervalMs(interval)).toBeLessThan(WEEK_MS);
+    const file = readFileSync(join(import.meta.dirname, `${name.toLowerCase().replaceAll(' ', '-')}.ts`), 'utf8').replaceAll(/\n \* /g, ' ');
+    const figures = /Settles in ([^.]*)\./.exec(file)![1]!.replaceAll(/of 5m/g, '').match(/\d+/g)!.map(Number);
+    for (const { settle, interval } of candles) if (interval !== own!.interval || settle === own!.settle) expect(figures).toContain(settle);
+  });
+
+  test('compiles with each of its params at either end of its bounds', () => {
+    for (const end of ['min', 'max'] as const) {
+      const params = Object.fromEntries(Object.entries(document.params).map(([key, param]) => [key, typeof param === 'number' ? param : param[end]!]));
+      expect(compileTrader({ ...document, params }, '5m').warnings).toEqual([]);
     }
   });
 
-  test('let nobody wait long for the first signal', () => {
-    const waits = waitsOverAWeek([...whole.values()].flat().map(({ closeTime }) => closeTime));
-    const at = (share: number): number => waits[Math.floor(share * (waits.length - 1))]!;
-    report.push(`Wait for the first signal over all markets: median ${at(0.5)} min, 99th percentile ${at(0.99)} min, longest ${at(1)} min`);
-    expect(at(0.5)).toBeLessThanOrEqual(5);
-    expect(at(0.99)).toBeLessThanOrEqual(20);
+  test.skipIf(!recorded)('gives signals on the recordings, and not on most candles', () => {
+    const { markets, matches } = found.get(name)!;
+    const all = [...markets.values()].reduce((sum, { length }) => sum + length, 0);
+    const needs = candles.map(({ symbol, interval, settle }) => `${settle} ${interval}${symbol === null ? '' : ` of ${symbol}`}`).join(', ');
+    report.push(`${name.padEnd(24)} ${document.side.padEnd(5)} ${document.interval!.padEnd(3)} ${String(matches.length).padStart(4)} signals on ${String(all).padStart(5)} candles (${[...markets.keys()].map((symbol) => matches.filter((match) => match.symbol === symbol).length).join(', ')})  needs ${needs}`);
+    expect(matches.length).toBeGreaterThan(0);
+    expect(matches.length).toBeLessThan(all / 20);
   });
 
-  test.skipIf(folder === null)('give exactly what plain loops over the same candles find', () => {
-    for (const [symbol, candles] of markets) {
-      expect(whole.get(symbol)!.map(({ traderName, openTime }) => `${traderName} ${openTime}`).sort(), symbol).toEqual(plainSignals(candles).sort());
+  test.skipIf(!recorded)('has, at each of its signals, a stop on the losing side and targets on the winning side, none of them far-fetched', () => {
+    const { markets, matches } = found.get(name)!;
+    const levels = new Map([...markets].map(([symbol, series]) => [symbol, levelsOf(document, series)]));
+    const rewards: number[] = [];
+    for (const { symbol, openTime, price } of matches) {
+      const { stop, targets } = levels.get(symbol)!(openTime, price);
+      expect(stop / price).toBeGreaterThan(0.0003);
+      expect(stop / price).toBeLessThan(0.08);
+      expect([0, ...targets]).toEqual([0, ...targets].sort((a, b) => a - b));
+      expect(targets[0]! / price).toBeGreaterThan(0.0003);
+      expect(targets.at(-1)! / price).toBeLessThan(0.15);
+      rewards.push(targets.at(-1)! / stop);
     }
+    const median = rewards.sort((a, b) => a - b)[Math.floor(rewards.length / 2)]!;
+    report.push(`${name.padEnd(24)} last target at ${median.toFixed(1)} × the stop's distance (median)`);
+    expect(median).toBeGreaterThan(1.2);
   });
 });
 
-describe('a replay', () => {
-  const [symbol, candles] = first;
-
-  test('gives the same signals with the same ids wherever it starts, once settled', () => {
-    const all = whole.get(symbol)!;
-    for (const start of [1, 500, 1_441, 4_000, 9_000]) {
-      const settledAt = candles[start + SETTLED]!.openTime;
-      const later = screen(symbol, candles.slice(start));
-      expect(ids(later.filter(({ openTime }) => openTime >= settledAt)), `from candle ${start}`).toEqual(ids(all.filter(({ openTime }) => openTime >= settledAt)));
-    }
-  });
-
-  test('gives the same in one batch as candle by candle', () => {
-    const screener = new Screener({ defaultInterval: '1m', capacity: () => candles.length });
-    for (const candle of candles) screener.onCandle(symbol, '1m', candle);
-    for (const { id } of TRADERS) screener.setUniverse(id, new Set([symbol]));
-    expect(ids(screener.setTraders(TRADERS).matches)).toEqual(ids(whole.get(symbol)!));
-  });
-
-  test('repeats nothing and loses nothing when it stops anywhere and starts again from its last 30 hours', () => {
-    const found = new Set<string>();
-    let taken = 0;
-    for (const stop of [1_900, 2_345, 5_000, 5_001, 9_999, candles.length]) {
-      const restarted = screen(symbol, candles.slice(Math.max(0, taken - 1_800), stop));
-      // What it finds again in the candles before `taken` are facts that are there already.
-      for (const id of ids(restarted)) found.add(id);
-      taken = stop;
-    }
-    expect([...found].sort()).toEqual(ids(whole.get(symbol)!));
-  });
-});
-
-/** Minutes from each minute of a week to the next signal, sorted; markets recorded in different weeks are laid over each other. */
-function waitsOverAWeek(closeTimes: readonly number[]): number[] {
-  const week = 7 * 86_400_000;
-  const times = closeTimes.map((time) => time % week).sort((a, b) => a - b);
-  times.push(times[0]! + week);
-  const waits: number[] = [];
-  let next = 0;
-  for (let now = 0; now < week; now += 60_000) {
-    while (times[next]! <= now) next++;
-    waits.push((times[next]! - now) / 60_000);
-  }
-  return waits.sort((a, b) => a - b);
-}
-
-/** What the three templates must find, by plain loops that share nothing with the engine. */
-function plainSignals(candles: readonly Candle[]): string[] {
-  const close = candles.map((candle) => candle.close);
-  const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const ema = (n: number): number[] => {
-    const line: number[] = [];
-    for (let t = 0; t < close.length; t++) {
-      if (t < n - 1) line.push(Number.NaN);
-      else line.push(t === n - 1 ? average(close.slice(0, n)) : (close[t]! * 2) / (n + 1) + line[t - 1]! * (1 - 2 / (n + 1)));
-    }
-    return line;
+/** A template's stop and targets as distances from the entry on a candle, positive where they lie on the right side. */
+function levelsOf({ side, interval, params, let: lets, execution }: TraderDocument, candles: readonly Candle[]): (openTime: number, price: number) => { stop: number; targets: number[] } {
+  const at = new Map(candles.map(({ openTime }, index) => [openTime, index]));
+  const series = (amount: string | number): readonly (number | boolean | null)[] =>
+    evaluateExpression(String(amount), candles, { interval: interval!, params: paramValues(params), let: lets }).values;
+  const values = (level: TraderDocument['execution']['stop']): { price: boolean; of: readonly (number | boolean | null)[] } =>
+    (typeof level === 'object' ? { price: true, of: series(level.price) } : { price: false, of: series(level) });
+  const stop = values(execution.stop);
+  const targets = execution.targets.map((target) => values(target.at));
+  const distance = ({ price: isPrice, of }: typeof stop, index: number, price: number, direction: number): number => (isPrice ? ((of[index] as number) - price) * direction : (of[index] as number));
+  const up = side === 'long' ? 1 : -1;
+  return (openTime, price) => {
+    const index = at.get(openTime)!;
+    return { stop: distance(stop, index, price, -up), targets: targets.map((target) => distance(target, index, price, up)) };
   };
-  const rsi: number[] = [];
-  let [up, down] = [0, 0];
-  for (let t = 0; t < close.length; t++) {
-    const step = t === 0 ? 0 : close[t]! - close[t - 1]!;
-    if (t >= 1 && t <= 7) [up, down] = [up + Math.max(step, 0) / 7, down + Math.max(-step, 0) / 7];
-    if (t > 7) [up, down] = [(up * 6 + Math.max(step, 0)) / 7, (down * 6 + Math.max(-step, 0)) / 7];
-    rsi.push(t < 7 ? Number.NaN : up + down === 0 ? 50 : (100 * up) / (up + down));
-  }
-  const [fast, slow] = [ema(5), ema(13)];
-  const upper = close.map((_, t) => {
-    const window = close.slice(Math.max(0, t - 19), t + 1);
-    const mean = average(window);
-    return t < 19 ? Number.NaN : mean + 1.9 * Math.sqrt(average(window.map((value) => (value - mean) ** 2)));
-  });
-  const crosses = (a: (t: number) => number, b: (t: number) => number, t: number): boolean => a(t) > b(t) && a(t - 1) <= b(t - 1);
-  const rules: readonly [name: string, settle: number, holds: (t: number) => boolean][] = [
-    ['EMA cross with volume', 92, (t) => crosses((k) => fast[k]!, (k) => slow[k]!, t) && candles[t]!.volume > average(candles.slice(t - 19, t + 1).map(({ volume }) => volume))],
-    ['RSI oversold turn', 100, (t) => crosses((k) => rsi[k]!, () => 30, t)],
-    ['Bollinger rejection', 21, (t) => crosses((k) => upper[k]!, (k) => candles[k]!.high, t)],
-  ];
-  return rules.flatMap(([name, settle, holds]) =>
-    candles.flatMap(({ openTime }, t) => (t >= settle && holds(t) && !holds(t - 1) && intervalClose('1m', openTime) > 0 ? [`${name} ${openTime}`] : [])));
 }

@@ -1,9 +1,11 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const ZERO = 0x30;
-const NINE = 0x39;
-const DOT = 0x2e;
+/** A point, as a digit's distance from zero. */
+const DOT = 0x2e - ZERO;
 const MINUS = 0x2d;
+const TRUE = Buffer.from('true');
+const FALSE = Buffer.from('false');
 /** A whole number up to here is exact in a double, and so is its quotient by a power of ten up to 10²² (Clinger 1990). */
 const MOST_EXACT = 9_007_199_254_740_991;
 const POWERS = Float64Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
@@ -29,7 +31,6 @@ export class FrameTemplate {
   readonly #literals: Uint8Array;
   /** Per step: its kind, and for a literal where it begins and ends in `#literals`. */
   readonly #steps: Int32Array;
-  #at = 0;
 
   /** @param shape e.g. `{"e":"trade","E":%n,"s":"%s"` */
   constructor(shape: string) {
@@ -48,88 +49,74 @@ export class FrameTemplate {
     this.ends = new Int32Array(this.starts.length);
   }
 
-  /** Matches from `offset` on; answers where the match ends, or -1. */
+  /**
+   * Matches from `offset` on; answers where the match ends, or -1. One long function with nothing but local variables: it is called for every
+   * frame, and is twice as fast as the same in small ones.
+   */
   match(bytes: Buffer, offset: number): number {
+    const { numbers, starts, ends } = this;
     const steps = this.#steps;
-    this.#at = offset;
+    const literals = this.#literals;
+    const { length } = bytes;
+    let at = offset;
     let number = 0;
     let text = 0;
     for (let step = 0; step < steps.length; step += 3) {
-      const kind = steps[step]!;
-      if (kind === LITERAL) {
-        if (!this.#literal(bytes, steps[step + 1]!, steps[step + 2]!)) return -1;
-      } else if (kind === TEXT) {
-        this.starts[text] = this.#at;
-        if (!this.#text(bytes)) return -1;
-        this.ends[text++] = this.#at;
-      } else {
-        const value = kind === DECIMAL ? this.#decimal(bytes) : kind === WHOLE ? this.#whole(bytes) : this.#truth(bytes);
-        // NaN: no number stands here.
-        if (value !== value) return -1;
-        this.numbers[number++] = value;
+      switch (steps[step]) {
+        case LITERAL: {
+          const to = steps[step + 2]!;
+          for (let index = steps[step + 1]!; index < to; index++) if (bytes[at++] !== literals[index]) return -1;
+          break;
+        }
+        case TEXT: {
+          // Up to the closing quote, which a literal takes; an escape or anything beyond plain ASCII is left to `JSON.parse`.
+          starts[text] = at;
+          for (; at < length; at++) {
+            const byte = bytes[at]!;
+            if (byte === QUOTE) break;
+            if (byte < 0x20 || byte > 0x7e || byte === BACKSLASH) return -1;
+          }
+          ends[text++] = at;
+          break;
+        }
+        case WHOLE: {
+          const negative = bytes[at] === MINUS;
+          if (negative) at++;
+          const first = at;
+          let value = 0;
+          for (; at < length; at++) {
+            const digit = bytes[at]! - ZERO;
+            if (digit < 0 || digit > 9) break;
+            value = value * 10 + digit;
+          }
+          // JSON knows no leading zeros.
+          if (at === first || value > MOST_EXACT || (bytes[first] === ZERO && at > first + 1)) return -1;
+          numbers[number++] = negative ? -value : value;
+          break;
+        }
+        case DECIMAL: {
+          const first = at;
+          let value = 0;
+          let point = -1;
+          for (; at < length; at++) {
+            const digit = bytes[at]! - ZERO;
+            if (digit >= 0 && digit <= 9) value = value * 10 + digit;
+            else if (digit === DOT && point < 0 && at > first) point = at;
+            else break;
+          }
+          if (at === first || point === at - 1) return -1;
+          const decimals = point < 0 ? 0 : at - point - 1;
+          numbers[number++] = value <= MOST_EXACT && decimals < POWERS.length ? value / POWERS[decimals]! : Number(bytes.toString('latin1', first, at));
+          break;
+        }
+        default: {
+          // "true" or "false": the literal that follows sees to it that the word ends there.
+          const word = bytes[at] === TRUE[0] ? TRUE : FALSE;
+          for (let index = 0; index < word.length; index++) if (bytes[at++] !== word[index]) return -1;
+          numbers[number++] = word === TRUE ? 1 : 0;
+        }
       }
     }
-    return this.#at;
-  }
-
-  #literal(bytes: Buffer, from: number, to: number): boolean {
-    const literals = this.#literals;
-    let at = this.#at;
-    for (let index = from; index < to; index++) if (bytes[at++] !== literals[index]) return false;
-    this.#at = at;
-    return true;
-  }
-
-  /** Up to the closing quote, which a literal takes; an escape or anything beyond plain ASCII is left to `JSON.parse`. */
-  #text(bytes: Buffer): boolean {
-    let at = this.#at;
-    for (; at < bytes.length; at++) {
-      const byte = bytes[at]!;
-      if (byte === QUOTE) break;
-      if (byte < 0x20 || byte > 0x7e || byte === BACKSLASH) return false;
-    }
-    this.#at = at;
-    return at < bytes.length;
-  }
-
-  #whole(bytes: Buffer): number {
-    const negative = bytes[this.#at] === MINUS;
-    if (negative) this.#at++;
-    const first = this.#at;
-    let value = 0;
-    let at = first;
-    for (; at < bytes.length; at++) {
-      const byte = bytes[at]!;
-      if (byte < ZERO || byte > NINE) break;
-      value = value * 10 + (byte - ZERO);
-    }
-    this.#at = at;
-    // JSON knows no leading zeros.
-    if (at === first || value > MOST_EXACT || (bytes[first] === ZERO && at > first + 1)) return Number.NaN;
-    return negative ? -value : value;
-  }
-
-  #decimal(bytes: Buffer): number {
-    const first = this.#at;
-    let value = 0;
-    let point = -1;
-    let at = first;
-    for (; at < bytes.length; at++) {
-      const byte = bytes[at]!;
-      if (byte >= ZERO && byte <= NINE) value = value * 10 + (byte - ZERO);
-      else if (byte === DOT && point < 0 && at > first) point = at;
-      else break;
-    }
-    this.#at = at;
-    if (at === first || point === at - 1) return Number.NaN;
-    const decimals = point < 0 ? 0 : at - point - 1;
-    return value <= MOST_EXACT && decimals < POWERS.length ? value / POWERS[decimals]! : Number(bytes.toString('latin1', first, at));
-  }
-
-  #truth(bytes: Buffer): number {
-    // "true" or "false": the literal that follows sees to it that the word ends there.
-    const word = bytes[this.#at] === 0x74 ? 'true' : 'false';
-    for (let index = 0; index < word.length; index++) if (bytes[this.#at++] !== word.charCodeAt(index)) return Number.NaN;
-    return word === 'true' ? 1 : 0;
+    return at;
   }
 }

@@ -1,5 +1,7 @@
 import type { TimeSample } from './binance-rest.ts';
 
+/** Of events that come close together one in so much market time is looked at. */
+const LOOK_MS = 250;
 /** What the exchange says of its time may differ so far (wall ms, times the rate) from our estimate and still be believed. */
 const BELIEVED_MS = 5_000;
 /** The estimate never runs further (wall ms, times the rate) beyond what the exchange last said: while it is away its market may stand still. */
@@ -24,6 +26,8 @@ export class MarketClock {
   #shown = 0;
   #seen = 0;
   #eventFitAt = -Infinity;
+  /** Events up to here need no second look: one just before them fitted. */
+  #fitsUntil = 0;
   #doubtedSample: Doubt | undefined;
   #doubtedEvent: Doubt | undefined;
 
@@ -63,6 +67,10 @@ export class MarketClock {
 
   /** An event carried the exchange's time. False when it lies beyond belief: the clock should be sampled. */
   saw(eventTime: number): boolean {
+    if (eventTime < this.#fitsUntil) {
+      if (eventTime > this.#seen) this.#seen = eventTime;
+      return true;
+    }
     if (!this.#sample) return false;
     const ahead = eventTime - this.#carried(this.#wallNow());
     if (ahead > this.#tolerance()) {
@@ -73,16 +81,15 @@ export class MarketClock {
     }
     // An event from long ago was under way for long: it says nothing of the time now.
     if (ahead > -this.#tolerance()) this.#eventFitAt = this.#wallNow();
-    if (eventTime > this.#seen) {
-      this.#seen = eventTime;
-      this.#shown = Math.max(this.#shown, eventTime);
-    }
+    this.#seen = Math.max(this.#seen, eventTime);
+    this.#fitsUntil = eventTime + LOOK_MS;
     return true;
   }
 
   #adopt(sample: TimeSample): void {
     this.#sample = sample;
     this.#seen = Math.max(this.#seen, sample.serverTime);
+    this.#fitsUntil = 0;
     this.#doubtedSample = this.#doubtedEvent = undefined;
   }
 

@@ -67,6 +67,8 @@ export class StreamConnection {
   #cancelSend: (() => void) | undefined;
   #nextId = 1;
   #heardAt: number;
+  /** A frame has come since the last look: it is enough to know the second. */
+  #heard = false;
   #error: TradeMindError | null = null;
   #waitMs = 0;
   #ready = false;
@@ -100,7 +102,7 @@ export class StreamConnection {
     });
   }
 
-  /** When the exchange last said anything (wall, monotonic ms). */
+  /** When the exchange last said anything (wall, monotonic ms), to the second. */
   get heardAt(): number {
     return this.#heardAt;
   }
@@ -149,8 +151,8 @@ export class StreamConnection {
   }
 
   #onFrame(bytes: Buffer, isBinary: boolean): void {
-    const { wall, tap, number, reader, events } = this.#options;
-    this.#heardAt = wall.now();
+    const { tap, number, reader, events } = this.#options;
+    this.#heard = true;
     tap?.frame(number, bytes);
     events.onFrame(isBinary ? 'malformed' : reader.read(bytes, this.#sink), bytes);
   }
@@ -179,6 +181,8 @@ export class StreamConnection {
     const { wall, silenceMs } = this.#options;
     if (!this.#socket.isOpen) return;
     const now = wall.now();
+    if (this.#heard) this.#heardAt = now;
+    this.#heard = false;
     const [oldest] = this.#pending.values();
     if (oldest && now - oldest.at > ANSWER_MS) this.#fail('stream_unanswered', `The exchange did not answer a subscription within ${ANSWER_MS / 1_000} s.`);
     else if (now - this.#heardAt > silenceMs) this.#fail('stream_silent', `The exchange sent neither data nor a ping for ${silenceMs / 1_000} s.`);

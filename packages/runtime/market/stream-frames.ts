@@ -1,4 +1,5 @@
 import { intervalClose, intervalOpen, type Candle, type Interval } from '@trademind/core';
+import { ByteNames } from './byte-names.ts';
 import { FrameTemplate } from './frame-template.ts';
 
 /** What a frame was, as counted. `unasked` is a candle of a series that nobody wants (any more); `unknown` an event that we do not know. */
@@ -56,6 +57,7 @@ export class FrameReader {
   readonly #allTickers = new FrameTemplate('{"stream":"!miniTicker@arr","data":[');
   readonly #ticker = new FrameTemplate(TICKER);
   readonly #end = new FrameTemplate(']}');
+  readonly #names = new ByteNames();
   readonly #symbols: string[] = [];
   readonly #figures: number[] = [];
 
@@ -80,12 +82,16 @@ export class FrameReader {
       case 'b': {
         if (!this.#matches(this.#bookTicker, bytes) || !ofStream(this.#bookTicker, bytes, '@bookTicker')) return undefined;
         const { numbers } = this.#bookTicker;
-        sink.book(text(this.#bookTicker, 1, bytes), numbers[1]!, numbers[3]!);
+        sink.book(this.#text(this.#bookTicker, 1, bytes), numbers[1]!, numbers[3]!);
         return 'bookTicker';
       }
       case '!': return this.#readAllTickers(bytes, sink);
       default: return undefined;
     }
+  }
+
+  #text(template: FrameTemplate, index: number, bytes: Buffer): string {
+    return this.#names.of(bytes, template.starts[index]!, template.ends[index]!);
   }
 
   #matches(template: FrameTemplate, bytes: Buffer): boolean {
@@ -94,7 +100,7 @@ export class FrameReader {
 
   #readKline(bytes: Buffer, sink: FrameSink): FrameKind | undefined {
     const kline = this.#kline;
-    const stream = this.#streams.get(text(kline, 0, bytes));
+    const stream = this.#streams.get(this.#text(kline, 0, bytes));
     // Let the slow way say whether the frame is right at all.
     if (!stream || !same(kline, 1, bytes, stream.symbol) || !same(kline, 2, bytes, stream.symbol) || !same(kline, 3, bytes, stream.interval)) return undefined;
     const n = kline.numbers;
@@ -105,7 +111,7 @@ export class FrameReader {
     if (!this.#matches(template, bytes) || !ofStream(template, bytes, `@${kind}`)) return undefined;
     const price = template.numbers[priceAt]!;
     if (!(price > 0)) return 'malformed';
-    sink.price(text(template, 1, bytes), price, template.numbers[0]!);
+    sink.price(this.#text(template, 1, bytes), price, template.numbers[0]!);
     return kind;
   }
 
@@ -118,7 +124,7 @@ export class FrameReader {
     for (let at = this.#allTickers.match(bytes, 0); at >= 0;) {
       at = ticker.match(bytes, at);
       if (at < 0) return undefined;
-      symbols.push(text(ticker, 0, bytes));
+      symbols.push(this.#text(ticker, 0, bytes));
       figures.push(ticker.numbers[1]!, ticker.numbers[0]!);
       if (bytes[at] === COMMA) at++;
       else if (this.#end.match(bytes, at) === bytes.length) return tellPrices(symbols, figures, sink);
@@ -256,10 +262,6 @@ function kindLetter(bytes: Buffer): string {
   if (bytes[STREAM_AT] === 0x21) return '!';
   for (let at = STREAM_AT; at < bytes.length && at < STREAM_AT + 32; at++) if (bytes[at] === 0x40) return String.fromCharCode(bytes[at + 1] ?? 0);
   return '';
-}
-
-function text(template: FrameTemplate, index: number, bytes: Buffer): string {
-  return bytes.toString('latin1', template.starts[index], template.ends[index]);
 }
 
 function same(template: FrameTemplate, index: number, bytes: Buffer, wanted: string): boolean {

@@ -221,6 +221,7 @@ export class SymbolFeed {
     const { rest, clock, wall, signal, startOf } = this.#context;
     let brought = false;
     const began = wall.now();
+    for (const interval of this.intervals) if (this.#merge.nextOpen(interval) === undefined) this.#resume(interval);
     if (this.intervals.some((interval) => this.#merge.nextOpen(interval) === undefined)) await this.#context.before(this.symbol);
     for (const interval of this.intervals) {
       const next = this.#merge.nextOpen(interval);
@@ -241,6 +242,15 @@ export class SymbolFeed {
       if (late && laid.traded > 0 && wall.now() - began < LATE_MARKET_MS) this.#quiet.set(interval, (this.#quiet.get(interval) ?? 0) + 1);
     }
     return brought;
+  }
+
+  /** A series of which candles are held already, as after a restart, goes on after them. */
+  #resume(interval: Interval): void {
+    const held = this.#context.held(this.symbol, interval, Infinity);
+    const last = held.at(-1);
+    if (last === undefined) return;
+    this.#begun.set(interval, held[0]!.openTime);
+    this.#merge.startAt(interval, intervalClose(interval, last.openTime));
   }
 
   /** After an answer: a symbol that is due but got nothing has halted, if the exchange says so, or if it happens several times. */

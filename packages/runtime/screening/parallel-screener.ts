@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import type { Candle, Interval } from '@trademind/core';
-import { Screener, type Explanation, type Match, type NeededSeries, type RunningTrader } from '@trademind/engine';
+import type { Candle, Explanation, Interval } from '@trademind/core';
+import { Screener, type Funnel, type Match, type NeededSeries, type RunningTrader } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import { every, type Wall } from '../time.ts';
 import { OverloadWatch, toShed } from './overload.ts';
@@ -194,6 +194,10 @@ export class ParallelScreener {
     return this.#screener.explain(traderId, symbol, closeTime);
   }
 
+  funnel(traderId: string): Funnel {
+    return this.#screener.funnel(traderId);
+  }
+
   counts(traderId: string): ReturnType<Screener['counts']> {
     return this.#screener.counts(traderId);
   }
@@ -203,10 +207,23 @@ export class ParallelScreener {
     return this.#screener.matching(symbol);
   }
 
+  /** All that screening knows, candles included, as bytes for `restore`. */
+  async snapshot(): Promise<Uint8Array> {
+    await this.#lanes.collect();
+    return this.#screener.snapshot();
+  }
+
+  /** Takes in a snapshot, first of all. Throws `snapshot_unreadable`, and stays as new. */
+  restore(bytes: Uint8Array): void {
+    this.#screener.restore(bytes);
+  }
+
   /** Resolves once everything that was taken in has been screened and told. */
   async idle(): Promise<void> {
-    do await new Promise((resolve) => { setImmediate(resolve); });
-    while (this.#lanes.busy || this.#telling !== undefined);
+    do {
+      await new Promise((resolve) => { setImmediate(resolve); });
+      await this.#lanes.settled();
+    } while (this.#lanes.busy || this.#telling !== undefined);
   }
 
   /** Spreads the screening over so many threads; 0: this one. */

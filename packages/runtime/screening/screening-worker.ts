@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { intervalClose, type Interval } from '@trademind/core';
-import { CandleSeries, compileTrader, LaneSet, SnapshotReader, SnapshotWriter, type ActiveTrader, type LaneBook, type Match, type RunningTrader, type SavedLane } from '@trademind/engine';
+import { CandleSeries, compileTrader, encodeMatches, LaneSet, SnapshotReader, SnapshotWriter, type ActiveTrader, type LaneBook, type Match, type RunningTrader, type SavedLane } from '@trademind/engine';
 import type { Answer, Request, SharedSeries } from './worker-messages.ts';
 
 /** A worker thread that screens some of the symbols. It reads the candles where the main thread stores them, and answers what it found. */
@@ -14,19 +14,27 @@ const active = new Map<string, ActiveTrader>();
 const universes = new Map<string, ReadonlySet<string>>();
 /** Books that the main thread has, by symbol and interval. */
 const told = new Map<string, LaneBook>();
+let toldChanges = 0;
+/** In the order in which the main thread named them. */
+let traders: readonly ActiveTrader[] = [];
+const keys = new Map<string, number>();
 
 port.on('message', (request: Request) => {
   const began = performance.now();
   const answer = take(request);
-  if (answer !== undefined) port.postMessage({ ...answer, ...bookChanges(), busyMs: performance.now() - began } satisfies Answer);
+  if (answer === undefined) return;
+  const matches = encodeMatches(answer.matches, traders, ({ symbol, interval }) => keys.get(`${symbol} ${interval}`)!);
+  port.postMessage({ ...answer, matches, ...bookChanges(), busyMs: performance.now() - began } satisfies Answer, [matches.buffer as ArrayBuffer]);
 });
 
-function take(request: Request): Omit<Answer, 'books' | 'gone' | 'busyMs'> | undefined {
+type Found = Omit<Answer, 'matches' | 'books' | 'gone' | 'busyMs'> & { matches: readonly Match[] };
+
+function take(request: Request): Found | undefined {
   switch (request.type) {
     case 'begin': {
       for (const one of request.series) attach(one);
       for (const [id, symbols] of request.universes) universes.set(id, symbols);
-      const traders = request.traders.map(activate);
+      traders = request.traders.map(activate);
       for (const [index, bytes] of (request.lanes ?? []).entries()) {
         const reader = new SnapshotReader(bytes);
         const saved = (reader.header as { lanes: SavedLane[] }).lanes.filter(({ symbol, interval }) => bySymbol.has(`${symbol} ${interval}`));
@@ -53,7 +61,8 @@ function take(request: Request): Omit<Answer, 'books' | 'gone' | 'busyMs'> | und
       return undefined;
     }
     case 'traders': {
-      const matches = lanes.setTraders(request.traders.map(activate));
+      traders = request.traders.map(activate);
+      const matches = lanes.setTraders(traders);
       for (const id of active.keys()) if (!request.traders.some((trader) => trader.id === id)) active.delete(id);
       return { task: request.task, matches, screened: [] };
     }
@@ -79,6 +88,7 @@ function take(request: Request): Omit<Answer, 'books' | 'gone' | 'busyMs'> | und
 function attach(shared: SharedSeries): void {
   const series = new CandleSeries(shared.capacity, shared.memory);
   byKey.set(shared.key, { shared, series });
+  keys.set(`${shared.symbol} ${shared.interval}`, shared.key);
   bySymbol.set(`${shared.symbol} ${shared.interval}`, series);
 }
 
@@ -109,6 +119,8 @@ function advance(keys: readonly number[]): { matches: Match[]; screened: [number
 }
 
 function bookChanges(): Pick<Answer, 'books' | 'gone'> {
+  if (lanes.changes === toldChanges) return { books: [], gone: [] };
+  toldChanges = lanes.changes;
   const books: LaneBook[] = [];
   const here = new Set<string>();
   for (const { book } of lanes.lanes()) {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Candle, Interval } from '@trademind/core';
-import { checksumOfText, LaneBook, LaneSet, SnapshotReader, SnapshotWriter, type ActiveTrader, type CandleStore, type LaneHost, type Match, type RunningTrader, type SavedLane } from '@trademind/engine';
+import { checksumOfText, decodeMatches, LaneBook, LaneSet, SnapshotReader, SnapshotWriter, type ActiveTrader, type CandleStore, type LaneHost, type Match, type RunningTrader, type SavedLane } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import { Backoff, type Wall } from '../time.ts';
 import type { Answer, Request, SharedSeries } from './worker-messages.ts';
@@ -33,6 +33,8 @@ interface Task {
   /** Traders that are new with it, on all symbols or on those named: all that they find is news. */
   readonly traders: readonly string[];
   readonly symbols?: ReadonlySet<string> | undefined;
+  /** The traders that the worker runs when it answers: its matches name them by their place. */
+  readonly running: readonly ActiveTrader[];
   /** Series with this number and above are younger than it. */
   readonly before: number;
   readonly answered?: (answer: Answer) => void;
@@ -65,6 +67,8 @@ export class ShardedLanes implements LaneHost {
   readonly #byKey = new Map<number, SharedSeries & { closeTime: number }>();
   readonly #books = new Map<Interval, Map<string, LaneBook>>();
   readonly #hashes = new Map<string, number>();
+  #collected: readonly Uint8Array[] = [];
+  readonly #waiting: (() => void)[] = [];
   #nextKey = 0;
   #nextTask = 0;
   #flushing: NodeJS.Immediate | undefined;
@@ -96,6 +100,11 @@ export class ShardedLanes implements LaneHost {
   /** Whether workers owe an answer. */
   get busy(): boolean {
     return this.#shards.some(({ tasks, due }) => tasks.size > 0 || due.size > 0);
+  }
+
+  /** Resolves once the workers owe nothing. */
+  settled(): Promise<void> {
+    return this.busy ? new Promise((resolve) => { this.#waiting.push(resolve); }) : Promise.resolve();
   }
 
   /** Threads of the workers, for tests that end one. */
@@ -167,9 +176,17 @@ export class ShardedLanes implements LaneHost {
     return this.#local === undefined ? this.#books.get(interval)?.values() ?? [] : this.#local.books(interval);
   }
 
-  /** On workers: nothing; `collect` gets it from them. */
+  /** Gets from the workers what `save` then writes: the lanes as they stand when each has answered. */
+  async collect(): Promise<void> {
+    if (this.#local === undefined) this.#collected = await this.#collect();
+  }
+
   save(writer: SnapshotWriter): SavedLane[] {
-    return this.#local?.save(writer) ?? [];
+    if (this.#local !== undefined) return this.#local.save(writer);
+    return this.#collected.flatMap((bytes) => {
+      const reader = new SnapshotReader(bytes);
+      return (reader.header as { lanes: SavedLane[] }).lanes.map((lane) => ({ ...lane, place: writer.add(reader.at(lane.place)) }));
+    });
   }
 
   /** For lanes on this thread, before there are workers. */
@@ -277,7 +294,8 @@ export class ShardedLanes implements LaneHost {
       if (byInterval === undefined) this.#books.set(interval, (byInterval = new Map()));
       byInterval.set(symbol, new LaneBook(symbol, interval, traders, memory));
     }
-    this.#tell(matches, screened, task, this.#shards.indexOf(shard));
+    this.#tell(decodeMatches(matches, task.running, (key) => this.#byKey.get(key)?.symbol), screened, task, this.#shards.indexOf(shard));
+    if (!this.busy) for (const settled of this.#waiting.splice(0)) settled();
     task.answered?.({ task: number, matches, screened, books, gone, busyMs, ...(lanes && { lanes }) });
   }
 
@@ -365,6 +383,7 @@ export class ShardedLanes implements LaneHost {
   #dismiss(): Promise<number>[] {
     const shards = this.#shards;
     this.#shards = [];
+    for (const settled of this.#waiting.splice(0)) settled();
     return shards.map(({ worker }) => worker.terminate());
   }
 
@@ -374,7 +393,7 @@ export class ShardedLanes implements LaneHost {
 
   #task(shard: Shard, traders: readonly string[], answered?: (answer: Answer) => void, symbols?: ReadonlySet<string>): number {
     const task = this.#nextTask++;
-    shard.tasks.set(task, { sentAt: this.#options.wall.now(), traders, symbols, before: this.#nextKey, ...(answered && { answered }) });
+    shard.tasks.set(task, { sentAt: this.#options.wall.now(), traders, symbols, running: this.#traders, before: this.#nextKey, ...(answered && { answered }) });
     return task;
   }
 

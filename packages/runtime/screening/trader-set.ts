@@ -193,7 +193,10 @@ export class TraderSet {
     market.want(streamed);
     for (const [symbol, intervals] of streamed) {
       const reaches = intervals.every((interval) => market.candles.covers(symbol, interval, this.startOf(symbol, interval), screener.candles.series(symbol, interval)))
-        && (longer.get(symbol) ?? []).every(({ interval, settle }) => before.get(symbol)?.some((known) => known.interval === interval && known.settle >= settle) === true);
+        && this.longer(symbol).every(({ interval, from }) => {
+          const settle = (one: ReadonlyMap<string, readonly NeededSeries[]>): number => one.get(symbol)?.find((need) => need.interval === interval)?.settle ?? 0;
+          return settle(before) >= settle(longer) || (screener.candles.series(symbol, interval)?.openTime(0) ?? Infinity) <= from;
+        });
       // What the stored candles gave to newcomers is void with them: it comes again with the longer history.
       if (!reaches) market.candles.refill(symbol);
     }

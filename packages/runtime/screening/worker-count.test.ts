@@ -19,6 +19,7 @@ test('a pass that nobody feels wants no worker; a heavy one wants more, never ab
 test('a steady load comes to rest, also where it wavers by a third', () => {
   fc.assert(fc.property(load, fc.array(fc.double({ min: 1, max: 1.33, noNaN: true }), { minLength: 5, maxLength: 30 }), ({ passMs, workers, cpus }, wavering) => {
     let now = workersWanted({ passMs: passMs * 1.33, workers, cpus });
+    now = workersWanted({ passMs, workers: now, cpus });
     const settled = now;
     for (const factor of wavering) {
       now = workersWanted({ passMs: passMs * factor, workers: now, cpus });

@@ -1,5 +1,5 @@
 import type { Candle, Interval } from '@trademind/core';
-import type { BookedTrader, Match, RunningTrader } from '@trademind/engine';
+import type { BookedTrader, RunningTrader } from '@trademind/engine';
 
 /** A series in shared memory, under a number by which the two threads speak of it. */
 export interface SharedSeries { readonly key: number; readonly symbol: string; readonly interval: Interval; readonly capacity: number; readonly memory: SharedArrayBuffer }
@@ -24,7 +24,8 @@ export interface SharedBook { readonly symbol: string; readonly interval: Interv
 
 export interface Answer {
   readonly task: number;
-  readonly matches: readonly Match[];
+  /** What was found, as numbers; the traders are those that were named last. */
+  readonly matches: Float64Array;
   /** Series that were screened, by their number, and the close time (ms) up to which. */
   readonly screened: readonly (readonly [key: number, closeTime: number])[];
   readonly books: readonly SharedBook[];

@@ -1,3 +1,5 @@
+import { ANALYSIS_TABLES } from '../analysis/schema.ts';
+
 /** Tables of the machine's own database, by version: an older file is brought forward step by step, a newer one is refused. */
 export const MIGRATIONS: readonly string[] = [
   `create table outbox (seq integer primary key autoincrement, kind text not null, id text not null, payload text not null, at integer not null) strict;
@@ -18,6 +20,7 @@ export const MIGRATIONS: readonly string[] = [
      symbol text not null, interval text not null, open_time integer not null, kind text not null, payload text not null,
      primary key (symbol, interval, open_time, kind)) strict, without rowid;
    create table listings (symbol text primary key, listed_at integer not null) strict, without rowid;`,
+  ANALYSIS_TABLES,
   // The outbox for every kind of fact. Counted by triggers: how many wait is asked twice a second, and may be very many.
   `alter table outbox rename to outbox_1;
    create table outbox (seq integer primary key autoincrement, lane integer not null, kind text not null, id text not null, payload text not null, at integer not null) strict;

@@ -1,0 +1,14 @@
+export { CandleArchive, type History, type TimeRange } from './archive.ts';
+export { candleAt, columnsOf, type CandleColumns, type OptionalColumn } from './columns.ts';
+export { parseInstant } from './csv-columns.ts';
+export { columnsPresent, csvHeader, csvRows } from './csv-write.ts';
+export { nodeDisk } from './disk.ts';
+export { download, type DownloadResult, type Progress } from './download.ts';
+export { connectExchange, type ArchiveExchange } from './exchange.ts';
+export { importFiles, type ImportResult } from './import.ts';
+export { loadHistory } from './load.ts';
+export { repairSeries, type RepairResult } from './repair.ts';
+export type { SeriesKey } from './segment.ts';
+export { summarize, type SeriesSummary } from './summary.ts';
+export { verifySeries, type Problem, type SeriesReport } from './verify.ts';
+export { ArchiveWriter, type Healed } from './writer.ts';
