@@ -69,7 +69,15 @@ export const BeatAnswer = z.object({
   desired_state: z.enum(['started', 'stopped', 'destroyed']),
   /** Changes whenever any of the user's traders does. */
   traders_etag: z.string(),
+  /** Grow whenever the user's settings, the user's keys or the platform's keys of tickets change. */
+  settings_version: z.int(),
+  keys_version: z.int(),
+  jwks_version: z.int(),
+  /** The public keys that tickets are verified with; null while none were published: those of the machine's birth hold. */
+  jwks: z.nullable(z.object({ keys: z.array(z.record(z.string(), z.unknown())) })),
   server_time: z.string(),
   drain: z.boolean(),
+  /** Why, in words or as the wished state; null without a drain. */
+  drain_reason: z.nullable(z.string()),
 });
 export type BeatAnswer = z.infer<typeof BeatAnswer>;

@@ -70,7 +70,7 @@ export class MachineReport {
       case 'backfilling': return `Loading history: ${symbolsDone} of ${symbols} symbols.`;
       case 'draining': {
         const { rows } = store.outboxState();
-        return rows > 0 ? `Draining: ${rows} signals wait to be written.` : 'Drained: nothing waits.';
+        return rows > 0 ? `Draining: ${rows} rows wait to be written.` : 'Drained: nothing waits.';
       }
       default: {
         const pausedAt = this.#options.pausedAt();

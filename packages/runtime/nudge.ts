@@ -17,12 +17,14 @@ export class Nudge {
     this.#wake?.abort();
   }
 
-  /** Waits `ms`, until the next nudge, or until the signal aborts. */
-  async wait(ms: number): Promise<void> {
+  /** Waits `ms`, until the next nudge, or until the signal aborts. Answers whether it was nudged. */
+  async wait(ms: number): Promise<boolean> {
     if (!this.#asked) {
       this.#wake = new AbortController();
       await pause(ms, AbortSignal.any([this.#signal, this.#wake.signal]), this.#wall);
     }
+    const nudged = this.#asked;
     this.#asked = false;
+    return nudged;
   }
 }

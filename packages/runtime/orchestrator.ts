@@ -74,7 +74,10 @@ export class Orchestrator implements FeedSource {
   #waitingFor = 'the exchange';
   #known: { traders: readonly StoredTrader[]; unreadable: readonly InvalidTrader[] } | undefined;
   #open = false;
+  /** Another machine acts for the user. */
+  #waits = false;
   #tradersKnown = Promise.withResolvers<void>();
+  #ownerKnown = Promise.withResolvers<void>();
   #committing: NodeJS.Immediate | undefined;
   /** Since when the user has paused it (wall ms). */
   #pausedAt: number | undefined;
@@ -147,6 +150,7 @@ export class Orchestrator implements FeedSource {
       store: this.store, wall, log: this.#log, signal: this.#ending.signal, status: () => this.status(),
       onTraders: (traders, unreadable) => this.#setTraders(traders, unreadable),
       onDrain: (drain) => this.#drainWished(drain),
+      onOwner: () => { this.#ownerKnown.resolve(); this.#ownerChanged(); },
       onChange: () => this.#changed(),
     });
   }
@@ -155,6 +159,8 @@ export class Orchestrator implements FeedSource {
 
   /** Begins; all else happens by itself. What it waits for, `status()` says. */
   start(): void {
+    this.#ownerChanged();
+    if (!this.#cloud) this.#ownerKnown.resolve();
     this.#running = Promise.all([this.#boot(), this.#cloud?.run()]);
   }
 
@@ -162,7 +168,7 @@ export class Orchestrator implements FeedSource {
     const { wall } = this.#options;
     const began = wall.now();
     const step = (code: string, message: string) => this.#log('info', code, `${message} (${Math.round(wall.now() - began)} ms after the start).`);
-    step('state_open', `The state of ${this.#options.dataDir} is open; ${this.store.outboxState().rows} signals wait to be sent`);
+    step('state_open', `The state of ${this.#options.dataDir} is open; ${this.store.outboxState().rows} rows wait to be sent`);
     await this.#restore(step);
     const following = this.#market.open().then((open) => { if (open) step('exchange_open', `The exchange at ${new URL(this.#options.exchange.restUrl).host} has told its time and symbols`); return open; });
     if (this.#options.traders) this.#setTraders(this.#options.traders(this.store), []);
@@ -170,8 +176,8 @@ export class Orchestrator implements FeedSource {
     const running = this.#market.run();
     this.#waitingFor = 'the traders';
     this.#changed();
-    const patience = setTimeout(() => this.#useCachedTraders(), TRADERS_WAIT_MS);
-    await this.#tradersKnown.promise;
+    const patience = setTimeout(() => { this.#ownerKnown.resolve(); this.#useCachedTraders(); }, TRADERS_WAIT_MS);
+    await Promise.all([this.#tradersKnown.promise, this.#ownerKnown.promise]);
     clearTimeout(patience);
     if (!this.#ending.signal.aborted) {
       step('traders_known', `${this.#known?.traders.length ?? 0} traders are to run`);
@@ -236,7 +242,7 @@ export class Orchestrator implements FeedSource {
   }
 
   #applyTraders(): void {
-    if (!this.#open || !this.#known) return;
+    if (!this.#open || this.#waits || !this.#known) return;
     const { traders, unreadable } = this.#known;
     this.#guard(() => { this.#traders.set(traders, unreadable); this.#tradersChanged(); });
   }
@@ -339,7 +345,7 @@ export class Orchestrator implements FeedSource {
   /** Something changed: the phase follows, and who listens hears of it. */
   #changed(): void {
     const before = this.#phase;
-    if (this.#open && before !== 'draining') {
+    if (this.#open && !this.#waits && before !== 'draining') {
       const { done, total } = this.#market.candles.progress();
       // History of symbols that join later is fetched while the others are screened; while paused, none is waited for.
       this.#phase = done < total && before !== 'screening' && this.#pausedAt === undefined ? 'backfilling' : 'screening';
@@ -372,7 +378,7 @@ export class Orchestrator implements FeedSource {
     this.store.set(PAUSED_AT, String(pausedAt ?? ''));
     this.#pausedAt = pausedAt;
     if (this.#phase === 'screening' && pausedAt === undefined) this.#phase = 'booting';
-    if (this.#phase !== 'draining') this.#market.candles.setPaused(pausedAt !== undefined);
+    if (this.#phase !== 'draining') this.#market.candles.setPaused(this.#waits || pausedAt !== undefined);
     this.#changed();
     this.#cloud?.beatNow();
   }
@@ -387,13 +393,29 @@ export class Orchestrator implements FeedSource {
     this.#log(outcome === 'done' ? 'info' : 'warn', 'command', `Session ${sessionId.slice(0, 8)} asked for "${command}": ${outcome}${code === undefined ? '' : ` (${code})`}.`, { command, sessionId, outcome });
   }
 
+  /** Of all machines of a user one acts. While that is another, this one looks at nothing; then it catches up. */
+  #ownerChanged(): void {
+    const waits = this.#cloud?.owner.mayAct === false;
+    if (this.#settled || waits === this.#waits) return;
+    this.#waits = waits;
+    const draining = this.#phase === 'draining';
+    this.#market.candles.setPaused(waits || draining || this.#pausedAt !== undefined);
+    if (waits) this.#waitingFor = 'its turn: another machine of this user acts';
+    if (waits && !draining) {
+      this.#phase = 'booting';
+      this.#phaseChanged();
+    }
+    if (!waits) this.#applyTraders();
+    this.#changed();
+  }
+
   // How it ends.
 
   /** The control plane wishes that the machine rests (before a stop or a resize), or that it goes on. */
   #drainWished(drain: boolean): void {
     if (this.#settled || drain === (this.#phase === 'draining')) return;
     this.#log('info', drain ? 'drain' : 'resume', drain ? 'The control plane asks for a drain: no further candle is screened.' : 'The drain is over: screening goes on.');
-    this.#market.candles.setPaused(drain || this.#pausedAt !== undefined);
+    this.#market.candles.setPaused(drain || this.#waits || this.#pausedAt !== undefined);
     this.#phase = drain ? 'draining' : 'booting';
     if (drain) this.#phaseChanged();
     this.#changed();
@@ -413,9 +435,11 @@ export class Orchestrator implements FeedSource {
     await this.#saveSnapshot();
     this.#phaseChanged();
     const waiting = this.store.outboxState().rows;
-    if (!this.#cloud || waiting === 0) return;
-    const empty = await this.#cloud.flush(FLUSH_MS);
-    this.#log(empty ? 'info' : 'warn', 'outbox', empty ? `The last ${waiting} signals were written.` : `${this.store.outboxState().rows} signals wait on disk for the next start.`);
+    if (this.#cloud && waiting > 0) {
+      const empty = await this.#cloud.flush(FLUSH_MS);
+      this.#log(empty ? 'info' : 'warn', 'outbox', empty ? `The last ${waiting} rows were written.` : `${this.store.outboxState().rows} rows wait on disk for the next start.`);
+    }
+    await this.#cloud?.owner.release();
   }
 
   /** Settles, then ends everything and waits for it. */
@@ -428,6 +452,7 @@ export class Orchestrator implements FeedSource {
     await this.settle();
     this.#ending.abort();
     this.#tradersKnown.resolve();
+    this.#ownerKnown.resolve();
     await this.#running;
     if (this.#committing) clearImmediate(this.#committing);
     await this.#screener.stop();

@@ -121,7 +121,6 @@ describe('revoking', () => {
     expect(await preRequest(machineClaims(machine, user, 2))).toBe('none');
     expect(await refusalOf(beat({}))).toBe('401 token_revoked');
     expect(await refusalOf(write([]))).toBe('401 token_revoked');
-    expect(await refusalOf(asRole(database.pool, 'machine', machineClaims(machine, user), `select public.record_machine_event('x', 'y')`))).toBe('401 token_revoked');
   });
 
   test('the other roles pass the pre-request', async () => {
@@ -129,10 +128,4 @@ describe('revoking', () => {
       expect(await refusalOf(asRole(database.pool, role, {}, 'select public.db_pre_request()'))).toBe('none');
     }
   });
-});
-
-test('a machine tells an event of its own', async () => {
-  const id = await asRole<{ a: string }>(database.pool, 'machine', machineClaims(machine, user), `select public.record_machine_event('crash', 'It crashed.', '{"code":"oom"}') as a`);
-  const { rows } = await database.pool.query('select user_id, kind, message, data from public.machine_events where id = $1', [id[0]?.a]);
-  expect(rows).toEqual([{ user_id: user, kind: 'crash', message: 'It crashed.', data: { code: 'oom' } }]);
 });

@@ -1,67 +1,78 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { asRole, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addTrader, addUser, deploy, machineClaims, refusalOf, signalRow } from './fixtures.ts';
+import { analysisRow, decisionRow, metricRow, notificationRow } from './fixtures-facts.ts';
+import { tryAll } from './try-all.ts';
 
 let database: TestDatabase;
 beforeAll(async () => { database = await createTestDatabase(); });
 afterAll(async () => { await database.close(); });
 
 const ROLES = ['anon', 'authenticated', 'machine', 'service_role'] as const;
-const OPERATIONS = ['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger'] as const;
+type Role = (typeof ROLES)[number];
 
-/** What each role may do with each table (on any of its columns). Everything else is refused. */
-const TABLES: Record<string, Partial<Record<(typeof ROLES)[number], readonly (typeof OPERATIONS)[number][]>>> = {
-  machines: { authenticated: ['select'], machine: ['select'], service_role: ['select'] },
-  machine_secrets: { service_role: ['select'] },
-  machine_events: { authenticated: ['select'], service_role: ['select', 'insert'] },
-  traders: { authenticated: ['select', 'insert', 'update'], machine: ['select'], service_role: ['select', 'insert', 'update', 'delete'] },
-  signals: { authenticated: ['select'], machine: ['select'], service_role: ['select'] },
+const READ = 'select';
+/** What each role may do with each table; with names in brackets: on these columns alone. Everything else is refused. */
+const TABLES: Record<string, Partial<Record<Role, string>>> = {
+  analyses: { authenticated: READ, service_role: READ },
+  decisions: { authenticated: READ, service_role: READ },
+  machine_events: { authenticated: READ, service_role: 'insert(at,data,kind,machine_id,message) select' },
+  machine_heartbeats: { authenticated: READ, service_role: READ },
+  machine_metrics: { authenticated: READ, service_role: READ },
+  machine_secrets: { service_role: READ },
+  machines: { authenticated: READ, machine: READ, service_role: READ },
+  notifications: { authenticated: READ, service_role: READ },
+  owner_leases: { authenticated: READ, service_role: READ },
+  signals: { authenticated: READ, machine: READ, service_role: READ },
+  ticket_keys: { service_role: READ },
+  traders: {
+    authenticated: 'insert(document,enabled,id,name,user_id) select update(deleted_at,document,enabled,name)', machine: READ, service_role: 'delete insert select update',
+  },
+  usage: { authenticated: READ, machine: READ, service_role: READ },
+  user_settings: { authenticated: READ, machine: READ, service_role: READ },
 };
 
-/** Who may execute each function of schema public. */
-const FUNCTIONS: Record<string, readonly (typeof ROLES)[number][]> = {
-  deploy_machine: ['service_role'],
-  set_machine_desired: ['service_role'],
-  revoke_machine_tokens: ['service_role'],
-  claim_machines: ['service_role'],
-  renew_machine_lease: ['service_role'],
-  record_observation: ['service_role'],
-  release_machine: ['service_role'],
-  set_machine_secret: ['service_role'],
-  machine_by_secret: ['service_role'],
-  machine_beat: ['machine'],
-  write_signals: ['machine'],
-  record_machine_event: ['machine'],
-  db_pre_request: ['anon', 'authenticated', 'machine', 'service_role'],
+/** Who may execute each function; of schema private, only what row-level security calls in a machine's name. */
+const FUNCTIONS: Record<string, readonly Role[]> = {
+  'private.claim': ['machine'],
+  'private.token_machine_id': ['machine'],
+  'private.token_user_id': ['machine'],
+  'public.claim_machines': ['service_role'],
+  'public.db_pre_request': ['anon', 'authenticated', 'machine', 'service_role'],
+  'public.deploy_machine': ['service_role'],
+  'public.hold_owner_lease': ['machine'],
+  'public.machine_beat': ['machine'],
+  'public.machine_by_secret': ['service_role'],
+  'public.publish_ticket_keys': ['service_role'],
+  'public.record_observation': ['service_role'],
+  'public.release_machine': ['service_role'],
+  'public.release_owner_lease': ['machine'],
+  'public.renew_machine_lease': ['service_role'],
+  'public.request_drain': ['service_role'],
+  'public.revoke_machine_tokens': ['service_role'],
+  'public.set_machine_desired': ['service_role'],
+  'public.set_machine_secret': ['service_role'],
+  'public.set_user_settings': ['service_role'],
+  'public.user_keys_changed': ['service_role'],
+  'public.write_facts': ['machine'],
+  'public.write_signals': ['machine'],
 };
 
-describe('what the catalogue grants', () => {
-  test('every table of schema public is in the table above, with row-level security enabled and forced', async () => {
+describe('what each role can do, tried', () => {
+  test('with every column of every table: exactly what is stated, and row-level security is forced on each', async () => {
     const { rows } = await database.pool.query<{ name: string; safe: boolean }>(
-      `select relname as name, relrowsecurity and relforcerowsecurity as safe from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')`);
-    expect(rows.map((row) => row.name).toSorted()).toEqual(Object.keys(TABLES).toSorted());
+      `select relname as name, relrowsecurity and relforcerowsecurity as safe from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')`);
     expect(rows.filter((row) => !row.safe)).toEqual([]);
+    const { tables } = await tryAll(database.pool, ROLES);
+    const stated = rows.flatMap(({ name }) => ROLES.map((role) => `${name} ${role}: ${TABLES[name]?.[role] ?? ''}`));
+    expect(tables).toEqual(stated.toSorted());
+    expect(Object.keys(TABLES)).toEqual(rows.map(({ name }) => name).toSorted());
   });
 
-  test('each role may do with each table exactly what is stated', async () => {
-    const { rows } = await database.pool.query<{ relation: string; role: string; operation: string }>(
-      `select c.relname as relation, role, operation
-       from pg_class c, unnest($1::text[]) role, unnest($2::text[]) operation
-       where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and case
-         when operation in ('select', 'insert', 'update', 'references') then has_any_column_privilege(role, c.oid, operation) else has_table_privilege(role, c.oid, operation) end`,
-      [ROLES, OPERATIONS]);
-    const granted = rows.map(({ relation, role, operation }) => `${relation} ${role} ${operation}`).toSorted();
-    const stated = Object.entries(TABLES).flatMap(([relation, roles]) => Object.entries(roles).flatMap(([role, operations]) => operations.map((operation) => `${relation} ${role} ${operation}`)));
-    expect(granted).toEqual(stated.toSorted());
-  });
-
-  test('each role may execute exactly the functions stated, and none of the private ones but three readers of claims', async () => {
-    const { rows } = await database.pool.query<{ schema: string; name: string; role: string }>(
-      `select nspname as schema, proname as name, role from pg_proc p join pg_namespace n on n.oid = p.pronamespace, unnest($1::text[]) role
-       where nspname in ('public', 'private') and has_function_privilege(role, p.oid, 'execute')`, [ROLES]);
-    const granted = (schema: string) => rows.filter((row) => row.schema === schema).map((row) => `${row.name} ${row.role}`).toSorted();
-    expect(granted('public')).toEqual(Object.entries(FUNCTIONS).flatMap(([name, roles]) => roles.map((role) => `${name} ${role}`)).toSorted());
-    expect(granted('private')).toEqual(['claim machine', 'token_machine_id machine', 'token_user_id machine']);
+  test('with every function of ours: exactly what is stated', async () => {
+    const { functions } = await tryAll(database.pool, ROLES);
+    expect(functions).toEqual(Object.entries(FUNCTIONS).flatMap(([name, roles]) => roles.map((role) => `${name} ${role}`)).toSorted());
   });
 
   test('every function of ours has a fixed search_path, and nobody but its owner may execute it by default', async () => {
@@ -71,13 +82,20 @@ describe('what the catalogue grants', () => {
     expect(rows).toEqual([]);
   });
 
+  test('no sequence is open to anybody', async () => {
+    const { rows } = await database.pool.query<{ name: string; role: string }>(
+      `select relname as name, role from pg_class c, unnest($1::text[]) role where relnamespace in ('public'::regnamespace, 'private'::regnamespace) and relkind = 'S' and has_sequence_privilege(role, c.oid, 'usage, select, update')`, [ROLES]);
+    expect(rows).toEqual([]);
+  });
+
   test('a table, a sequence or a function made later is closed to every API role until it is granted', async () => {
     await database.pool.query(`create table public.later (id bigserial primary key); create function public.later_on() returns int language sql as 'select 1'`);
     try {
-      const { rows } = await database.pool.query<{ role: string; open: boolean }>(
-        `select role, has_table_privilege(role, 'public.later', 'select') or has_sequence_privilege(role, 'public.later_id_seq', 'usage') or has_function_privilege(role, 'public.later_on()', 'execute') as open
-         from unnest($1::text[]) role`, [ROLES]);
-      expect(rows.filter((row) => row.open)).toEqual([]);
+      const { tables, functions } = await tryAll(database.pool, ROLES);
+      expect(tables.filter((line) => line.startsWith('later '))).toEqual(ROLES.map((role) => `later ${role}: `));
+      expect(functions.filter((line) => line.startsWith('public.later'))).toEqual([]);
+      const { rows } = await database.pool.query<{ open: boolean }>(`select has_sequence_privilege(role, 'public.later_id_seq', 'usage') as open from unnest($1::text[]) role`, [ROLES]);
+      expect(rows.some(({ open }) => open)).toBe(false);
     } finally {
       await database.pool.query('drop table public.later; drop function public.later_on()');
     }
@@ -85,24 +103,52 @@ describe('what the catalogue grants', () => {
 });
 
 describe('what row-level security shows and refuses', () => {
-  test('a user sees own rows only, in every table; another user, a machine of another user and anon see none of them', async () => {
-    const [owner, other] = [await addUser(database.pool), await addUser(database.pool)];
-    const { machine } = await deploy(database.pool, owner);
-    const { machine: foreign } = await deploy(database.pool, other);
-    const trader = await addTrader(database.pool, owner);
-    await asRole(database.pool, 'machine', machineClaims(machine.id, owner), 'select public.write_signals($1)', [JSON.stringify([signalRow(trader)])]);
-    const count = async (role: string, claims: Record<string, unknown>, relation: string) =>
-      asRole<{ n: number }>(database.pool, role, claims, `select count(*)::int as n from public.${relation} where ${relation === 'machines' ? 'id' : 'user_id'} = $1`, [relation === 'machines' ? machine.id : owner])
-        .then((rows) => rows[0]?.n, (error: { code: string }) => error.code);
-    const seen: Record<string, unknown> = {};
-    for (const relation of ['machines', 'machine_events', 'traders', 'signals']) {
-      seen[relation] = [
-        await count('authenticated', { sub: owner }, relation), await count('authenticated', { sub: other }, relation), await count('anon', {}, relation),
-        await count('machine', machineClaims(machine.id, owner), relation), await count('machine', machineClaims(foreign.id, other), relation),
-      ];
+  /** A user with a machine and a row of that user's in every table. */
+  async function addWorld(): Promise<{ user: string; machine: string }> {
+    const user = await addUser(database.pool);
+    const { machine } = await deploy(database.pool, user);
+    const signal = signalRow(await addTrader(database.pool, user));
+    const asMachine = (sql: string, values: unknown[]) => asRole(database.pool, 'machine', machineClaims(machine.id, user), sql, values);
+    await asMachine('select public.write_facts($1)', [JSON.stringify({
+      signal: [signal], decision: [decisionRow(signal['id'])], analysis: [analysisRow()], notification: [notificationRow()], metric: [metricRow(new Date())],
+    })]);
+    await asMachine('select public.machine_beat($1)', ['{}']);
+    await asMachine('select public.hold_owner_lease($1)', [randomUUID()]);
+    await asRole(database.pool, 'service_role', {}, 'select public.set_user_settings($1, $2)', [user, '{}']);
+    await asRole(database.pool, 'service_role', {}, 'select public.publish_ticket_keys($1)', [{ keys: [] }]);
+    await database.pool.query(`insert into public.machine_secrets (machine_id, hashes) values ($1, array[$2])`, [machine.id, user.replaceAll('-', '').padEnd(64, '0')]);
+    return { user, machine: machine.id };
+  }
+
+  test('in every table: own rows to a user and to the user\'s machine, all of what runs and what it costs to an operator, nothing to anybody else', async () => {
+    const [owner, other] = [await addWorld(), await addWorld()];
+    const VIEWERS = {
+      owner: ['authenticated', { sub: owner.user }], other: ['authenticated', { sub: other.user }],
+      operator: ['authenticated', { sub: randomUUID(), app_metadata: { trademind_role: 'operator' } }],
+      // Claims that look alike, where a user could have put them.
+      pretender: ['authenticated', { sub: randomUUID(), trademind_role: 'operator', user_metadata: { trademind_role: 'operator' } }],
+      anon: ['anon', { app_metadata: { trademind_role: 'operator' } }],
+      machine: ['machine', machineClaims(owner.machine, owner.user)], otherMachine: ['machine', machineClaims(other.machine, other.user)],
+      service: ['service_role', {}],
+    } as const satisfies Record<string, readonly [Role, Record<string, unknown>]>;
+    const { rows: tables } = await database.pool.query<{ name: string; owner: string }>(`select relname as name,
+      case when relname = 'machines' then 'id' when exists (select from pg_attribute where attrelid = c.oid and attname = 'user_id') then 'user_id'
+        when exists (select from pg_attribute where attrelid = c.oid and attname = 'machine_id') then 'machine_id' end as owner
+      from pg_class c where relnamespace = 'public'::regnamespace and relkind = 'r' order by relname`);
+    const seen: Record<string, string> = {};
+    for (const { name, owner: column } of tables) {
+      const who: string[] = [];
+      for (const [viewer, [role, claims]] of Object.entries(VIEWERS)) {
+        const where = column === null ? '' : `where ${column} = '${column === 'user_id' ? owner.user : owner.machine}'`;
+        const [row] = await asRole<{ n: number }>(database.pool, role, claims, `select count(*)::int as n from public.${name} ${where}`).catch(() => [{ n: 0 }]);
+        if ((row?.n ?? 0) > 0) who.push(viewer);
+      }
+      seen[name] = who.join(' ');
     }
     expect(seen).toEqual({
-      machines: [1, 0, '42501', 1, 0], machine_events: [1, 0, '42501', '42501', '42501'], traders: [1, 0, '42501', 1, 0], signals: [1, 0, '42501', 1, 0],
+      analyses: 'owner service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
+      machine_secrets: 'service', machines: 'owner operator machine service', notifications: 'owner service', owner_leases: 'owner operator service', signals: 'owner machine service',
+      ticket_keys: 'service', traders: 'owner machine service', usage: 'owner operator machine service', user_settings: 'owner machine service',
     });
   });
 

@@ -57,7 +57,7 @@ test('a machine killed at random moments writes exactly the signals of one that 
       if (!state) continue;
       span.from = Math.max(span.from, state.historyFrom);
       span.to = Math.min(span.to, ...store.watermarks(id, 1).map((mark) => mark.closeTime));
-      expect(store.setAside()).toEqual([]);
+      expect(store.outbox.setAside()).toEqual([]);
     }
     store.close();
   }

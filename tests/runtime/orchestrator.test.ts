@@ -230,3 +230,25 @@ test('a drain that the control plane wishes stops the screening; when the wish e
   const [series] = [one.orchestrator.candles('BTCUSDT', '1m', 100)];
   series.slice(1).forEach((candle, index) => expect(candle.openTime).toBe((series[index]?.openTime ?? 0) + 60_000));
 });
+
+test('of two machines of one user one acts: the second says who does, finds nothing, and takes over when the first ends', async () => {
+  const machine = await cloud.addMachine();
+  await machine.addTrader(DIP);
+  const second = await cloud.addMachine({ user: machine.user, environment: 'production' });
+  const one = start(machine);
+  await screens(one);
+  const told: string[] = [];
+  one.orchestrator.subscribe((event) => { if (event.type === 'signal') told.push(event.data.id); });
+  const two = start(second);
+  const found: string[] = [];
+  two.orchestrator.subscribe((event) => { if (event.type === 'signal') found.push(event.data.id); });
+  await until('the second waits', () => two.orchestrator.status().problems.some(({ code, message }) => code === 'owner_elsewhere' && message.includes(machine.id)));
+  const before = told.length;
+  await until('the first goes on', () => told.length > before + 2);
+  expect(two.orchestrator.status()).toMatchObject({ phase: 'booting', detail: 'Waiting for its turn: another machine of this user acts.' });
+  expect(found).toEqual([]);
+  await one.orchestrator.stop();
+  await screens(two);
+  await until('it finds what comes now', () => two.orchestrator.signals(1_000).some(({ origin }) => origin === 'live'));
+  expect(two.orchestrator.status().problems).toEqual([]);
+}, 60_000);

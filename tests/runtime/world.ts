@@ -70,8 +70,8 @@ export interface Cloud {
   /** The one endpoint of the control plane that a machine calls. */
   controlPlaneUrl: string;
   tokensGiven(): number;
-  /** A user with a machine's row, as after a deploy. */
-  addMachine(): Promise<TestMachine>;
+  /** A user with a machine's row, as after a deploy; or another machine of the same user, in an environment of its own. */
+  addMachine(of?: { user: TestUser; environment: string }): Promise<TestMachine>;
   close(): Promise<void>;
 }
 
@@ -102,10 +102,10 @@ export async function startCloud(): Promise<Cloud> {
     supabase,
     controlPlaneUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     tokensGiven: () => given,
-    addMachine: async () => {
-      const user = await supabase.createUser();
+    addMachine: async (of) => {
+      const user = of?.user ?? await supabase.createUser();
       const { data, error } = await supabase.adminClient.rpc('deploy_machine', {
-        p_user_id: user.id, p_environment: 'local', p_region: 'sin', p_cpu_kind: 'shared', p_cpus: 1, p_memory_mb: 512, p_image: 'registry.local/machine@sha256:00',
+        p_user_id: user.id, p_environment: of?.environment ?? 'local', p_region: 'sin', p_cpu_kind: 'shared', p_cpus: 1, p_memory_mb: 512, p_image: 'registry.local/machine@sha256:00',
       });
       if (error) throw error;
       const { machine } = data as { machine: { id: string } };

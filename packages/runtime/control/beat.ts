@@ -10,6 +10,9 @@ const BACKOFF = { first: 500, most: EVERY_MS };
 const TRADERS_TOLD = 100;
 const HALTED_TOLD = 50;
 
+/** Versions of what the machine fetches when it changes, and the public keys of tickets (null: those of its birth). */
+export type BeatNews = Pick<BeatAnswer, 'settings_version' | 'keys_version' | 'jwks_version' | 'jwks'>;
+
 export interface BeatOptions {
   database: Pick<Database, 'beat' | 'traders'>;
   status: () => MachineStatus;
@@ -17,6 +20,8 @@ export interface BeatOptions {
   onTraders: (rows: readonly TraderRow[]) => void;
   /** A drain is wished, or no longer. */
   onDrain: (drain: boolean) => void;
+  /** At first, and whenever a version changed. */
+  onNews: (news: BeatNews) => void;
   wall: Wall;
   log: Log;
   signal: AbortSignal;
@@ -31,6 +36,7 @@ export class Beat {
   readonly #nudge: Nudge;
   readonly #backoff: Backoff;
   #tradersEtag: string | undefined;
+  #news: string | undefined;
   #problem: { code: string; message: string } | null = null;
   #lastAt: number | null = null;
   #latencyMs: number | null = null;
@@ -69,7 +75,7 @@ export class Beat {
   }
 
   async #once(): Promise<number> {
-    const { database, onTraders, onDrain, wall, log, signal } = this.#options;
+    const { database, onTraders, onDrain, onNews, wall, log, signal } = this.#options;
     try {
       const sent = { now: wall.now(), epoch: wall.epoch() };
       const answer: BeatAnswer = await database.beat(told(this.#options.status()));
@@ -80,6 +86,10 @@ export class Beat {
         onTraders(await database.traders());
         this.#tradersEtag = answer.traders_etag;
       }
+      const { settings_version, keys_version, jwks_version, jwks } = answer;
+      const news = [settings_version, keys_version, jwks_version].join();
+      if (news !== this.#news) onNews({ settings_version, keys_version, jwks_version, jwks });
+      this.#news = news;
       onDrain(answer.drain);
       this.#lastAt = wall.now();
       if (this.#problem) log('info', 'database_answers', 'The database answers again.');

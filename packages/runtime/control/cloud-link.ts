@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { parseWith, sentenceOf, TraderDocument, type MachineStatus } from '@trademind/core';
 import type { Log } from '../log.ts';
 import type { InvalidTrader } from '../screening/trader-set.ts';
+import { MinuteMetrics, type LoadSample } from '../state/minute-metrics.ts';
 import type { StateStore, StoredTrader } from '../state/state-store.ts';
 import { StateSynchronizer } from '../state/state-synchronizer.ts';
 import type { Wall } from '../time.ts';
-import { Beat } from './beat.ts';
+import { Beat, type BeatNews } from './beat.ts';
 import { SupabaseDatabase, type TraderRow } from './database.ts';
 import { MachineToken } from './machine-token.ts';
+import { OwnerLease, type OwnerState } from './owner-lease.ts';
 
 export interface CloudOptions {
   controlPlaneUrl: string;
@@ -24,12 +27,17 @@ export interface CloudHooks {
   /** The stored traders: those that can be read, and those that cannot. */
   onTraders: (traders: StoredTrader[], unreadable: InvalidTrader[]) => void;
   onDrain: (drain: boolean) => void;
+  /** Whether this machine is the one that acts for its user, whenever that changes. */
+  onOwner?: (state: OwnerState) => void;
+  /** What the beat brings besides: versions to follow, and the keys of tickets. */
+  onNews?: (news: BeatNews) => void;
   /** Something worth a status frame changed. */
   onChange: () => void;
 }
 
-/** The machine's ties to the cloud: its token, its beat, its outbox. Each keeps trying by itself; none stops the screening. */
+/** The machine's ties to the cloud: its token, its beat, its outbox, its part in being the user's one owner. Each keeps trying by itself; none stops the screening. */
 export class CloudLink {
+  readonly owner: OwnerLease;
   readonly #token: MachineToken;
   readonly #beat: Beat;
   readonly #synchronizer: StateSynchronizer;
@@ -41,9 +49,17 @@ export class CloudLink {
     this.#silenceMs = () => wall.now() - (this.#beat.lastAt ?? begunAt);
     this.#token = new MachineToken({ controlPlaneUrl: options.controlPlaneUrl, secret: options.machineSecret, wall, log, signal });
     const database = new SupabaseDatabase({ url: options.supabaseUrl, publishableKey: options.publishableKey, token: this.#token, signal });
-    this.#synchronizer = new StateSynchronizer({ store, database, wall, log, signal, onSent: hooks.onChange });
+    this.#synchronizer = new StateSynchronizer({ store, database, wall, log, signal, newId: randomUUID, onSent: hooks.onChange });
+    this.owner = new OwnerLease({ store, database, wall, log, signal, newId: randomUUID, onChange: (state) => { hooks.onOwner?.(state); hooks.onChange(); } });
+    const metrics = new MinuteMetrics();
     this.#beat = new Beat({
-      database, wall, log, signal, status: hooks.status, onDrain: hooks.onDrain,
+      database, wall, log, signal, onDrain: hooks.onDrain, onNews: (news) => hooks.onNews?.(news),
+      status: () => {
+        const status = hooks.status();
+        const minute = metrics.add(sampleOf(status, wall));
+        if (minute) store.outbox.add('metric', minute.at, minute);
+        return status;
+      },
       onTraders: (rows) => {
         const { traders, unreadable } = readTraders(rows);
         for (const trader of unreadable) log('error', 'trader_unreadable', `"${trader.name}" cannot run: ${trader.error}`);
@@ -55,7 +71,7 @@ export class CloudLink {
 
   /** Works until the signal ends it. */
   async run(): Promise<void> {
-    await Promise.all([this.#token.run(), this.#beat.run(), this.#synchronizer.run()]);
+    await Promise.all([this.#token.run(), this.#beat.run(), this.#synchronizer.run(), this.owner.run()]);
   }
 
   /** The phase changed: the database hears of it now. */
@@ -63,7 +79,7 @@ export class CloudLink {
     this.#beat.nudge();
   }
 
-  /** Signals were queued. */
+  /** Something was queued that is to be sent at once: signals, orders. */
   sendNow(): void {
     this.#synchronizer.nudge();
   }
@@ -81,9 +97,17 @@ export class CloudLink {
   problems(): { code: string; message: string }[] {
     const { problem } = this.#token;
     const seen = new Set<string>();
-    return [problem && { code: problem.code, message: sentenceOf(problem) }, this.#beat.problem, this.#synchronizer.problem]
+    return [problem && { code: problem.code, message: sentenceOf(problem) }, this.#beat.problem, this.#synchronizer.problem, this.owner.problem]
       .filter((one) => one !== null).filter(({ code }) => !seen.has(code) && seen.add(code));
   }
+}
+
+function sampleOf({ process, market, traders, outbox }: MachineStatus, wall: Wall): LoadSample {
+  return {
+    at: wall.epoch(), cpuPercent: process.cpuPercent, rssMb: process.rssMb, candlesTotal: market.candles, outboxRows: outbox.rows,
+    signalsTotal: traders.reduce((sum, { signals }) => sum + signals.live, 0),
+    ...(market.lastCloseAt !== null && { lagMs: Math.max(0, market.time - market.lastCloseAt) }),
+  };
 }
 
 /** Documents were written by others, maybe by a newer version: each is parsed, and one that cannot be read harms no other. */

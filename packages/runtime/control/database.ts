@@ -5,21 +5,38 @@ import type { MachineToken } from './machine-token.ts';
 
 const TIMEOUT_MS = 10_000;
 
-/** What `write_signals` answers. Duplicates are signals that were there already: harmless. */
+/** What `write_facts` answers: what is not rejected is stored, now or before. `index` counts from 0 within the kind. */
 export const WriteAnswer = z.object({
-  inserted: z.int(), duplicates: z.int(),
-  rejected: z.array(z.object({ id: z.nullable(z.string()), code: z.string(), message: z.string() })),
+  written: z.int(), duplicates: z.int(),
+  rejected: z.array(z.object({ kind: z.string(), index: z.int(), code: z.string(), message: z.string() })),
 });
 export type WriteAnswer = z.infer<typeof WriteAnswer>;
+
+/** What `hold_owner_lease` answers. Times are durations (ms) on the database's clock. */
+export const LeaseAnswer = z.discriminatedUnion('held', [
+  z.object({ held: z.literal(true), fence: z.int(), expires_in_ms: z.int() }),
+  z.object({
+    held: z.literal(false),
+    /** It is held by another process on the caller's own disk. */
+    superseded: z.boolean(),
+    expires_in_ms: z.int(), free_in_ms: z.int(),
+    holder: z.object({ machine_id: z.uuid(), environment: z.string(), region: z.string(), since: z.string() }),
+  }),
+]);
+export type LeaseAnswer = z.infer<typeof LeaseAnswer>;
 
 /** A row of `traders` as it is stored; the document is not yet trusted. */
 const TraderRow = z.object({ id: z.uuid(), name: z.string(), version: z.int(), document: z.unknown() });
 export type TraderRow = z.infer<typeof TraderRow>;
 
-/** The three things that a machine asks of the database, under its own token. Every method rejects with a TradeMindError. */
+/** What a machine asks of the database, under its own token. Every method rejects with a TradeMindError; `faultOf` says what its code means. */
 export interface Database {
   beat(status: MachineStatus): Promise<BeatAnswer>;
-  writeSignals(rows: readonly unknown[]): Promise<WriteAnswer>;
+  /** Rows by kind, each kind in the order in which they came about; at most 1000 in all. */
+  writeFacts(facts: Readonly<Record<string, readonly unknown[]>>): Promise<WriteAnswer>;
+  /** Takes (fence null) or renews the lease of the user's one owner. */
+  holdLease(holder: string, fence: number | null, seconds: number): Promise<LeaseAnswer>;
+  releaseLease(holder: string, fence: number): Promise<boolean>;
   /** Enabled traders of this machine's user. */
   traders(): Promise<TraderRow[]>;
 }
@@ -41,9 +58,19 @@ export class SupabaseDatabase implements Database {
     return parseWith(BeatAnswer, data, 'database_answer_malformed', "The database's answer to a beat");
   }
 
-  async writeSignals(rows: readonly unknown[]): Promise<WriteAnswer> {
-    const data = await this.#call((signal) => this.#client.rpc('write_signals', { p_rows: rows }).abortSignal(signal));
-    return parseWith(WriteAnswer, data, 'database_answer_malformed', "The database's answer to signals");
+  async writeFacts(facts: Readonly<Record<string, readonly unknown[]>>): Promise<WriteAnswer> {
+    const data = await this.#call((signal) => this.#client.rpc('write_facts', { p_facts: facts }).abortSignal(signal));
+    return parseWith(WriteAnswer, data, 'database_answer_malformed', "The database's answer to facts");
+  }
+
+  async holdLease(holder: string, fence: number | null, seconds: number): Promise<LeaseAnswer> {
+    const data = await this.#call((signal) => this.#client.rpc('hold_owner_lease', { p_holder: holder, p_fence: fence, p_seconds: seconds }).abortSignal(signal));
+    return parseWith(LeaseAnswer, data, 'database_answer_malformed', "The database's answer to a lease");
+  }
+
+  async releaseLease(holder: string, fence: number): Promise<boolean> {
+    const data = await this.#call((signal) => this.#client.rpc('release_owner_lease', { p_holder: holder, p_fence: fence }).abortSignal(signal));
+    return parseWith(z.boolean(), data, 'database_answer_malformed', "The database's answer to a release");
   }
 
   async traders(): Promise<TraderRow[]> {
@@ -71,9 +98,15 @@ export class SupabaseDatabase implements Database {
 
 /** Codes of the database's own refusals are kept; the text of a failure is not, it may hold an address or a row. */
 function databaseError(status: number, error: PostgrestError | Error): TradeMindError {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const sqlstate = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const answered = `HTTP ${status}${sqlstate ? `, ${sqlstate}` : ''}`;
   if (status === 0) return new TradeMindError({ code: 'database_unreachable', message: 'The database does not answer.', nextStep: 'Nothing is lost: what is found is kept on disk and sent when it answers.', cause: error });
   if (status === 401) return new TradeMindError({ code: 'token_revoked', message: "The database refused the machine's token.", nextStep: 'The machine asks the control plane for a new one.' });
-  if (status >= 500) return new TradeMindError({ code: 'database_failing', message: `The database answered HTTP ${status}${code ? ` (${code})` : ''}.`, nextStep: 'It is asked again.' });
-  return new TradeMindError({ code: 'database_refused', message: `The database refused the request (HTTP ${status}${code ? `, ${code}` : ''}): ${error.message.slice(0, 200)}.`, nextStep: 'Check that its migrations are those of this version.' });
+  if (AWAY.has(status)) return new TradeMindError({ code: 'database_busy', message: `The database cannot answer now (${answered}).`, nextStep: 'It is asked again.' });
+  if (status >= 500) return new TradeMindError({ code: 'database_failing', message: `The database failed (${answered}).`, nextStep: 'It is asked again.' });
+  if (status === 403 || status === 404) return new TradeMindError({ code: 'database_outdated', message: `The database does not offer what this version asks for (${answered}): ${error.message.slice(0, 200)}.`, nextStep: 'Apply its migrations; until then what is found is kept on disk.' });
+  return new TradeMindError({ code: 'database_refused', message: `The database refused the request (${answered}): ${error.message.slice(0, 200)}.`, nextStep: 'Check that its migrations are those of this version.' });
 }
+
+/** Timeout, too many requests, bad gateway, unavailable, gateway timeout: nothing was said about the request itself. */
+const AWAY = new Set([408, 429, 502, 503, 504]);

@@ -4,6 +4,8 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 export class DatabaseFile {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** The disk is full: makes room, more of it for a transaction by which rows leave. The transaction that met it is done once more. */
+  onFull: ((leaving: boolean) => void) | undefined;
 
   /** Opens or makes the file. Throws what SQLite throws. */
   constructor(path: string) {
@@ -29,9 +31,39 @@ export class DatabaseFile {
     return this.#prepared(sql).all(...values) as T[];
   }
 
-  /** All of `work` or nothing. Inside another transaction it belongs to that one, so whoever catches its error must let the outer one fail too. */
-  transaction<T>(work: () => T): T {
+  /**
+   * All of `work` or nothing. Inside another transaction it belongs to that one, so whoever catches its error must let the outer one fail too.
+   * On a full disk it is done again after `onFull`, so what it does outside the file must bear a repeat.
+   * @param leaving whether it is one by which rows leave
+   */
+  transaction<T>(work: () => T, leaving = false): T {
     if (this.#db.isTransaction) return work();
+    try {
+      return this.#attempt(work);
+    } catch (error) {
+      const { onFull } = this;
+      if (onFull === undefined || !isDiskFull(error)) throw error;
+      // What makes room is itself a transaction: it must not ask for room in turn.
+      this.onFull = undefined;
+      try {
+        onFull(leaving);
+        return this.#attempt(work);
+      } finally {
+        this.onFull = onFull;
+      }
+    }
+  }
+
+  /** Brings what the log holds into the file and empties the log, as far as the disk has room for that. */
+  shrink(): void {
+    try {
+      this.#db.exec('pragma wal_checkpoint(truncate)');
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
+  }
+
+  #attempt<T>(work: () => T): T {
     this.#db.exec('begin immediate');
     try {
       const result = work();
@@ -51,4 +83,10 @@ export class DatabaseFile {
     }
     return statement;
   }
+}
+
+/** SQLITE_FULL, or SQLITE_IOERR_WRITE and SQLITE_IOERR_FSYNC, which some file systems give instead. Source: https://www.sqlite.org/rescode.html. */
+function isDiskFull(error: unknown): boolean {
+  const { errcode } = error as { errcode?: number };
+  return errcode === 13 || errcode === 778 || errcode === 1_034;
 }

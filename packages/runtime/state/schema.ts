@@ -21,4 +21,21 @@ export const MIGRATIONS: readonly string[] = [
      primary key (symbol, interval, open_time, kind)) strict, without rowid;
    create table listings (symbol text primary key, listed_at integer not null) strict, without rowid;`,
   ANALYSIS_TABLES,
+  // The outbox for every kind of fact. Counted by triggers: how many wait is asked twice a second, and may be very many.
+  `alter table outbox rename to outbox_1;
+   create table outbox (seq integer primary key autoincrement, lane integer not null, kind text not null, id text not null, payload text not null, at integer not null) strict;
+   create unique index outbox_fact on outbox (kind, id);
+   create index outbox_next on outbox (lane, seq);
+   create table outbox_counts (kind text primary key, rows integer not null) strict, without rowid;
+   create trigger outbox_added after insert on outbox begin
+     insert into outbox_counts (kind, rows) values (new.kind, 1) on conflict do update set rows = rows + 1; end;
+   create trigger outbox_removed after delete on outbox begin update outbox_counts set rows = rows - 1 where kind = old.kind; end;
+   insert or ignore into outbox (seq, lane, kind, id, payload, at) select seq, 0, kind, id, payload, at from outbox_1;
+   drop table outbox_1;
+   alter table set_aside rename to set_aside_1;
+   create table set_aside (kind text not null, id text not null, payload text not null, code text not null, message text not null, at integer not null, primary key (kind, id)) strict, without rowid;
+   insert into set_aside (kind, id, payload, code, message, at) select kind, id, payload, code, message, at from set_aside_1;
+   drop table set_aside_1;
+   create index set_aside_at on set_aside (at);
+   create table let_go (kind text primary key, rows integer not null, from_at integer not null, to_at integer not null) strict, without rowid;`,
 ];

@@ -37,7 +37,7 @@ test('a step of screening is kept whole: signals, outbox, counts and watermark; 
   expect(store.watermarks(traderId, 1)).toEqual([mark(120_000)]);
   expect(store.traderState(traderId, 1)).toEqual({ traderId, version: 1, historyFrom: 0, liveFrom: 60_000, liveSignals: 1, historySignals: 1 });
   expect(store.outboxState()).toEqual({ rows: 2, oldestAt: 1_000 });
-  expect(JSON.parse(store.outboxBatch(1)[0]?.payload ?? '')).toMatchObject({ id: first.id, trader_id: traderId, close_time: '1970-01-01T00:01:00.000Z', origin: 'history' });
+  expect(JSON.parse(store.outbox.batch({ rows: 1, bytes: 1_000 })[0]?.payload ?? '')).toMatchObject({ id: first.id, trader_id: traderId, close_time: '1970-01-01T00:01:00.000Z', origin: 'history' });
 });
 
 test('a step that fails leaves nothing behind', () => {
@@ -50,15 +50,6 @@ test('when a version was first seen is kept once and for all', () => {
   store.beginTrader({ traderId, version: 1, historyFrom: 1, liveFrom: 2 }, [mark(1)]);
   expect(store.beginTrader({ traderId, version: 1, historyFrom: 5, liveFrom: 6 }, [])).toMatchObject({ historyFrom: 1, liveFrom: 2 });
   expect(store.traderState(traderId, 2)).toBeUndefined();
-});
-
-test('rows leave the outbox when they are acknowledged; a rejected one is set aside with its reason', () => {
-  const signals = [signal(1), signal(2), signal(3)];
-  store.commit({ signals, watermarks: [] });
-  const rows = store.outboxBatch(2);
-  store.acknowledge(rows, [{ id: rows[0]?.id ?? '', code: 'value_refused', message: 'no' }]);
-  expect(store.outboxBatch(10).map(({ id }) => id)).toEqual([signals[2]?.id]);
-  expect(store.setAside()).toEqual([{ id: signals[0]?.id, code: 'value_refused', message: 'no' }]);
 });
 
 test('members that left and traders that no longer run lose their watermarks', () => {

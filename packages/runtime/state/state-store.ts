@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { SQLInputValue } from 'node:sqlite';
 import { codeOf, TradeMindError, TraderDocument, type Interval, type Signal } from '@trademind/core';
 import type { CandleMark } from '../market/candle-marks.ts';
+import { Ballast } from './ballast.ts';
 import { DatabaseFile } from './database-file.ts';
+import { Outbox } from './outbox.ts';
 import { MIGRATIONS } from './schema.ts';
 
 /** Signals kept for the feed: of so many days of market time, and at most so many. */
@@ -18,8 +20,6 @@ export interface StoredTrader { id: string; version: number; document: TraderDoc
 export interface Watermark { traderId: string; version: number; symbol: string; interval: Interval; closeTime: number }
 /** Times in ms of market time. Candles that close in (historyFrom, liveFrom] give history, later ones are live. */
 export interface TraderState { traderId: string; version: number; historyFrom: number; liveFrom: number; liveSignals: number; historySignals: number }
-export interface OutboxRow { seq: number; id: string; payload: string }
-export interface RejectedRow { id: string; code: string; message: string }
 
 /**
  * All that must survive on this machine, in one SQLite file (WAL): what a kill -9 interrupts is either wholly there or not at all. Every
@@ -28,8 +28,10 @@ export interface RejectedRow { id: string; code: string; message: string }
 export class StateStore {
   /** The file itself, for rooms with tables of their own in it. */
   readonly file: DatabaseFile;
+  /** Facts on their way to the database. */
+  readonly outbox: Outbox;
   readonly #epoch: () => number;
-  readonly #outbox: boolean;
+  readonly #ballast: Ballast;
   #sincePrune = 0;
 
   /**
@@ -38,7 +40,6 @@ export class StateStore {
    */
   constructor(options: { dataDir: string; epoch: () => number; outbox: boolean }) {
     this.#epoch = options.epoch;
-    this.#outbox = options.outbox;
     const path = join(options.dataDir, STATE_FILE);
     try {
       mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
@@ -50,6 +51,10 @@ export class StateStore {
       });
     }
     this.#migrate(path);
+    this.outbox = new Outbox(this.file, { epoch: options.epoch, open: options.outbox });
+    this.#ballast = new Ballast(options.dataDir);
+    this.#ballast.lay();
+    this.file.onFull = (leaving) => this.#makeRoom(leaving);
   }
 
   close(): void {
@@ -74,7 +79,7 @@ export class StateStore {
     const added = this.#run('insert into signals (id, close_time, payload) values (?, ?, ?) on conflict do nothing', signal.id, signal.closeTime, JSON.stringify(signal));
     if (added === 0) return false;
     this.#run(`update trader_state set ${signal.origin === 'live' ? 'live_signals = live_signals' : 'history_signals = history_signals'} + 1 where trader_id = ? and version = ?`, signal.traderId, signal.traderVersion);
-    if (this.#outbox) this.#run("insert into outbox (kind, id, payload, at) values ('signal', ?, ?, ?)", signal.id, JSON.stringify(rowOfSignal(signal)), this.#epoch());
+    this.outbox.add('signal', signal.id, rowOfSignal(signal));
     if (++this.#sincePrune >= PRUNE_EVERY) this.#prune();
     return true;
   }
@@ -83,6 +88,19 @@ export class StateStore {
     this.#run(`insert into watermarks (trader_id, version, symbol, interval, close_time) values (?, ?, ?, ?, ?)
       on conflict do update set close_time = max(close_time, excluded.close_time), interval = excluded.interval`,
     mark.traderId, mark.version, mark.symbol, mark.interval, mark.closeTime);
+  }
+
+  /** A full disk: what only takes up room goes, then what waits to be sent and may be let go. What was found stays. */
+  #makeRoom(leaving: boolean): void {
+    this.#ballast.drop(leaving);
+    this.file.shrink();
+    this.outbox.letGoAll();
+    this.file.shrink();
+  }
+
+  /** Lays aside again what a full disk made this give up, once there is room. */
+  keepReserve(): void {
+    this.#ballast.lay();
   }
 
   #prune(): void {
@@ -155,32 +173,9 @@ export class StateStore {
     });
   }
 
-  /** The oldest rows that wait to be sent, at most `limit`. */
-  outboxBatch(limit: number): OutboxRow[] {
-    return this.#all<OutboxRow>('select seq, id, payload from outbox order by seq limit ?', limit);
-  }
-
-  /** The database took these rows (`seq`), but for the rejected ones, which are set aside with the reason. */
-  acknowledge(rows: readonly OutboxRow[], rejected: readonly RejectedRow[]): void {
-    const why = new Map(rejected.map((row) => [row.id, row]));
-    this.#transaction(() => {
-      for (const row of rows) {
-        const refusal = why.get(row.id);
-        if (refusal) {
-          this.#run("insert into set_aside (id, kind, payload, code, message, at) values (?, 'signal', ?, ?, ?, ?) on conflict do nothing",
-            row.id, row.payload, refusal.code, refusal.message, this.#epoch());
-        }
-        this.#run('delete from outbox where seq = ?', row.seq);
-      }
-    });
-  }
-
+  /** How much waits to be written to the database. */
   outboxState(): { rows: number; oldestAt: number | null } {
-    return this.#all<{ rows: number; oldestAt: number | null }>('select count(*) as rows, min(at) as oldestAt from outbox')[0] as { rows: number; oldestAt: number | null };
-  }
-
-  setAside(): { id: string; code: string; message: string }[] {
-    return this.#all('select id, code, message from set_aside order by at');
+    return this.outbox.state();
   }
 
   get(key: string): string | undefined {
@@ -263,10 +258,10 @@ function withDefaults(stored: TraderDocument): TraderDocument {
   return parsed.success ? parsed.data : stored;
 }
 
-/** A signal as the database's `write_signals` takes it: column names, times in ISO form. */
+/** A signal as the database's `write_facts` takes it: column names, times in ISO form. */
 export function rowOfSignal(signal: Signal): Record<string, unknown> {
   return {
-    id: signal.id, trader_id: signal.traderId, trader_version: signal.traderVersion, trader_name: signal.traderName,
+    trader_id: signal.traderId, trader_version: signal.traderVersion, trader_name: signal.traderName,
     symbol: signal.symbol, interval: signal.interval, open_time: new Date(signal.openTime).toISOString(), close_time: new Date(signal.closeTime).toISOString(),
     side: signal.side, price: signal.price, phase: signal.phase, origin: signal.origin, conditions: signal.conditions,
     ...(signal.suppressed && { suppressed: signal.suppressed }), ...(signal.missing && { missing: signal.missing }),
