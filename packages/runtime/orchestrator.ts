@@ -182,7 +182,7 @@ export class Orchestrator implements FeedSource {
     if (!this.#ending.signal.aborted) {
       step('traders_known', `${this.#known?.traders.length ?? 0} traders are to run`);
       this.#open = true;
-      this.#market.candles.setPaused(this.#pausedAt !== undefined);
+      this.#market.candles.setPaused(this.#waits || this.#pausedAt !== undefined);
       this.#applyTraders();
     }
     const endSnapshots = every(SNAPSHOT_MS, wall, () => void this.#saveSnapshot());
