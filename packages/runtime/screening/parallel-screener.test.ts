@@ -120,11 +120,12 @@ test('what takes longer than the time between two closes is shed by priority, sa
   let now = 0;
   let looks = 0;
   let cost = 1;
+  let market = 0;
   const traders = TRADERS.map((one, index) => ({ ...one, document: { ...one.document, analysis: { ...one.document.analysis, priority: index } } }));
   const found: Match[] = [];
   const logs: string[] = [];
   const screener = new ParallelScreener({
-    defaultInterval: '1m', capacity: () => 1_000, log: (_level, code) => logs.push(code), marketNow: () => 0, workers: 0,
+    defaultInterval: '1m', capacity: () => 1_000, log: (_level, code) => logs.push(code), marketNow: () => market, workers: 0,
     // A candle is timed from one look at the clock to the next: so much time passes in between.
     wall: { ...systemWall, now: () => (looks++ % 2 === 0 ? now : (now += cost)) }, onScreened: ({ matches }) => found.push(...matches),
   });
@@ -133,6 +134,7 @@ test('what takes longer than the time between two closes is shed by priority, sa
   screener.setTraders(traders);
   const feed = async (from: number, to: number, gap: number): Promise<void> => {
     for (let index = from; index < to; index++) {
+      market = START + (index + 1) * 60_000;
       for (const [symbol, candle] of minute(index)) screener.push(symbol, '1m', candle);
       now += gap;
       await new Promise((resolve) => { setImmediate(resolve); });

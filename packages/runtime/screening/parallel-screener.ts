@@ -28,8 +28,9 @@ export interface ParallelScreenerOptions {
 
 /** How often deadlines and load are looked at, ms of wall time. */
 const LOOK_MS = 500;
-/** A close that is longer ago than this (ms of market time) is no live one. */
+/** A close that is longer ago than this (ms of market time) is no live one; nor is one that the market's clock, set a moment ago, has not reached by far. */
 const LIVE_MS = 120_000;
+const EARLY_MS = 5_000;
 /** Passes between two looks at the load, so that one slow pass changes nothing. */
 const PASSES = 5;
 
@@ -287,7 +288,8 @@ export class ParallelScreener {
     this.#passes.push(before.ms);
     if (this.#passes.length > PASSES) this.#passes.shift();
     // A backlog, such as history, is worked off as fast as it goes: only what comes live can be too much.
-    if (closeTime < this.#options.marketNow() - LIVE_MS) return;
+    const age = this.#options.marketNow() - closeTime;
+    if (age > LIVE_MS || age < -EARLY_MS) return;
     const decided = this.#overload.pass(before.ms / Math.max(1, this.#lanes.workers), began - before.began);
     if (decided !== undefined) setImmediate(() => this.#balance(decided));
   }
