@@ -27,7 +27,7 @@ export class PendingCommands {
 
   /** The line is lost: what was asked may have been done or not. */
   onLost(): void {
-    for (const id of [...this.#waiting.keys()]) this.#end(id)?.reject(unknownOutcome('The line was lost before the machine answered.'));
+    for (const id of this.#waiting.keys()) this.#end(id)?.reject(unknownOutcome('The line was lost before the machine answered.'));
   }
 
   #end(id: string) {

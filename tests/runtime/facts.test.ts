@@ -53,7 +53,7 @@ test('killed at random moments and cut off from the database again and again, ev
     return { code, found };
   };
   let killed = 0;
-  for (let round = 0; round < KILLS; round++) killed += Number((await live(Math.random() * 600)).code === null);
+  for (let round = 0; round < KILLS; round++) killed += Number((await live(Math.random() * 200)).code === null);
   over = true;
   await network;
   expect((await live(null)).code).toBe(0);

@@ -91,21 +91,27 @@ export class SupabaseDatabase implements Database {
         this.#options.token.revoked(token);
         if (attempt === 1) continue;
       }
-      throw databaseError(status, error);
+      throw databaseError(status, error, [this.#options.publishableKey, token]);
     }
   }
 }
 
+const TOKEN = /eyJ[\w-]+\.[\w-]+\.[\w-]+/g;
+
+/** What an answer says, without what the request carried: a careless server repeats it. */
+const saidBy = ({ message }: { message: string }, secrets: readonly string[]): string =>
+  secrets.reduce((text, secret) => text.replaceAll(secret, '…'), message).replaceAll(TOKEN, '…').slice(0, 200);
+
 /** Codes of the database's own refusals are kept; the text of a failure is not, it may hold an address or a row. */
-function databaseError(status: number, error: PostgrestError | Error): TradeMindError {
+function databaseError(status: number, error: PostgrestError | Error, secrets: readonly string[]): TradeMindError {
   const sqlstate = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const answered = `HTTP ${status}${sqlstate ? `, ${sqlstate}` : ''}`;
   if (status === 0) return new TradeMindError({ code: 'database_unreachable', message: 'The database does not answer.', nextStep: 'Nothing is lost: what is found is kept on disk and sent when it answers.', cause: error });
   if (status === 401) return new TradeMindError({ code: 'token_revoked', message: "The database refused the machine's token.", nextStep: 'The machine asks the control plane for a new one.' });
   if (AWAY.has(status)) return new TradeMindError({ code: 'database_busy', message: `The database cannot answer now (${answered}).`, nextStep: 'It is asked again.' });
   if (status >= 500) return new TradeMindError({ code: 'database_failing', message: `The database failed (${answered}).`, nextStep: 'It is asked again.' });
-  if (status === 403 || status === 404) return new TradeMindError({ code: 'database_outdated', message: `The database does not offer what this version asks for (${answered}): ${error.message.slice(0, 200)}.`, nextStep: 'Apply its migrations; until then what is found is kept on disk.' });
-  return new TradeMindError({ code: 'database_refused', message: `The database refused the request (${answered}): ${error.message.slice(0, 200)}.`, nextStep: 'Check that its migrations are those of this version.' });
+  if (status === 403 || status === 404) return new TradeMindError({ code: 'database_outdated', message: `The database does not offer what this version asks for (${answered}): ${saidBy(error, secrets)}.`, nextStep: 'Apply its migrations; until then what is found is kept on disk.' });
+  return new TradeMindError({ code: 'database_refused', message: `The database refused the request (${answered}): ${saidBy(error, secrets)}.`, nextStep: 'Check that its migrations are those of this version.' });
 }
 
 /** Timeout, too many requests, bad gateway, unavailable, gateway timeout: nothing was said about the request itself. */
