@@ -59,6 +59,9 @@ test('a machine boots, finds the history, goes live, and the database holds what
   expect((trader?.liveFrom ?? 0) - (trader?.historyFrom ?? 0)).toBe(86_400_000);
   for (const signal of told) expect(signal.origin).toBe(signal.closeTime > (trader?.liveFrom ?? 0) ? 'live' : 'history');
   expect(Math.min(...told.map((signal) => signal.closeTime))).toBeGreaterThan(trader?.historyFrom ?? 0);
+  // A beat is told at once of a new phase, and takes its time.
+  const phaseInDatabase = async () => (await cloud.supabase.database.pool.query<{ phase: string }>('select phase from machines where id = $1', [machine.id])).rows[0]?.phase;
+  await expect.poll(phaseInDatabase, { timeout: 10_000 }).toBe('screening');
   await one.orchestrator.stop();
   expect(await written(machine)).toEqual(told.map((signal) => signal.id).toSorted());
   expect(phases.slice(-2)).toEqual(['screening', 'draining']);
