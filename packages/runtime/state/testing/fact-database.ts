@@ -17,11 +17,15 @@ export class FactDatabase implements Pick<Database, 'writeFacts'> {
   /** What is stored, by kind, in the order in which it first arrived. */
   readonly stored = new Map<string, string[]>();
   readonly batches: string[][] = [];
+  /** Rows that were sent in a call of their own which failed, whether it was done or not. */
+  readonly failedAlone = new Set<string>();
   readonly #known = new Set<string>();
   fate: () => Fate = () => 'answered';
 
   writeFacts(facts: Readonly<Record<string, readonly unknown[]>>): Promise<WriteAnswer> {
     const fate = this.fate();
+    const sent = Object.values(facts).flat() as Row[];
+    if (sent.length === 1 && fate !== 'answered') this.failedAlone.add(sent[0]!.id);
     if (fate === 'unreachable') return Promise.reject(error('database_unreachable'));
     if (fate === 'busy') return Promise.reject(error('database_busy'));
     if (fate === 'failing') return Promise.reject(error('database_failing'));
