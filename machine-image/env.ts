@@ -36,6 +36,7 @@ const Contract = z.object({
   DATA_DIR: z._default(z.string(), '/data'),
   GEMINI_API_KEY: z.optional(z.string()),
   GEMINI_MODEL: z.optional(z.string()),
+  GEMINI_BASE_URL: z.optional(url('https:', 'http:')),
   BINANCE_API_KEY: z.optional(z.string()),
   BINANCE_SECRET_KEY: z.optional(z.string()),
   BINANCE_REST_URL: z._default(url('https:', 'http:'), 'https://data-api.binance.vision'),

@@ -66,6 +66,7 @@ machine = startMachine({
     supabaseUrl: settings.SUPABASE_URL, publishableKey: settings.SUPABASE_PUBLISHABLE_KEY,
   },
   ticketJwks: settings.TICKET_JWKS, allowedOrigins: settings.ALLOWED_ORIGINS, host: settings.HOST, port: settings.PORT, metricsPort: settings.METRICS_PORT,
+  gemini: { apiKey: settings.GEMINI_API_KEY, baseUrl: settings.GEMINI_BASE_URL, model: settings.GEMINI_MODEL },
   crashes: words.before,
   log: (level, code, message, fields) => {
     words.heard({ at: Date.now(), level, code, message });

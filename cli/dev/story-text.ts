@@ -1,4 +1,4 @@
-import type { ConditionReading, MachineStatus, Signal } from '@trademind/core';
+import type { AnalysisOutcome, ConditionReading, MachineStatus, Signal } from '@trademind/core';
 import { count, number, utc, utcClock } from '../output/format.ts';
 import type { Colors } from '../output/terminal.ts';
 
@@ -26,6 +26,12 @@ const sideText = (c: Colors, side: Signal['side']) => (side === 'long' ? c.green
 /** One signal on one line. */
 export function signalLine(c: Colors, signal: Signal): string {
   return `${c.yellow('★')} ${utc(signal.closeTime)} UTC  ${c.bold(signal.symbol.padEnd(10))} ${sideText(c, signal.side)}${' '.repeat(5 - signal.side.length)} ${number(signal.price).padStart(11)}  ${signal.traderName}`;
+}
+
+/** What the analysis says of a signal, in a line. */
+export function decisionLine(c: Colors, { symbol, closeTime, decision: { decision, confidence, reasoning }, actionable }: Extract<AnalysisOutcome, { kind: 'decision' }>): string {
+  const verdict = decision === 'enter_trade' ? c.green('enter trade') : decision === 'wait' ? c.yellow('wait') : c.red('bad setup');
+  return `${actionable ? c.green('✔') : c.dim('·')} ${utc(closeTime)} UTC  ${c.bold(symbol.padEnd(10))} ${verdict} (${Math.round(confidence)} % sure)  ${c.dim(reasoning.slice(0, 100))}`;
 }
 
 /** A signal in full: what a person needs to check it by hand. */

@@ -1,5 +1,5 @@
 import type { MachineStatus } from '@trademind/core';
-import { backfillText, liveText, signalLine } from '../dev/story-text.ts';
+import { backfillText, decisionLine, liveText, signalLine } from '../dev/story-text.ts';
 import type { Io } from '../io.ts';
 import type { Fact } from '../screens/market/market-state.ts';
 import { createTerminal } from './terminal.ts';
@@ -41,6 +41,9 @@ export function printFacts(json: boolean, io: Io): (fact: Fact) => void {
         if (fact.data.origin === 'live') live += 1;
         if (json) return event('signal', fact.data);
         return fact.data.origin === 'live' ? line(signalLine(colors, fact.data)) : undefined;
+      case 'analysis':
+        if (json) return event('analysis', fact.data);
+        return fact.data.kind === 'decision' ? line(decisionLine(colors, fact.data)) : undefined;
       case 'log':
         if (json) return event('log', fact.data);
         return fact.data.level === 'info' ? undefined : line(`${colors.yellow('!')} ${fact.data.message}`);

@@ -6,7 +6,7 @@ import type { Fact } from '../screens/market/market-state.ts';
 /** The fact of a frame, or null for frames that are about the connection. */
 export function factOf(frame: FeedFrame): Fact | null {
   switch (frame.type) {
-    case 'snapshot': case 'status': case 'metrics': case 'signal': case 'log': return { type: frame.type, data: frame.data } as Fact;
+    case 'snapshot': case 'status': case 'metrics': case 'signal': case 'analysis': case 'log': return { type: frame.type, data: frame.data } as Fact;
     default: return null;
   }
 }
@@ -27,6 +27,6 @@ const SIGNALS = 500;
 /** Everything a runtime in this process knows now, and then each change. The answer ends it. */
 export function followSource(source: FeedSource, take: (fact: Fact) => void): () => void {
   const end = source.subscribe((event) => take(event));
-  take({ type: 'snapshot', data: { status: source.status(), markets: source.markets(), signals: source.signals(SIGNALS), log: source.log() } });
+  take({ type: 'snapshot', data: { status: source.status(), markets: source.markets(), signals: source.signals(SIGNALS), analyses: source.analyses(SIGNALS), log: source.log() } });
   return end;
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { AnalysisOutcome } from './decision.ts';
 import { LogEntry } from './log.ts';
 import { Signal } from './signal.ts';
 import { MachineStatus } from './status.ts';
@@ -39,11 +40,13 @@ const data = {
     /** True when the client's {epoch, seq} was still in the ring and only what it missed follows; false: a snapshot follows. */
     resumed: z.boolean(),
   }),
-  snapshot: z.object({ status: MachineStatus, markets: z.array(MarketRow), signals: z.array(Signal), log: z.array(LogEntry) }),
+  snapshot: z.object({ status: MachineStatus, markets: z.array(MarketRow), signals: z.array(Signal), analyses: z._default(z.array(AnalysisOutcome), []), log: z.array(LogEntry) }),
   status: MachineStatus,
   /** Rows that changed since the last `metrics` frame. */
   metrics: z.object({ marketTime: z.int(), markets: z.array(MarketRow) }),
   signal: Signal,
+  /** What became of a signal: a decision, or the reason why there is none. */
+  analysis: AnalysisOutcome,
   log: LogEntry,
   /** Frames up to `seq` were dropped for this client: ask for a snapshot with `sync`. */
   gap: z.object({ from: z.int(), to: z.int() }),
@@ -61,19 +64,19 @@ const frame = <T extends string, D extends z.ZodMiniType>(type: T, shape: D) =>
 /** Server → client. `epoch` is the boot id, `seq` counts machine-wide: holes made by filters are normal, only `gap` means loss. */
 export const FeedFrame = z.discriminatedUnion('type', [
   frame('hello', data.hello), frame('snapshot', data.snapshot), frame('status', data.status), frame('metrics', data.metrics),
-  frame('signal', data.signal), frame('log', data.log), frame('gap', data.gap), frame('error', data.error),
+  frame('signal', data.signal), frame('analysis', data.analysis), frame('log', data.log), frame('gap', data.gap), frame('error', data.error),
   frame('reply', data.reply), frame('pong', data.pong),
 ]);
 export type FeedFrame = z.infer<typeof FeedFrame>;
 export type FeedFrameType = FeedFrame['type'];
 
 /** What a client may choose to hear; all else is told to whom it concerns. */
-export const FEED_TOPICS = ['status', 'metrics', 'signal', 'log'] as const;
+export const FEED_TOPICS = ['status', 'metrics', 'signal', 'analysis', 'log'] as const;
 export type FeedTopic = (typeof FEED_TOPICS)[number];
 
 const subscription = {
   types: z.optional(z.array(z.enum(FEED_TOPICS))),
-  /** Market rows and signals of these symbols only. */
+  /** Market rows, signals and analyses of these symbols only. */
   symbols: z.optional(z.array(z.string().check(z.minLength(1), z.maxLength(30))).check(z.maxLength(200))),
   /** Status and market rows at most every so many ms, then the newest; all else comes at once. */
   everyMs: z.optional(z.int().check(z.gte(0), z.lte(60_000))),

@@ -49,6 +49,11 @@ export const MachineStatus = z.object({
   }),
   traders: z.array(TraderStatus),
   outbox: z.object({ rows: z.int(), oldestMs: z.int() }),
+  /** The analysis of signals: how many wait, what is used up today (UTC); absent from a machine of a version that did not say it. */
+  analysis: z.optional(z.object({
+    waiting: z.int(), running: z.int(), model: z.nullable(z.string()),
+    today: z.object({ day: z.string(), calls: z.int(), tokens: z.int(), usd: z.number() }),
+  })),
   process: z.object({ rssMb: z.number(), cpuPercent: z.number(), uptimeS: z.number() }),
   /** What is wrong, each with a code and a sentence; empty when all is well. */
   problems: z.array(z.object({ code: z.string(), message: z.string() })),

@@ -223,7 +223,7 @@ export class CloudWebSocketClient {
     // Who listens to little would otherwise ask, after a long while, for what the machine no longer has.
     if (frame.type === 'pong' && this.#position?.epoch === frame.epoch) this.#position = { epoch: frame.epoch, seq: Math.max(this.#position.seq, frame.seq) };
     if (frame.type === 'snapshot') this.#position = { epoch: frame.epoch, seq: frame.seq };
-    if (frame.type === 'status' || frame.type === 'metrics' || frame.type === 'signal' || frame.type === 'log') {
+    if (frame.type === 'status' || frame.type === 'metrics' || frame.type === 'signal' || frame.type === 'analysis' || frame.type === 'log') {
       // What came before the snapshot, or came already, is no news.
       if (!this.#position || frame.epoch !== this.#position.epoch || frame.seq <= this.#position.seq) return undefined;
       this.#position = { epoch: frame.epoch, seq: frame.seq };

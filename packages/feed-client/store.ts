@@ -1,4 +1,4 @@
-import type { FeedFrame, LogEntry, MachineStatus, MarketRow, Signal } from '@trademind/core';
+import type { AnalysisOutcome, FeedFrame, LogEntry, MachineStatus, MarketRow, Signal } from '@trademind/core';
 
 /** Where the client stands. `since` is wall time in ms; `reason` is a sentence or a short code of what went wrong last. */
 export type FeedState =
@@ -19,6 +19,8 @@ export interface FeedView {
   readonly markets: ReadonlyMap<string, MarketRow>;
   /** Newest candle first, each id once. */
   readonly signals: readonly Signal[];
+  /** What became of signals, by signal id; those of the newest signals. */
+  readonly analyses: ReadonlyMap<string, AnalysisOutcome>;
   /** Oldest first. */
   readonly log: readonly LogEntry[];
   /** What the session may do, and which commands the machine carries out for it. */
@@ -34,7 +36,7 @@ const MAX_SIGNALS = 500;
 const MAX_LOG = 200;
 
 export function emptyView(): FeedView {
-  return { state: { phase: 'idle' }, status: null, marketTime: null, markets: new Map(), signals: [], log: [], scopes: [], commands: [], gaps: 0, malformed: 0 };
+  return { state: { phase: 'idle' }, status: null, marketTime: null, markets: new Map(), signals: [], analyses: new Map(), log: [], scopes: [], commands: [], gaps: 0, malformed: 0 };
 }
 
 /** The view after a frame. Pure; a frame that changes nothing gives the same view back. */
@@ -45,10 +47,11 @@ export function applyFrame(view: FeedView, frame: FeedFrame): FeedView {
     case 'gap':
       return { ...view, gaps: view.gaps + 1 };
     case 'snapshot': {
-      const { status, markets, signals, log } = frame.data;
+      const { status, markets, signals, analyses, log } = frame.data;
       return {
         ...view, status, marketTime: status.market.time, markets: new Map(markets.map((row) => [row.symbol, row])),
-        signals: signals.toReversed().reduce<readonly Signal[]>(withSignal, []), log: log.slice(-MAX_LOG),
+        signals: signals.toReversed().reduce<readonly Signal[]>(withSignal, []), analyses: analyses.toReversed().reduce(withAnalysis, new Map()),
+        log: log.slice(-MAX_LOG),
       };
     }
     case 'status':
@@ -60,11 +63,21 @@ export function applyFrame(view: FeedView, frame: FeedFrame): FeedView {
     }
     case 'signal':
       return { ...view, signals: withSignal(view.signals, frame.data) };
+    case 'analysis':
+      return { ...view, analyses: withAnalysis(view.analyses, frame.data) };
     case 'log':
       return { ...view, log: [...view.log, frame.data].slice(-MAX_LOG) };
     default:
       return view;
   }
+}
+
+/** The newest outcomes are kept, the oldest leave first. */
+function withAnalysis(analyses: ReadonlyMap<string, AnalysisOutcome>, outcome: AnalysisOutcome): ReadonlyMap<string, AnalysisOutcome> {
+  const next = new Map(analyses).set(outcome.signalId, outcome);
+  const [oldest] = next.keys();
+  if (next.size > MAX_SIGNALS && oldest !== undefined) next.delete(oldest);
+  return next;
 }
 
 /** Puts a signal before those of older candles; a known id changes nothing. */

@@ -1,7 +1,10 @@
 import { intervalMs, type MachineStatus } from '@trademind/core';
+import type { ConcurrentAnalyzer } from './analysis/concurrent-analyzer.ts';
 import type { CloudLink } from './control/cloud-link.ts';
 import type { HealthMonitor, HealthReadings } from './health/health-monitor.ts';
 import type { MarketLink } from './market/market-link.ts';
+import type { Notifier } from './notifications/notifier.ts';
+import type { DynamicScaler } from './scaling/dynamic-scaler.ts';
 import type { ParallelScreener } from './screening/parallel-screener.ts';
 import type { TraderSet } from './screening/trader-set.ts';
 import type { StateStore } from './state/state-store.ts';
@@ -22,13 +25,19 @@ export interface MachineReportOptions {
   phase: () => MachineStatus['phase'];
   waitingFor: () => string;
   pausedAt: () => number | undefined;
-  problems: () => MachineStatus['problems'];
+  cloudProblems: () => MachineStatus['problems'];
+  /** Why nothing that is found can be written; null when all is well. */
+  diskProblem: () => MachineStatus['problems'][number] | null;
   /** How the database fares, where there is one. */
   database?: () => ReturnType<CloudLink['health']> | undefined;
-  /** What the load says of the size, where it can be changed. */
-  scaling?: () => MachineStatus['scaling'];
-  /** Figures of services that are composed elsewhere. */
-  more?: () => Pick<HealthReadings, 'analysis' | 'feed' | 'notifications' | 'diskFailing'>;
+  analyzer: Pick<ConcurrentAnalyzer, 'state' | 'problems'>;
+  /** The model that is asked; undefined where none is set up. */
+  analysisModel: () => string | undefined;
+  /** Absent where the size cannot be changed. */
+  scaler?: Pick<DynamicScaler, 'advice' | 'problem'> | undefined;
+  notifier?: Pick<Notifier, 'stats' | 'problems'> | undefined;
+  /** How the feed fares, once one serves the machine. */
+  feed: () => HealthReadings['feed'] | undefined;
 }
 
 /** What the machine says of itself: to its feed, with its beat, and as figures. All from memory, but for the outbox's size. */
@@ -47,7 +56,8 @@ export class MachineReport {
     const pausedAt = this.#options.pausedAt();
     const { symbols, done, total } = market.candles.progress();
     const { candles, lastCloseAt } = screener.work;
-    const scaling = this.#options.scaling?.();
+    const scaling = this.#options.scaler?.advice;
+    const { waiting, running, today } = this.#options.analyzer.state();
     return {
       phase: this.#options.phase(), detail: this.detail(), ...(pausedAt !== undefined && { pausedAt }), bootId, version, startedAt: this.#startedAt,
       market: {
@@ -55,8 +65,9 @@ export class MachineReport {
       },
       traders: traders.statuses(),
       outbox: { rows, oldestMs: oldestAt === null ? 0 : Math.max(0, wall.epoch() - oldestAt) },
+      analysis: { waiting, running, model: this.#options.analysisModel() ?? null, today },
       process: health.process(),
-      problems: [...market.problems(), ...this.#options.problems()],
+      problems: [...market.problems(), ...this.#problems()],
       health: health.report(), ...(scaling && { scaling }),
     };
   }
@@ -86,12 +97,30 @@ export class MachineReport {
     const status = this.status();
     const { clockOffsetMs, ...answers } = database?.() ?? {};
     return {
-      ...this.#screening(), ...this.#options.more?.(), problems: status.problems,
+      ...this.#screening(), ...this.#services(), diskFailing: this.#options.diskProblem() !== null, problems: status.problems,
       ...('silenceMs' in answers && { database: answers }), ...this.#clock(clockOffsetMs),
       candles: status.market.candles, screeningMs: screener.work.busyMs, gaps: market.candles.gaps, frames: { ...market.streams.counts }, reconnects: market.streams.reconnects,
       streamSilenceMs: market.streams.silenceMs(), connected: status.market.connected && !(status.phase === 'booting' && market.problems().length > 0), seriesDone: status.market.backfilled.done, seriesTotal: status.market.backfilled.total,
       weightUsed: market.rest.budget.used, outboxRows: status.outbox.rows, outboxOldestMs: status.outbox.oldestMs,
       signals: status.traders.reduce((sum, { signals }) => ({ live: sum.live + signals.live, history: sum.history + signals.history }), { live: 0, history: 0 }),
+    };
+  }
+
+  /** Each problem of a service beside the market, once. */
+  #problems(): MachineStatus['problems'] {
+    const { cloudProblems, diskProblem, analyzer, notifier, scaler } = this.#options;
+    const all = [...cloudProblems(), diskProblem(), ...analyzer.problems(), ...(notifier?.problems() ?? []), scaler?.problem].filter((one) => one != null);
+    return all.filter(({ code }, index) => code !== 'disk_failing' || all.findIndex((other) => other.code === code) === index);
+  }
+
+  #services(): Pick<HealthReadings, 'analysis' | 'feed' | 'notifications'> {
+    const { analyzer, notifier, market: { clock } } = this.#options;
+    const { waiting, oldestCloseTime, circuits } = analyzer.state();
+    const feed = this.#options.feed();
+    const messages = notifier?.stats();
+    return {
+      analysis: { waiting, oldestMs: oldestCloseTime === null ? 0 : Math.max(0, clock.now() - oldestCloseTime) / clock.rate, down: circuits.length > 0 },
+      ...(feed && { feed }), ...(messages && { notifications: { waiting: messages.waiting, oldestMs: messages.oldestMs } }),
     };
   }
 

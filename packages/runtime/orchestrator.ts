@@ -1,4 +1,7 @@
-import { codeOf, intervalMs, sentenceOf, type Candle, type CrashReport, type Interval, type LogEntry, type MachineStatus, type MarketRow, type Signal } from '@trademind/core';
+import { codeOf, intervalMs, sentenceOf, type AnalysisOutcome, type Candle, type CrashReport, type Interval, type LogEntry, type MachineStatus, type MarketRow, type Signal } from '@trademind/core';
+import { ConcurrentAnalyzer } from './analysis/concurrent-analyzer.ts';
+import { DEFAULT_MODEL, type AnalyzerOptions } from './analysis/analyzer-options.ts';
+import { marketViewOf } from './analysis/market-view.ts';
 import type { CloudHooks, CloudLink } from './control/cloud-link.ts';
 import type { CommandAudit } from './feed/commands.ts';
 import type { FeedEvent, FeedSource } from './feed/source.ts';
@@ -8,19 +11,24 @@ import { MachineReport } from './machine-report.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
 import { MarketLink } from './market/market-link.ts';
 import { MarketTable } from './market/market-table.ts';
+import { News } from './notifications/news.ts';
+import type { Notifier } from './notifications/notifier.ts';
 import { Publisher } from './publisher.ts';
 import { RecentSignals } from './recent-signals.ts';
+import { DynamicScaler } from './scaling/dynamic-scaler.ts';
+import type { ScalePort } from './scaling/scale-port.ts';
 import { ParallelScreener } from './screening/parallel-screener.ts';
 import { SignalLedger } from './screening/signal-ledger.ts';
 import { HISTORY_MS, TraderSet, type InvalidTrader } from './screening/trader-set.ts';
-import { SnapshotFile } from './state/snapshot-file.ts';
+import { Snapshots } from './snapshots.ts';
+import { recordAnalysis } from './state/analysis-facts.ts';
 import { StateStore, type StoredTrader } from './state/state-store.ts';
+import { StepWriter } from './step-writer.ts';
 import { every, type Wall } from './time.ts';
 
 /** How long a boot waits for the database before it goes on with the traders that it knows. */
 const TRADERS_WAIT_MS = 2_000;
 const FLUSH_MS = 15_000;
-const DISK_RETRY_MS = 1_000;
 const TRADERS_RETRY_MS = 5_000;
 const SPARE_CANDLES = 100;
 const SNAPSHOT_MS = 300_000;
@@ -44,6 +52,22 @@ export interface OrchestratorOptions {
   /** Given traders, without a cloud; or the ties to the cloud, which bring them. */
   traders?: (store: StateStore) => readonly StoredTrader[];
   cloud?: (hooks: CloudHooks) => CloudLink;
+  /** How a model is reached and what may be spent on it; without it signals are not analysed, and each says so. */
+  analysis?: Pick<AnalyzerOptions, 'client' | 'access' | 'model' | 'caps' | 'share'>;
+  /** Whom the machine asks for another size. */
+  scaling?: (signal: AbortSignal) => ScalePort;
+  /** Tells the user what matters. */
+  notifier?: Notifier;
+}
+
+const NO_ANALYSIS: NonNullable<OrchestratorOptions['analysis']> = {
+  client: { generate: () => Promise.reject(new Error('No model is set up.')) }, access: () => ({ state: 'none' }), model: () => DEFAULT_MODEL, caps: () => ({ tokensPerDay: 0, usdPerDay: 0 }),
+};
+
+/** When the process before this one ran out of memory, and how much it had. */
+function lastOutOfMemory(crashes: readonly CrashReport[]): { at: number; mb: number } | null {
+  const last = crashes.findLast(({ kind }) => kind === 'out-of-memory');
+  return last === undefined ? null : { at: Date.parse(last.at), mb: last.memory.limitMb };
 }
 
 /**
@@ -61,11 +85,15 @@ export class Orchestrator implements FeedSource {
   readonly #ring = new LogRing();
   readonly #market: MarketLink;
   readonly #screener: ParallelScreener;
-  readonly #snapshot: SnapshotFile;
+  readonly #snapshots: Snapshots;
   readonly #ledger: SignalLedger;
   readonly #traders: TraderSet;
   readonly #table: MarketTable;
   readonly #recent: RecentSignals;
+  readonly #news: News;
+  readonly #analyzer: ConcurrentAnalyzer;
+  readonly #steps: StepWriter;
+  readonly #scaler: DynamicScaler | undefined;
   readonly #health: HealthMonitor;
   readonly #publisher: Publisher;
   readonly #report: MachineReport;
@@ -78,10 +106,9 @@ export class Orchestrator implements FeedSource {
   #waits = false;
   #tradersKnown = Promise.withResolvers<void>();
   #ownerKnown = Promise.withResolvers<void>();
-  #committing: NodeJS.Immediate | undefined;
   /** Since when the user has paused it (wall ms). */
   #pausedAt: number | undefined;
-  #diskProblem: { code: string; message: string } | null = null;
+  #feedStats: (() => { connections: number; most: number; gaps: number }) | undefined;
   #settled: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
   #running: Promise<unknown> = Promise.resolve();
@@ -102,16 +129,20 @@ export class Orchestrator implements FeedSource {
       this.#ring.add(entry);
       this.#publisher.log(entry);
     };
+    this.#news = new News(options.notifier, wall);
     this.#health = new HealthMonitor({
       wall, readings: () => this.#report.readings(), version: options.version, dataDir: options.dataDir, crashes: options.crashes ?? [],
-      onChange: ({ component: { component, state, sentence, nextStep } }) => this.#log(state === 'failing' ? 'warn' : 'info', `health_${state}`, [sentence, nextStep].filter(Boolean).join(' '), { component }),
+      onChange: (change) => {
+        const { component, state, sentence, nextStep } = change.component;
+        this.#log(state === 'failing' ? 'warn' : 'info', `health_${state}`, [sentence, nextStep].filter(Boolean).join(' '), { component });
+        this.#news.health(change);
+      },
     });
     this.#publisher = new Publisher({ status: () => this.status(), changedRows: () => this.#table.changed(), marketTime: () => this.#market.clock.now() });
-    this.#snapshot = new SnapshotFile(options.dataDir);
     this.#recent = new RecentSignals(this.store.signals(RecentSignals.kept));
     this.#ledger = new SignalLedger({
       recent: this.store.signalsSince(86_400_000), waits: (traderId) => this.#screener.shed.has(traderId) || this.#screener.trader(traderId)?.waits === true, rules: (traderId) => this.#traders.rules(traderId),
-      onTripped: (traderId, why) => setImmediate(() => { if (!this.#ending.signal.aborted) this.#guard(() => { this.#traders.pause(traderId, why); this.#tradersChanged(); }); }),
+      onTripped: (traderId, why) => setImmediate(() => { if (!this.#ending.signal.aborted) this.#guard(() => { this.#traderTripped(traderId, why); }); }),
     });
     this.#screener = new ParallelScreener({
       defaultInterval, capacity: (interval) => this.#capacity(interval),
@@ -119,9 +150,10 @@ export class Orchestrator implements FeedSource {
       onScreened: ({ matches, screened }) => {
         this.#ledger.matched(matches);
         for (const { symbol, interval, closeTime, traderId } of screened) this.#ledger.screened(symbol, interval, closeTime, traderId);
-        this.#commitSoon();
+        this.#steps.soon();
       },
     });
+    this.#snapshots = new Snapshots({ dataDir: options.dataDir, screener: this.#screener, log: this.#log });
     this.#market = new MarketLink({
       exchange: options.exchange, wall, log: this.#log, signal: this.#ending.signal,
       startOf: (symbol, interval) => this.#traders.startOf(symbol, interval),
@@ -140,11 +172,22 @@ export class Orchestrator implements FeedSource {
       candles: this.#screener.candles, matches: (symbol) => this.#screener.matching(symbol), halted: (symbol) => this.#market.candles.isHalted(symbol),
     });
     this.#traders = new TraderSet({ store: this.store, market: this.#market, screener: this.#screener, ledger: this.#ledger, defaultInterval, log: this.#log });
+    this.#analyzer = new ConcurrentAnalyzer({
+      file: this.store.file, wall, log: this.#log, market: marketViewOf(this.#screener.candles, this.#market.clock), record: recordAnalysis(this.store.outbox),
+      trader: (id, version) => this.#traders.running().find((one) => one.id === id && one.version === version)?.document,
+      onOutcome: (outcome) => this.#outcome(outcome), ...(options.analysis ?? NO_ANALYSIS),
+    });
+    this.#steps = new StepWriter({ store: this.store, ledger: this.#ledger, analyzer: this.#analyzer, log: this.#log, onWritten: (fresh) => this.#written(fresh) });
+    this.#scaler = options.scaling && new DynamicScaler({
+      port: options.scaling(this.#ending.signal), sample: () => this.#health.load(), memory: this.store, outOfMemory: lastOutOfMemory(options.crashes ?? []), wall, log: this.#log, signal: this.#ending.signal,
+      onAdvice: () => this.#changed(),
+    });
     this.#report = new MachineReport({
       bootId: this.bootId, version: options.version, wall, store: this.store, market: this.#market, screener: this.#screener, traders: this.#traders, health: this.#health,
-      database: () => this.#cloud?.health(), more: () => ({ diskFailing: this.#diskProblem !== null }),
+      database: () => this.#cloud?.health(), analyzer: this.#analyzer, analysisModel: () => options.analysis?.model(), scaler: this.#scaler, notifier: options.notifier, feed: () => this.#feedStats?.(),
+      diskProblem: () => this.#steps.problem,
       phase: () => this.#phase, waitingFor: () => this.#waitingFor, pausedAt: () => this.#pausedAt,
-      problems: () => [...(this.#cloud?.problems() ?? []), ...(this.#diskProblem ? [this.#diskProblem] : [])],
+      cloudProblems: () => this.#cloud?.problems() ?? [],
     });
     this.#cloud = options.cloud?.({
       store: this.store, wall, log: this.#log, signal: this.#ending.signal, status: () => this.status(),
@@ -169,7 +212,8 @@ export class Orchestrator implements FeedSource {
     const began = wall.now();
     const step = (code: string, message: string) => this.#log('info', code, `${message} (${Math.round(wall.now() - began)} ms after the start).`);
     step('state_open', `The state of ${this.#options.dataDir} is open; ${this.store.outboxState().rows} rows wait to be sent`);
-    await this.#restore(step);
+    const restored = await this.#snapshots.restore();
+    if (restored !== undefined) step('snapshot_restored', restored);
     const following = this.#market.open().then((open) => { if (open) step('exchange_open', `The exchange at ${new URL(this.#options.exchange.restUrl).host} has told its time and symbols`); return open; });
     if (this.#options.traders) this.#setTraders(this.#options.traders(this.store), []);
     if (!(await following)) return;
@@ -184,34 +228,14 @@ export class Orchestrator implements FeedSource {
       this.#open = true;
       this.#market.candles.setPaused(this.#waits || this.#pausedAt !== undefined);
       this.#applyTraders();
+      this.#analyzer.start();
+      step('services_started', 'The analysis, the beat of forming candles and the snapshots have begun');
     }
-    const endSnapshots = every(SNAPSHOT_MS, wall, () => void this.#saveSnapshot());
+    const endSnapshots = every(SNAPSHOT_MS, wall, () => { if (this.#phase === 'screening') void this.#snapshots.save(); });
     const endBeat = every(this.#options.screeningIntervalMs, wall, () => this.#peek());
-    await running;
+    await Promise.all([running, this.#scaler?.run()]);
     endBeat();
     endSnapshots();
-  }
-
-  /** What was computed before the last stop need not be computed, nor its candles be fetched, again. */
-  async #restore(step: (code: string, message: string) => void): Promise<void> {
-    try {
-      const bytes = await this.#snapshot.read();
-      if (bytes === undefined) return;
-      this.#screener.restore(bytes);
-      step('snapshot_restored', `The state of ${this.#screener.intervals().length === 0 ? 'no trader' : 'the traders'} as of the last snapshot (${(bytes.length / 1e6).toFixed(1)} MB) is there`);
-    } catch (error) {
-      this.#log('warn', codeOf(error), `The snapshot is left aside: ${sentenceOf(error)}`);
-      await this.#snapshot.remove().catch(() => undefined);
-    }
-  }
-
-  async #saveSnapshot(): Promise<void> {
-    if (this.#phase !== 'screening' && this.#phase !== 'draining') return;
-    try {
-      await this.#snapshot.write(await this.#screener.snapshot());
-    } catch (error) {
-      this.#log('warn', 'snapshot_unwritten', `The snapshot could not be written (${codeOf(error)}); the next start computes more anew. Free some space in the data folder.`);
-    }
   }
 
   /** The beat of traders that ask for the candle under way. */
@@ -254,8 +278,15 @@ export class Orchestrator implements FeedSource {
     }
     this.#table.setSymbols(symbols);
     this.#table.touch();
-    this.#commitSoon();
+    this.#analyzer.setTraders(this.#traders.running().map(({ id }) => id));
+    this.#news.traders(this.#traders.statuses());
+    this.#steps.soon();
     this.#changed();
+  }
+
+  #traderTripped(traderId: string, why: string): void {
+    this.#traders.pause(traderId, why);
+    this.#tradersChanged();
   }
 
   // How a candle goes through.
@@ -265,31 +296,24 @@ export class Orchestrator implements FeedSource {
     this.#table.closed(symbol, interval, candle.close);
   }
 
-  /** What one turn of the event loop found is written together. */
-  #commitSoon(): void {
-    this.#committing ??= setImmediate(() => {
-      this.#committing = undefined;
-      this.#commit();
-    });
+  /** These signals are new and on disk. */
+  #written(fresh: readonly Signal[]): void {
+    this.#recent.add(fresh);
+    for (const signal of fresh) {
+      this.#publisher.signal(signal);
+      this.#news.signal(signal);
+    }
+    if (fresh.length > 0) this.#cloud?.sendNow();
+    this.#changed();
   }
 
-  /** First to disk: signals, outbox and watermarks in one transaction. Only then it is told, so that nothing told is ever lost or told again. */
-  #commit(): void {
-    if (this.#ledger.isEmpty) return;
-    let fresh: Signal[];
-    try {
-      fresh = this.store.commit(this.#ledger.step());
-    } catch (error) {
-      if (!this.#diskProblem) this.#log('error', 'disk_failing', `What was found cannot be written to disk (${codeOf(error)}); it waits in memory and is tried again. Free some space in the data folder.`);
-      this.#diskProblem = { code: 'disk_failing', message: `The data folder cannot be written: ${sentenceOf(error)}` };
-      setTimeout(() => { if (!this.#ending.signal.aborted) this.#commitSoon(); }, DISK_RETRY_MS);
-      return;
-    }
-    this.#diskProblem = null;
-    this.#ledger.written(fresh);
-    this.#recent.add(fresh);
-    for (const signal of fresh) this.#publisher.signal(signal);
-    if (fresh.length > 0) this.#cloud?.sendNow();
+  /** What became of a signal is on disk. */
+  #outcome(outcome: AnalysisOutcome): void {
+    // That history is not analysed is no news.
+    if (outcome.kind === 'none' && outcome.reason === 'history') return;
+    this.#publisher.analysis(outcome);
+    this.#news.outcome(outcome, this.#recent.find(outcome.signalId));
+    if (outcome.kind === 'decision') this.#cloud?.sendNow();
     this.#changed();
   }
 
@@ -314,12 +338,21 @@ export class Orchestrator implements FeedSource {
     return this.#health.metrics();
   }
 
+  /** The feed that serves this machine says how it fares. */
+  feedIs(stats: () => { connections: number; most: number; gaps: number }): void {
+    this.#feedStats = stats;
+  }
+
   markets(): MarketRow[] {
     return this.#table.rows();
   }
 
   signals(limit: number): Signal[] {
     return this.#recent.newest(limit);
+  }
+
+  analyses(limit: number): AnalysisOutcome[] {
+    return this.#analyzer.outcomes(limit);
   }
 
   log(): LogEntry[] {
@@ -400,6 +433,7 @@ export class Orchestrator implements FeedSource {
     this.#waits = waits;
     const draining = this.#phase === 'draining';
     this.#market.candles.setPaused(waits || draining || this.#pausedAt !== undefined);
+    this.#analyzer.setPaused(waits || draining);
     if (waits) this.#waitingFor = 'its turn: another machine of this user acts';
     if (waits && !draining) {
       this.#phase = 'booting';
@@ -416,6 +450,7 @@ export class Orchestrator implements FeedSource {
     if (this.#settled || drain === (this.#phase === 'draining')) return;
     this.#log('info', drain ? 'drain' : 'resume', drain ? 'The control plane asks for a drain: no further candle is screened.' : 'The drain is over: screening goes on.');
     this.#market.candles.setPaused(drain || this.#waits || this.#pausedAt !== undefined);
+    this.#analyzer.setPaused(drain || this.#waits);
     this.#phase = drain ? 'draining' : 'booting';
     if (drain) this.#phaseChanged();
     this.#changed();
@@ -431,8 +466,8 @@ export class Orchestrator implements FeedSource {
     this.#phase = 'draining';
     this.#market.candles.setPaused(true);
     await this.#screener.idle();
-    this.#commit();
-    await this.#saveSnapshot();
+    this.#steps.write();
+    await Promise.all([this.#analyzer.stop(), this.#snapshots.save()]);
     this.#phaseChanged();
     const waiting = this.store.outboxState().rows;
     if (this.#cloud && waiting > 0) {
@@ -454,7 +489,8 @@ export class Orchestrator implements FeedSource {
     this.#tradersKnown.resolve();
     this.#ownerKnown.resolve();
     await this.#running;
-    if (this.#committing) clearImmediate(this.#committing);
+    this.#steps.stop();
+    await this.#options.notifier?.stop();
     await this.#screener.stop();
     this.#publisher.stop();
     this.#health.stop();

@@ -1,4 +1,4 @@
-import type { LogEntry, MachineStatus, MarketRow, Signal } from '@trademind/core';
+import type { AnalysisOutcome, LogEntry, MachineStatus, MarketRow, Signal } from '@trademind/core';
 import type { FeedEvent } from './feed/source.ts';
 
 /** Status and market rows are told at most this often; signals, log entries and a new phase at once. */
@@ -31,6 +31,10 @@ export class Publisher {
 
   signal(signal: Signal): void {
     this.#tell({ type: 'signal', data: signal });
+  }
+
+  analysis(outcome: AnalysisOutcome): void {
+    this.#tell({ type: 'analysis', data: outcome });
   }
 
   log(entry: LogEntry): void {

@@ -26,6 +26,10 @@ export class RecentSignals {
     return this.#signals.slice(0, limit);
   }
 
+  find(id: string): Signal | undefined {
+    return this.#signals.find((signal) => signal.id === id);
+  }
+
   #sort(): void {
     this.#signals = this.#signals.toSorted((a, b) => b.closeTime - a.closeTime || (a.id < b.id ? -1 : 1)).slice(0, KEPT);
     this.#sorted = true;

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { LogEntry, MachineStatus, MarketRow, Signal } from '@trademind/core';
+import type { AnalysisOutcome, LogEntry, MachineStatus, MarketRow, Signal } from '@trademind/core';
 import { FeedFrame, TICKET_ISSUER, machineAudience } from '@trademind/core';
 import { WebSocket, type ClientOptions } from 'ws';
 import { SignJWT, exportJWK, generateKeyPair, type CryptoKey } from 'jose';
@@ -16,6 +16,7 @@ export class TestSource implements FeedSource {
   #status: MachineStatus;
   #markets = new Map<string, MarketRow>();
   #signals: Signal[] = [];
+  #analyses: AnalysisOutcome[] = [];
   #log: LogEntry[] = [];
 
   constructor({ machineId = randomUUID(), userId = randomUUID(), bootId = randomUUID() }: { machineId?: string; userId?: string; bootId?: string } = {}) {
@@ -28,6 +29,7 @@ export class TestSource implements FeedSource {
   status = () => this.#status;
   markets = () => [...this.#markets.values()];
   signals = (limit: number) => this.#signals.slice(0, limit);
+  analyses = (limit: number) => this.#analyses.slice(0, limit);
   log = () => this.#log;
   traders = () => [];
   candles = () => [];
@@ -42,6 +44,7 @@ export class TestSource implements FeedSource {
     if (event.type === 'status') this.#status = event.data;
     if (event.type === 'metrics') for (const row of event.data.markets) this.#markets.set(row.symbol, row);
     if (event.type === 'signal') this.#signals = [event.data, ...this.#signals].slice(0, 1_000);
+    if (event.type === 'analysis') this.#analyses = [event.data, ...this.#analyses].slice(0, 1_000);
     if (event.type === 'log') this.#log = [...this.#log, event.data].slice(-50);
     for (const listener of this.#listeners) listener(event);
   }

@@ -9,7 +9,7 @@ test('the screen shows the machine, its signals with their conditions, and anoth
   const store = createStore();
   const screen = render(<MarketScreen store={store} title="machine" machine={{ app: 'tm-1', region: 'sin', size: { cpuKind: 'shared', cpus: 1, memoryMb: 512 } }} />);
   store.dispatch({ type: 'snapshot', data: {
-    status: testStatus({ phase: 'screening' }), signals: [testSignal({ symbol: 'LTCUSDT', traderName: 'Dip' })], log: [],
+    status: testStatus({ phase: 'screening' }), signals: [testSignal({ symbol: 'LTCUSDT', traderName: 'Dip' })], analyses: [], log: [],
     markets: [{ symbol: 'DASHUSDT', price: 75.5, change24h: -1, quoteVolume24h: 10, matches: [], halted: false }],
   } });
   await sleep(100);

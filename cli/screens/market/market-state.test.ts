@@ -24,7 +24,7 @@ test('the selection stays inside the list, and panels go round', () => {
 
 test('a snapshot replaces everything; metrics change rows and the market time', () => {
   const state = after(
-    { type: 'snapshot', data: { status: testStatus(), markets: [row('AUSDT', 1), row('BUSDT', 9)], signals: [], log: [] } },
+    { type: 'snapshot', data: { status: testStatus(), markets: [row('AUSDT', 1), row('BUSDT', 9)], signals: [], analyses: [], log: [] } },
     { type: 'metrics', data: { marketTime: 123, markets: [row('AUSDT', 1, ['Dip'])] } },
   );
   expect(marketRows(state).map(({ symbol }) => symbol)).toEqual(['AUSDT', 'BUSDT']);

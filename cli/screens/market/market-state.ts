@@ -1,7 +1,7 @@
-import type { FeedFrame, LogEntry, MachineStatus, MarketRow, Signal } from '@trademind/core';
+import type { AnalysisOutcome, FeedFrame, LogEntry, MachineStatus, MarketRow, Signal } from '@trademind/core';
 
 /** What the screen is fed with: the facts of a feed's frames, from a machine or from the runtime in this process. */
-export type Fact = Extract<FeedFrame, { type: 'snapshot' | 'status' | 'metrics' | 'signal' | 'log' }> extends infer F ? F extends { type: infer T; data: infer D } ? { type: T; data: D } : never : never;
+export type Fact = Extract<FeedFrame, { type: 'snapshot' | 'status' | 'metrics' | 'signal' | 'analysis' | 'log' }> extends infer F ? F extends { type: infer T; data: infer D } ? { type: T; data: D } : never : never;
 
 export const PANELS = ['signals', 'markets', 'traders', 'log'] as const;
 export type Panel = (typeof PANELS)[number];
@@ -14,6 +14,8 @@ export interface MarketState {
   markets: ReadonlyMap<string, MarketRow>;
   /** Newest candle first. */
   signals: readonly Signal[];
+  /** What became of the signals, by signal id. */
+  outcomes: ReadonlyMap<string, AnalysisOutcome>;
   /** Newest first. */
   log: readonly LogEntry[];
   panel: Panel;
@@ -31,17 +33,18 @@ const MAX_SIGNALS = 500;
 const MAX_LOG = 200;
 
 export function initialState(): MarketState {
-  return { connection: 'connecting', status: null, markets: new Map(), signals: [], log: [], panel: 'signals', selected: { signals: 0, markets: 0, traders: 0, log: 0 } };
+  return { connection: 'connecting', status: null, markets: new Map(), signals: [], outcomes: new Map(), log: [], panel: 'signals', selected: { signals: 0, markets: 0, traders: 0, log: 0 } };
 }
 
 /** The state after an input. Pure. */
 export function reduce(state: MarketState, input: Input): MarketState {
   switch (input.type) {
     case 'snapshot': {
-      const { status, markets, signals, log } = input.data;
+      const { status, markets, signals, analyses, log } = input.data;
       return {
         ...state, status, markets: new Map(markets.map((row) => [row.symbol, row])),
-        signals: signals.toSorted(newestFirst).slice(0, MAX_SIGNALS), log: log.toReversed().slice(0, MAX_LOG),
+        signals: signals.toSorted(newestFirst).slice(0, MAX_SIGNALS), outcomes: new Map(analyses.map((one) => [one.signalId, one])),
+        log: log.toReversed().slice(0, MAX_LOG),
       };
     }
     case 'status': return { ...state, status: input.data };
@@ -52,6 +55,7 @@ export function reduce(state: MarketState, input: Input): MarketState {
       return { ...state, markets, status };
     }
     case 'signal': return addSignal(state, input.data);
+    case 'analysis': return { ...state, outcomes: withOutcome(state.outcomes, input.data) };
     case 'log': return { ...state, log: [input.data, ...state.log].slice(0, MAX_LOG) };
     case 'connection': return { ...state, connection: input.text };
     case 'panel': {
@@ -99,4 +103,12 @@ export function marketRows(state: MarketState): MarketRow[] {
 export function windowOf(count: number, selected: number, height: number): { from: number; to: number } {
   const from = Math.max(0, Math.min(selected - Math.floor(height / 2), count - height));
   return { from, to: Math.min(count, from + height) };
+}
+
+/** As many are kept as signals; the oldest leave first. */
+function withOutcome(outcomes: ReadonlyMap<string, AnalysisOutcome>, outcome: AnalysisOutcome): ReadonlyMap<string, AnalysisOutcome> {
+  const next = new Map(outcomes).set(outcome.signalId, outcome);
+  const [oldest] = next.keys();
+  if (next.size > MAX_SIGNALS && oldest !== undefined) next.delete(oldest);
+  return next;
 }

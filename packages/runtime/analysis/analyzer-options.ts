@@ -56,6 +56,10 @@ export interface AnalyzerOptions {
   onOutcome?: (outcome: AnalysisOutcome) => void;
 }
 
+/** Where neither the user nor a trader names one. Ids come and go upstream: it is configuration. */
+export const DEFAULT_MODEL = 'gemini-3.5-flash-lite';
+/** Where the user has set none: about 300 analyses of the usual length. */
+export const DEFAULT_CAPS: Caps = { tokensPerDay: 1_000_000, usdPerDay: 1 };
 export const DEFAULT_SHARE: Share = { concurrency: 4, calls: 60, perMs: 60_000 };
 
 export const DEFAULT_RULES: CallRules = {

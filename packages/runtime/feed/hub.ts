@@ -77,14 +77,15 @@ export function createHub(options: HubOptions): { hub: Hub; counts: { framesSent
   const stop = source.subscribe((event: FeedEvent) => {
     const frame = { v: 1, epoch: source.bootId, seq: ring.last + 1, type: event.type, data: event.data };
     snapshots.clear();
-    lanes.onPushed(ring.push(event.type, Buffer.from(JSON.stringify(frame)), event.type === 'signal' ? event.data.symbol : undefined));
+    lanes.onPushed(ring.push(event.type, Buffer.from(JSON.stringify(frame)), event.type === 'signal' || event.type === 'analysis' ? event.data.symbol : undefined));
   });
   return { hub, counts, stop };
 }
 
-function snapshotOf(source: FeedSource, symbols: readonly string[] | undefined, mostSignals: number) {
+function snapshotOf(source: FeedSource, symbols: readonly string[] | undefined, most: number) {
   const [status, markets, log] = [source.status(), source.markets(), source.log()];
-  if (!symbols) return { status, markets, signals: source.signals(mostSignals), log };
+  if (!symbols) return { status, markets, signals: source.signals(most), analyses: source.analyses(most), log };
   const isMeant = ({ symbol }: { symbol: string }) => symbols.includes(symbol);
-  return { status, markets: markets.filter(isMeant), signals: source.signals(Number.MAX_SAFE_INTEGER).filter(isMeant).slice(0, mostSignals), log };
+  const all = Number.MAX_SAFE_INTEGER;
+  return { status, markets: markets.filter(isMeant), signals: source.signals(all).filter(isMeant).slice(0, most), analyses: source.analyses(all).filter(isMeant).slice(0, most), log };
 }

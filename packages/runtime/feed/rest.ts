@@ -72,6 +72,7 @@ function sessionRoutes(source: FeedSource): Map<string, Route> {
     ['/v1/status', () => ok(source.status())],
     ['/v1/markets', () => ok({ items: source.markets() })],
     ['/v1/signals', (query) => ok({ items: source.signals(limitOf(query, 100)) })],
+    ['/v1/analyses', (query) => ok({ items: source.analyses(limitOf(query, 100)) })],
     ['/v1/logs', () => ok({ items: source.log() })],
     ['/v1/traders', () => ok({ items: source.traders() })],
     ['/v1/candles', (query) => {

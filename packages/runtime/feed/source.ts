@@ -1,10 +1,11 @@
-import type { Candle, Interval, LogEntry, MachineStatus, MarketRow, Signal, TraderDocument } from '@trademind/core';
+import type { AnalysisOutcome, Candle, Interval, LogEntry, MachineStatus, MarketRow, Signal, TraderDocument } from '@trademind/core';
 
 /** Something that changed on the machine and that its feed passes on at once. */
 export type FeedEvent =
   | { type: 'status'; data: MachineStatus }
   | { type: 'metrics'; data: { marketTime: number; markets: MarketRow[] } }
   | { type: 'signal'; data: Signal }
+  | { type: 'analysis'; data: AnalysisOutcome }
   | { type: 'log'; data: LogEntry };
 
 /**
@@ -20,6 +21,8 @@ export interface FeedSource {
   markets(): MarketRow[];
   /** At most `limit` signals, newest first. */
   signals(limit: number): Signal[];
+  /** At most `limit` outcomes of signals, newest first. */
+  analyses(limit: number): AnalysisOutcome[];
   /** The last log entries, oldest first; bounded by the source. */
   log(): LogEntry[];
   traders(): { id: string; version: number; document: TraderDocument }[];

@@ -1,0 +1,20 @@
+import type { AnalysisCall, AnalysisOutcome } from '@trademind/core';
+import type { Outbox } from './outbox.ts';
+
+/** Queues what the analysis found out and what it cost for the database, in the transaction in which it is written here. */
+export function recordAnalysis(outbox: Pick<Outbox, 'add'>): { outcome(outcome: AnalysisOutcome): void; call(call: AnalysisCall): void } {
+  return {
+    outcome: (outcome) => outbox.add('decision', outcome.signalId, {
+      at: iso(outcome.at),
+      ...(outcome.kind === 'none'
+        ? { outcome: 'none', reason: outcome.reason, message: outcome.message.slice(0, 2_000) }
+        : { outcome: outcome.decision.decision, confidence: outcome.decision.confidence, actionable: outcome.actionable, document: outcome.decision }),
+    }),
+    call: ({ id, signalId, attempt, model, promptVersion, promptHash, startedAt, latencyMs, tokensIn, tokensOut, nanoUsd, estimated, result }) => outbox.add('analysis', id, {
+      signal_id: signalId, attempt, model, prompt_version: promptVersion, prompt_hash: promptHash, started_at: iso(startedAt), latency_ms: Math.round(latencyMs),
+      tokens_in: tokensIn, tokens_out: tokensOut, nano_usd: nanoUsd, estimated, result,
+    }),
+  };
+}
+
+const iso = (at: number): string => new Date(at).toISOString();
