@@ -5,6 +5,8 @@ import { seeded, type ChaosArea } from './frame/chaos.ts';
 import { describeMachine } from './frame/machine.ts';
 
 const AREAS: Readonly<Record<string, () => Promise<ChaosArea>>> = {
+  kills: async () => (await import('./machine/chaos.ts')).kills,
+  machine: async () => (await import('./machine/chaos.ts')).area,
   market: async () => (await import('./market/chaos.ts')).area,
   skeleton: async () => (await import('./skeleton/chaos.ts')).area,
 };
