@@ -199,10 +199,14 @@ export async function statusOf(machine: MachineProcess): Promise<{ ready: boolea
   }
 }
 
-/** It screens, hears the exchange, has the newest candles, and the database has what it found. */
+/** A wish of the user's, not a fault. */
+const NO_FAULT = new Set(['analysis_cap']);
+
+/** It screens, hears the exchange, has the newest candles, the database has what it found, and it knows of nothing that is wrong. */
 export function isWell(told: Awaited<ReturnType<typeof statusOf>>): boolean {
   if (!told?.ready) return false;
-  const { market, outbox } = told.status;
+  const { market, outbox, problems } = told.status;
+  if (problems.some(({ code }) => !NO_FAULT.has(code))) return false;
   return market.connected && market.lastCloseAt !== null && market.time - market.lastCloseAt < 60_000 + 3_000 * market.rate && outbox.oldestMs < 12_000;
 }
 

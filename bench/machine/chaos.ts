@@ -8,8 +8,6 @@ import { startChaosWorld, statusOf, untilWell, type ChaosWorld, type MachineProc
 
 const SYMBOLS = 8;
 const SPEED = 60;
-/** What is done at once is given so long to show. */
-const LEAST_MS = 1_000;
 const PAUSE_MS = 4_000;
 const KILLS_A_MINUTE = 40;
 /** Between the start of a machine and its end, at most; half of them do not live to the end of their boot. */
@@ -98,10 +96,14 @@ async function end({ child, exited }: MachineProcess): Promise<number | null> {
   return exited;
 }
 
-async function doHarm(harm: MachineHarm, victim: Victim, random: () => number): Promise<void> {
+/** Answers since when it is over (performance.now): what has no duration is over as it begins. */
+async function doHarm(harm: MachineHarm, victim: Victim, random: () => number): Promise<number> {
+  const began = performance.now();
   await harm.begin(victim, random);
-  await wait(Math.max(LEAST_MS, harm.seconds * 1_000));
+  if (harm.seconds === 0) return began;
+  await wait(harm.seconds * 1_000);
   await harm.end?.(victim);
+  return performance.now();
 }
 
 /** Each harm alone, then as many as fit into the minutes, at random and over each other. */
@@ -109,20 +111,21 @@ async function storm({ minutes, random, say }: ChaosContext, victim: Victim, rec
   const harms = machineHarms(victim.world.smallDisk);
   const done: Record<string, number> = Object.fromEntries(harms.map(({ name }) => [name, 1]));
   for (const harm of harms) {
-    await doHarm(harm, victim, random);
-    recoverySeconds.push(await untilWell(victim.machine, harm.name));
-    say(`${harm.name}: recovered ${recoverySeconds.at(-1)!.toFixed(1)} s after its end`);
+    const over = await doHarm(harm, victim, random);
+    await untilWell(victim.machine, harm.name);
+    recoverySeconds.push((performance.now() - over) / 1_000);
+    say(`${harm.name}: recovered ${recoverySeconds.at(-1)!.toFixed(1)} s after ${harm.seconds === 0 ? 'it was done' : 'its end'}`);
   }
   say(`each alone is done; ${minutes} min of all together`);
   const until = performance.now() + minutes * 60_000;
-  const running = new Set<Promise<void>>();
+  const running = new Set<Promise<unknown>>();
   const busy = new Set<string>();
   while (performance.now() < until) {
     const harm = harms[Math.floor(random() * harms.length)]!;
     if (!busy.has(harm.name)) {
       busy.add(harm.name);
       done[harm.name]! += 1;
-      const run: Promise<void> = doHarm(harm, victim, random).finally(() => { busy.delete(harm.name); running.delete(run); });
+      const run: Promise<unknown> = doHarm(harm, victim, random).finally(() => { busy.delete(harm.name); running.delete(run); });
       running.add(run);
     }
     await wait(random() * PAUSE_MS);
