@@ -7,6 +7,10 @@ import { createAuthenticator } from './api/auth.ts';
 import { createHub } from './api/hub.ts';
 import { createServer, type Readiness } from './api/server.ts';
 import { createControlDatabase } from './database/control.ts';
+import { createMachineDatabase } from './database/machine.ts';
+import { createPlansDatabase } from './database/plans.ts';
+import { createRpc } from './database/rpc.ts';
+import { createSecretsDatabase } from './database/secrets.ts';
 import { createUserDatabases } from './database/user.ts';
 import type { Settings } from './env.ts';
 import { createHttp } from './http.ts';
@@ -14,6 +18,7 @@ import { createSigner } from './keys.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { machineUrl } from './reconciler/names.ts';
 import { startLoop, type ReconcilerLoop } from './reconciler/loop.ts';
+import { createUserSecrets } from './secrets/user-secrets.ts';
 import type { MachineContract } from './reconciler/wish.ts';
 
 /** How long requests under way may take when this replica ends. */
@@ -33,6 +38,8 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const http = createHttp();
   const control = createControlDatabase({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch });
   const userDatabase = createUserDatabases({ url: settings.supabase.url, publishableKey: settings.supabase.publishableKey, fetch: http.fetch });
+  const rpc = createRpc({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch });
+  const plans = createPlansDatabase(rpc);
   const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch });
   const signer = await createSigner({ machineTokenJwk: settings.machineTokenJwk, ticketJwk: settings.ticketJwk, now, randomUuid: randomUUID });
   const fly = createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent });
@@ -41,17 +48,21 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   // the API is up before the loop is: what it needs of it is filled in below
   let loop: ReconcilerLoop | null = null;
   const claimAgeMs = () => now() - (loop?.lastClaimAt() ?? 0);
+  let listening = '';
   const metrics = createMetrics(() => claimAgeMs() / 1_000);
 
   const api = await createServer({
     context: {
-      auth, control, userDatabase, signer, hub, now, closing: closing.signal, wake: () => loop?.wake(),
+      auth, control, machines: createMachineDatabase(rpc), plans, secrets: createUserSecrets(createSecretsDatabase(rpc), settings.sealingKeys), userDatabase, signer, hub, now, closing: closing.signal, wake: () => loop?.wake(),
       environment: settings.environment, machineImage: settings.machineImage, machineSupabaseUrl: settings.machineSupabaseUrl, allowUsRegions: settings.allowUsRegions,
+      gemini: settings.gemini, controlPlaneUrl: () => settings.controlPlaneUrl ?? listening, fetch: http.fetch,
     },
     allowedOrigins: settings.allowedOrigins, log, metrics, serveMetrics: settings.metricsPort === undefined,
     readiness: () => readiness(() => control.ping(), claimAgeMs),
   });
   const url = await listenOn(() => api.listen({ port: settings.port, host: settings.host }), settings.port);
+  listening = url;
+  if (settings.defaultPlan !== undefined) await plans.setDefault(settings.defaultPlan);
   const metricsServer = settings.metricsPort === undefined ? null : await serveMetrics(metrics, settings.metricsPort, settings.host);
 
   const contract: MachineContract = {

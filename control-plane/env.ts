@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import type { SealingKeys } from './secrets/envelope.ts';
 
 /** Everything the control plane is told from outside, checked once. Secrets are strings here and nowhere printed. */
 export interface Settings {
@@ -24,6 +25,12 @@ export interface Settings {
   machineTokenJwk: string;
   ticketJwk: string;
   appNameKey: string;
+  /** What users' own keys are sealed with; null: none are taken. */
+  sealingKeys: SealingKeys | null;
+  /** The platform's own access to Gemini; null: machines need a key of their user's. */
+  gemini: { url: string; apiKey: string; callsPerMinute: number } | null;
+  /** The plan of users who have none of their own, written into the database at start; undefined: as it stands there. */
+  defaultPlan: string | undefined;
   allowedOrigins: readonly string[];
   allowUsRegions: boolean;
   replicaId: string;
@@ -57,6 +64,17 @@ const plainEnv = z.string().transform((text, context) => {
   }
 });
 
+/** `{"current": "2026-11", "keys": {"2026-11": "<32 bytes in base64>", …}}`: new secrets are sealed with `current`, old ones opened with any. */
+const sealingKeys = z.string().transform((text, context): SealingKeys => {
+  try {
+    const { current, keys } = z.strictObject({ current: z.string(), keys: z.record(z.string().regex(/^[\w-]{1,64}$/), z.string()) }).parse(JSON.parse(text));
+    const held = new Map(Object.entries(keys).map(([id, key]) => [id, Buffer.from(key, 'base64')]));
+    if (held.has(current) && [...held.values()].every((key) => key.length === 32)) return { current, keys: held };
+  } catch { /* said below, without a word of it */ }
+  context.addIssue({ code: 'custom', message: 'must be {"current":"<id>","keys":{"<id>":"<32 bytes in base64>"}} with the current one among the keys' });
+  return z.NEVER;
+});
+
 const Env = z.object({
   PORT: port,
   HOST: z.string().default('127.0.0.1'),
@@ -77,6 +95,11 @@ const Env = z.object({
   MACHINE_TOKEN_JWK: jwk('EC', 'P-256'),
   TICKET_JWK: jwk('OKP', 'Ed25519'),
   APP_NAME_KEY: secret(16),
+  SEALING_KEYS: sealingKeys.optional(),
+  GEMINI_API_KEY: secret(8).optional(),
+  GEMINI_URL: url.default('https://generativelanguage.googleapis.com'),
+  GEMINI_CALLS_PER_MINUTE: z.coerce.number().int().min(1).max(1_000_000).default(300),
+  DEFAULT_PLAN: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be the name of a plan').optional(),
   ALLOWED_ORIGINS: z.string().default('').transform((text) => text.split(',').map((origin) => origin.trim()).filter((origin) => origin !== ''))
     .refine((origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin), 'must be origins separated by commas, e.g. https://app.example'),
   ALLOW_US_REGIONS: flag.default(false),
@@ -118,6 +141,9 @@ export function readSettings(source: Readonly<Record<string, string | undefined>
     machineTokenJwk: env.MACHINE_TOKEN_JWK,
     ticketJwk: env.TICKET_JWK,
     appNameKey: env.APP_NAME_KEY,
+    sealingKeys: env.SEALING_KEYS ?? null,
+    gemini: env.GEMINI_API_KEY === undefined ? null : { url: env.GEMINI_URL, apiKey: env.GEMINI_API_KEY, callsPerMinute: env.GEMINI_CALLS_PER_MINUTE },
+    defaultPlan: env.DEFAULT_PLAN,
     allowedOrigins: env.ALLOWED_ORIGINS,
     allowUsRegions: env.ALLOW_US_REGIONS,
     replicaId: env.REPLICA_ID ?? `cp-${randomBytes(4).toString('hex')}`,

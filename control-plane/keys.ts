@@ -1,5 +1,5 @@
 import { FEED_SCOPES, MachineTokenClaims, TICKET_ISSUER, TICKET_MAX_AGE_S, TicketClaims, machineAudience, type FeedScope } from '@trademind/core';
-import { SignJWT, importJWK, type JWK } from 'jose';
+import { SignJWT, importJWK, jwtVerify, type JWK } from 'jose';
 
 /** How long a machine's database token lives. */
 export const MACHINE_TOKEN_SECONDS = 3_600;
@@ -10,6 +10,8 @@ export interface Signed { token: string; expiresAt: Date }
 export interface Signer {
   /** ES256, for PostgREST: role machine, bound to the row's epoch. */
   machineToken(machine: { machineId: string; userId: string; epoch: number }): Promise<Signed>;
+  /** The claims of a database token that this control plane has signed and that has not ended; null for any other. Whether it was revoked the database knows. */
+  readMachineToken(token: string): Promise<MachineTokenClaims | null>;
   /** EdDSA, at most 60 s, one use, for one machine. */
   ticket(wish: { machineId: string; userId: string; scopes: readonly FeedScope[] }): Promise<Signed>;
   /** Public halves of the ticket keys, as a JWKS in JSON: what machines verify with. */
@@ -26,6 +28,7 @@ export async function createSigner(options: { machineTokenJwk: string; ticketJwk
   const machineJwk = JSON.parse(options.machineTokenJwk) as JWK;
   const ticketJwk = JSON.parse(options.ticketJwk) as JWK;
   const [machineKey, ticketKey] = await Promise.all([importJWK(machineJwk, 'ES256'), importJWK(ticketJwk, 'EdDSA')]);
+  const machinePublic = await importJWK(publicHalf(machineJwk, 'ES256'), 'ES256');
   const seconds = () => Math.floor(options.now() / 1_000);
 
   return {
@@ -36,6 +39,14 @@ export async function createSigner(options: { machineTokenJwk: string; ticketJwk
       });
       const token = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', typ: 'JWT', ...(machineJwk.kid ? { kid: machineJwk.kid } : {}) }).sign(machineKey);
       return { token, expiresAt: new Date(claims.exp * 1_000) };
+    },
+    async readMachineToken(token) {
+      try {
+        const { payload } = await jwtVerify(token, machinePublic, { algorithms: ['ES256'], audience: 'authenticated', currentDate: new Date(options.now()) });
+        return MachineTokenClaims.parse(payload);
+      } catch {
+        return null;
+      }
     },
     async ticket({ machineId, userId, scopes }) {
       const iat = seconds();

@@ -67,7 +67,9 @@ export function components(plan: Plan): Map<ComponentName, Program> {
       FLY_API_URL: `${urls.fly}/v1`, FLY_API_TOKEN: secrets.flyToken, FLY_ORG: 'personal',
       MACHINE_IMAGE: plan.image, MACHINE_URL_TEMPLATE: `${urls.flyEdge}/{app}`, MACHINE_ENV: JSON.stringify(machineEnvironment(plan)),
       MACHINE_TOKEN_JWK: JSON.stringify(secrets.machineKey), TICKET_JWK: JSON.stringify(secrets.ticketKey), APP_NAME_KEY: secrets.appNameKey,
-      ALLOWED_ORIGINS: origins,
+      ALLOWED_ORIGINS: origins, DEFAULT_PLAN: 'elite',
+      ...(secrets.sealingKey === undefined ? {} : { SEALING_KEYS: JSON.stringify({ current: 'local', keys: { local: secrets.sealingKey } }) }),
+      ...(environment.geminiApiKey ? { GEMINI_API_KEY: environment.geminiApiKey } : { GEMINI_API_KEY: secrets.geminiToken, GEMINI_URL: at(ports.gemini) }),
     }),
     program('page', ['web/main.ts'], {
       PORT: String(ports.dashboard), DASHBOARD_CONTROL_PLANE_URL: urls.controlPlane, DASHBOARD_SUPABASE_URL: urls.supabase,

@@ -21,6 +21,8 @@ const Secrets = z.object({
   /** Keys the names of apps, so that they do not give away user ids. */
   appNameKey: z.string(),
   demoPassword: z.string(),
+  /** What users' own keys are sealed with. Absent from folders of an earlier release: made at their next start. */
+  sealingKey: z.optional(z.string()),
 });
 export type Secrets = z.infer<typeof Secrets>;
 export type PrivateJwk = z.infer<typeof PrivateJwk>;
@@ -37,6 +39,8 @@ function ed25519(): PrivateJwk {
   return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), alg: 'EdDSA', use: 'sig' } as PrivateJwk;
 }
 
+const sealingKey = () => randomBytes(32).toString('base64');
+
 function makeSecrets(): Secrets {
   return {
     postgresPassword: random(),
@@ -49,6 +53,7 @@ function makeSecrets(): Secrets {
     geminiToken: random(),
     appNameKey: random(),
     demoPassword: random(18),
+    sealingKey: sealingKey(),
   };
 }
 
@@ -75,7 +80,12 @@ export function readSecrets(path: string): Secrets | undefined {
  */
 export function openSecrets(path: string, hasDatabase: boolean): Secrets {
   const stored = readSecrets(path);
-  if (stored) return stored;
+  if (stored?.sealingKey !== undefined) return stored;
+  if (stored) {
+    const whole = { ...stored, sealingKey: sealingKey() };
+    writeJsonAtomically(path, whole);
+    return whole;
+  }
   if (hasDatabase) throw damaged(path);
   const made = makeSecrets();
   writeJsonAtomically(path, made);

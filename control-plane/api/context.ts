@@ -1,13 +1,19 @@
 import type { ControlDatabase } from '../database/control.ts';
+import type { MachineDatabase } from '../database/machine.ts';
+import type { PlansDatabase } from '../database/plans.ts';
 import type { OpenUserDatabase } from '../database/user.ts';
 import type { Signer } from '../keys.ts';
+import type { UserSecretStore } from '../secrets/user-secrets.ts';
 import type { Hub } from './hub.ts';
 import type { Authenticator, Caller } from './auth.ts';
 
 /** What the routes are given. */
 export interface ApiContext {
   auth: Authenticator;
-  control: Pick<ControlDatabase, 'deploy' | 'setDesired' | 'machineBySecret'>;
+  control: Pick<ControlDatabase, 'deploy' | 'setDesired'>;
+  machines: MachineDatabase;
+  plans: PlansDatabase;
+  secrets: UserSecretStore;
   userDatabase: OpenUserDatabase;
   signer: Signer;
   hub: Hub;
@@ -17,6 +23,11 @@ export interface ApiContext {
   machineImage: string;
   machineSupabaseUrl: string;
   allowUsRegions: boolean;
+  /** The platform's own access to Gemini; null: none. */
+  gemini: { url: string; apiKey: string; callsPerMinute: number } | null;
+  /** As machines call this control plane. */
+  controlPlaneUrl: () => string;
+  fetch: typeof fetch;
   now: () => number;
   /** Ends everything that stays open (event streams). */
   closing: AbortSignal;

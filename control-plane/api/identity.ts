@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
 import { MachineTokenAnswer, Me } from '@trademind/core';
-import { bearerOf } from './auth.ts';
 import { callerOf, type ApiContext } from './context.ts';
-import { ApiProblem } from './problems.ts';
+import { callingMachine } from './machine-auth.ts';
 import type { Api } from './schema.ts';
 
 /** Who the caller is. */
@@ -23,12 +21,9 @@ export function machineTokenRoutes(api: Api, context: ApiContext): void {
   api.route({
     method: 'POST',
     url: '/v1/machine/token',
-    schema: { tags: ['machine'], summary: 'A machine\'s secret for a database token', description: '`Authorization: Bearer <MACHINE_SECRET>`. The token lives an hour; renew it at half of that.', response: { 200: MachineTokenAnswer } },
+    schema: { tags: ['machine'], security: [{ machine: [] }], summary: 'A machine\'s secret for a database token', description: '`Authorization: Bearer <MACHINE_SECRET>`. The token lives an hour; renew it at half of that.', response: { 200: MachineTokenAnswer } },
     handler: async (request) => {
-      const owner = await context.control.machineBySecret(createHash('sha256').update(bearerOf(request)).digest('hex'));
-      if (owner === null) {
-        throw new ApiProblem(401, { code: 'machine_secret_refused', message: 'No machine has this secret.', nextStep: 'The machine must be restarted with its present secret, or deployed again.' });
-      }
+      const owner = await callingMachine(request, { ...context.machines, byToken: () => Promise.resolve(null) }, context.signer);
       const { token, expiresAt } = await context.signer.machineToken({ machineId: owner.machine_id, userId: owner.user_id, epoch: owner.token_epoch });
       return { token, expiresAt: expiresAt.toISOString(), machineId: owner.machine_id, userId: owner.user_id, supabaseUrl: context.machineSupabaseUrl };
     },

@@ -8,6 +8,9 @@ import type { Metrics } from '../metrics.ts';
 import type { ApiContext } from './context.ts';
 import { eventRoutes } from './events.ts';
 import { machineTokenRoutes, meRoutes } from './identity.ts';
+import { machineGeminiRoutes } from './machine-gemini.ts';
+import { machineKeyRoutes } from './machine-keys.ts';
+import { machineScaleRoutes } from './machine-scale.ts';
 import { machineRoutes } from './machines.ts';
 import { problem, problemOf, sendProblem } from './problems.ts';
 import { openApiTransform, zodSerializer, zodValidator, type Api, type ZodProvider } from './schema.ts';
@@ -68,7 +71,10 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'TradeMind control plane', version: '1.0.0', description: 'Wishes for machines, and what became of them. Errors are problems (RFC 9457) with a stable `code` and a `nextStep`.' },
-      components: { securitySchemes: { user: { type: 'http', scheme: 'bearer', description: 'Access token of a signed-in user' } } },
+      components: { securitySchemes: {
+        user: { type: 'http', scheme: 'bearer', description: 'Access token of a signed-in user' },
+        machine: { type: 'http', scheme: 'bearer', description: 'The secret that a machine was born with, or its database token' },
+      } },
       security: [{ user: [] }],
     },
     transform: openApiTransform,
@@ -115,5 +121,8 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     await Promise.resolve();
   });
   machineTokenRoutes(api, context);
+  machineScaleRoutes(api, context);
+  machineKeyRoutes(api, context);
+  machineGeminiRoutes(api, context);
   return api;
 }

@@ -18,6 +18,19 @@ export type ScalePolicyName = keyof typeof SCALE_POLICIES;
 
 const Purchasable = MachineSize.check(z.refine((size) => sizeProblem(size) === null && size.cpus <= 8, 'a size that can be bought, of at most 8 vCPUs'));
 
+interface Bounds { smallest: MachineSize; largest: MachineSize }
+const inOrder = ({ smallest, largest }: Bounds): boolean => coresOf(smallest) <= coresOf(largest) && smallest.memoryMb <= largest.memoryMb;
+const ORDER = 'the smallest size gives no more than the largest';
+
+/** What a user sets for the size of their machine; what is left out is as if nobody had said anything: judged, and nothing changed by itself. */
+export const ScaleSettings = z.strictObject({
+  automatic: z.boolean(),
+  policy: z.enum(Object.keys(SCALE_POLICIES) as [ScalePolicyName, ...ScalePolicyName[]]),
+  /** Absent: whatever the plan has. */
+  bounds: z.optional(z.strictObject({ smallest: Purchasable, largest: Purchasable }).check(z.refine(inOrder, ORDER))),
+});
+export type ScaleSettings = z.infer<typeof ScaleSettings>;
+
 /** GET /v1/machine/scale: the machine's size, and what its user allows. */
 export const ScaleTerms = z.object({
   size: MachineSize,
@@ -27,9 +40,7 @@ export const ScaleTerms = z.object({
   /** False: the load is judged and said, and nothing is asked for. */
   automatic: z.boolean(),
   policy: z.enum(Object.keys(SCALE_POLICIES) as [ScalePolicyName, ...ScalePolicyName[]]),
-  bounds: z.object({ smallest: Purchasable, largest: Purchasable }).check(
-    z.refine(({ smallest, largest }) => coresOf(smallest) <= coresOf(largest) && smallest.memoryMb <= largest.memoryMb, 'the smallest size gives no more than the largest'),
-  ),
+  bounds: z.object({ smallest: Purchasable, largest: Purchasable }).check(z.refine(inOrder, ORDER)),
   /** Most that the machine may cost in 30 days; null: no limit. */
   budgetUsd: z.nullable(z.number().check(z.gt(0))),
 });

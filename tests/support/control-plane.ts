@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -24,6 +24,7 @@ export function controlPlaneEnv(supabase: Pick<TestSupabase, 'url' | 'secretKey'
     MACHINE_TOKEN_JWK: JSON.stringify(supabase.machineSigningJwk),
     TICKET_JWK: JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid: 'ticket-1' }),
     APP_NAME_KEY: 'a-key-for-tests-only',
+    SEALING_KEYS: JSON.stringify({ current: 'test-1', keys: { 'test-1': randomBytes(32).toString('base64') } }),
     ALLOWED_ORIGINS: 'http://127.0.0.1:4173',
     LOG_LEVEL: 'silent',
     NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),

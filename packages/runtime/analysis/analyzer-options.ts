@@ -1,4 +1,4 @@
-import type { AnalysisCall, AnalysisOutcome, TraderDocument } from '@trademind/core';
+import type { AnalysisCall, AnalysisOutcome, ModelPrice, TraderDocument } from '@trademind/core';
 import type { Log } from '../log.ts';
 import type { DatabaseFile } from '../state/database-file.ts';
 import type { Wall } from '../time.ts';
@@ -6,7 +6,6 @@ import type { Share } from './call-gate.ts';
 import { CIRCUIT_TIMES, type CircuitTimes } from './circuit.ts';
 import type { MarketView } from './market-view.ts';
 import type { ModelAccess, ModelClient } from './model-client.ts';
-import type { ModelPrice } from './prices.ts';
 import type { Prompt } from './prompts/prompt.ts';
 
 /** Whether there is a key: not yet known, known, or known that there is none. */

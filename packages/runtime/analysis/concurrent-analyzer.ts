@@ -1,4 +1,4 @@
-import { codeOf, NO_DECISION, sentenceOf, type AnalysisOutcome, type Signal } from '@trademind/core';
+import { codeOf, costOf, MODEL_PRICES, NO_DECISION, sentenceOf, type AnalysisOutcome, type Signal } from '@trademind/core';
 import { v5 as uuidV5 } from 'uuid';
 import { pause } from '../time.ts';
 import { admit } from './admission.ts';
@@ -12,7 +12,6 @@ import { DISK_FAILING, DISK_RETRY_MS, DiskGuard } from './disk-guard.ts';
 import { ModelCircuits } from './model-circuits.ts';
 import { ModelError } from './model-client.ts';
 import { Passes } from './passes.ts';
-import { costOf, MODEL_PRICES } from './prices.ts';
 import { CURRENT_PROMPT } from './prompts/index.ts';
 import { recover } from './recover.ts';
 import { sweep } from './sweep.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { NO_DECISION, type Decision, type NoDecisionReason } from '@trademind/core';
+import { costOf, NO_DECISION, priceOf, type Decision, type ModelPrice, type NoDecisionReason } from '@trademind/core';
 import { analysisInput } from './analysis-input.ts';
 import type { Task, Used } from './analysis-queue.ts';
 import type { AccessState, CallRules, Caps } from './analyzer-options.ts';
@@ -7,7 +7,6 @@ import { ANSWER_SCHEMA } from './answer.ts';
 import type { Levels } from './levels.ts';
 import type { MarketView } from './market-view.ts';
 import type { ModelAccess, ModelError, ModelRequest } from './model-client.ts';
-import { costOf, priceOf, type ModelPrice } from './prices.ts';
 import type { Prompt } from './prompts/prompt.ts';
 
 /** How long to wait until something that is missing is looked for again, ms. */

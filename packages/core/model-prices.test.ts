@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { costOf, MODEL_PRICES, priceOf } from './prices.ts';
+import { costOf, MODEL_PRICES, priceOf } from './model-prices.ts';
 
 test('a million tokens in and out cost what the list says', () => {
   const price = priceOf('gemini-3.5-flash-lite', '2026-10-10')!;
