@@ -12,6 +12,7 @@ import { Orchestrator } from '../../packages/runtime/orchestrator.ts';
 import { systemWall } from '../../packages/runtime/time.ts';
 import { startExchange } from '../../local-cloud/exchange/start.ts';
 import type { TraderInput } from '@trademind/core';
+import type { TestDatabase } from '../support/database.ts';
 import { startTestSupabase, type TestSupabase, type TestUser } from '../support/supabase.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -78,8 +79,8 @@ export interface Cloud {
 export interface TestMachine { user: TestUser; id: string; secret: string; addTrader(document: TraderInput): Promise<string> }
 
 /** A real database behind the real gateway, and who gives tokens for secrets, by the epoch of the machine's row. */
-export async function startCloud(): Promise<Cloud> {
-  const supabase = await startTestSupabase();
+export async function startCloud(options: { database?: TestDatabase } = {}): Promise<Cloud> {
+  const supabase = await startTestSupabase(options);
   const machines = new Map<string, { machineId: string; userId: string }>();
   let given = 0;
   const server = createHttpServer((request, response) => {

@@ -26,9 +26,9 @@ export interface TestSupabase {
 
 const STATELESS = { auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false } } as const;
 
-/** A Supabase project of the test's own: the real gateway on a free port over a database of its own. */
-export async function startTestSupabase(options: { allowedOrigins?: readonly string[]; now?: () => number } = {}): Promise<TestSupabase> {
-  const database = await createTestDatabase();
+/** A Supabase project of the test's own: the real gateway on a free port over a database of its own, or over the given one, which it closes in the end. */
+export async function startTestSupabase(options: { allowedOrigins?: readonly string[]; now?: () => number; database?: TestDatabase } = {}): Promise<TestSupabase> {
+  const database = options.database ?? await createTestDatabase();
   const keys = await generateKeys();
   const machineSigningJwk = await generateSigningJwk();
   const gateway = await startSupabase({ ...keys, port: 0, postgresUrl: database.url, extraJwks: [machineSigningJwk], passwordCost: 8, allowedOrigins: options.allowedOrigins, now: options.now });

@@ -1,6 +1,6 @@
-import { createClient, type PostgrestError, type SupabaseClient } from '@supabase/supabase-js';
 import { BeatAnswer, parseWith, TradeMindError, type MachineStatus } from '@trademind/core';
 import * as z from 'zod/mini';
+import { httpFetch, type HttpAnswer } from '../http-fetch.ts';
 import type { MachineToken } from './machine-token.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -43,75 +43,101 @@ export interface Database {
 
 export interface DatabaseOptions { url: string; publishableKey: string; token: Pick<MachineToken, 'get' | 'revoked'>; signal: AbortSignal }
 
-/** The database through supabase-js. A token that was revoked or ended is exchanged and the call made once more. */
+const TRADERS_QUERY = new URLSearchParams({ select: 'id,name,version,document', enabled: 'eq.true', deleted_at: 'is.null', order: 'id.asc', limit: '1000' }).toString();
+
+/**
+ * The database through PostgREST, as Supabase serves it at `/rest/v1`: four functions and one list, called here without supabase-js, which brings sign-in, storage and realtime along
+ * (docs/adr/0010). A token that was revoked or ended is exchanged and the call made once more.
+ */
 export class SupabaseDatabase implements Database {
   readonly #options: DatabaseOptions;
-  readonly #client: SupabaseClient;
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
-    this.#client = createClient(options.url, options.publishableKey, { accessToken: () => options.token.get() });
   }
 
   async beat(status: MachineStatus): Promise<BeatAnswer> {
-    const data = await this.#call((signal) => this.#client.rpc('machine_beat', { p_status: status }).abortSignal(signal));
+    const data = await this.#call('rpc/machine_beat', { p_status: status });
     return parseWith(BeatAnswer, data, 'database_answer_malformed', "The database's answer to a beat");
   }
 
   async writeFacts(facts: Readonly<Record<string, readonly unknown[]>>): Promise<WriteAnswer> {
-    const data = await this.#call((signal) => this.#client.rpc('write_facts', { p_facts: facts }).abortSignal(signal));
+    const data = await this.#call('rpc/write_facts', { p_facts: facts });
     return parseWith(WriteAnswer, data, 'database_answer_malformed', "The database's answer to facts");
   }
 
   async holdLease(holder: string, fence: number | null, seconds: number): Promise<LeaseAnswer> {
-    const data = await this.#call((signal) => this.#client.rpc('hold_owner_lease', { p_holder: holder, p_fence: fence, p_seconds: seconds }).abortSignal(signal));
+    const data = await this.#call('rpc/hold_owner_lease', { p_holder: holder, p_fence: fence, p_seconds: seconds });
     return parseWith(LeaseAnswer, data, 'database_answer_malformed', "The database's answer to a lease");
   }
 
   async releaseLease(holder: string, fence: number): Promise<boolean> {
-    const data = await this.#call((signal) => this.#client.rpc('release_owner_lease', { p_holder: holder, p_fence: fence }).abortSignal(signal));
+    const data = await this.#call('rpc/release_owner_lease', { p_holder: holder, p_fence: fence });
     return parseWith(z.boolean(), data, 'database_answer_malformed', "The database's answer to a release");
   }
 
   async traders(): Promise<TraderRow[]> {
-    const data = await this.#call((signal) => this.#client.from('traders').select('id, name, version, document')
-      .eq('enabled', true).is('deleted_at', null).order('id').limit(1_000).abortSignal(signal));
+    const data = await this.#call(`traders?${TRADERS_QUERY}`);
     return parseWith(z.array(TraderRow), data, 'database_answer_malformed', "The database's traders");
   }
 
-  async #call(ask: (signal: AbortSignal) => PromiseLike<{ data: unknown; error: PostgrestError | null; status: number }>): Promise<unknown> {
+  /** A body is posted to a function; without one the path is read. */
+  async #call(path: string, body?: Record<string, unknown>): Promise<unknown> {
+    const { url, publishableKey, signal: ending } = this.#options;
     for (let attempt = 1; ; attempt++) {
-      this.#options.signal.throwIfAborted();
+      ending.throwIfAborted();
       // Asked for first, so that a missing token is told from a database that is away.
       const token = await this.#options.token.get();
-      const signal = AbortSignal.any([this.#options.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-      const { data, error, status } = await Promise.resolve(ask(signal)).catch((cause: unknown) => ({ data: null, error: cause as Error, status: 0 }));
-      if (error === null) return data;
-      if (status === 401) {
+      const secrets = [publishableKey, token];
+      let answer: HttpAnswer;
+      try {
+        answer = await httpFetch(`${url}/rest/v1/${path}`, {
+          headers: { apikey: publishableKey, authorization: `Bearer ${token}`, 'content-type': 'application/json', accept: 'application/json' }, signal: AbortSignal.any([ending, AbortSignal.timeout(TIMEOUT_MS)]),
+          ...(body && { method: 'POST', body: JSON.stringify(body) }),
+        });
+      } catch (cause) {
+        throw databaseError(0, undefined, secrets, cause);
+      }
+      const data = jsonOf(await answer.text());
+      if (answer.ok) return data;
+      if (answer.status === 401) {
         this.#options.token.revoked(token);
         if (attempt === 1) continue;
       }
-      throw databaseError(status, error, [this.#options.publishableKey, token]);
+      throw databaseError(answer.status, data, secrets);
     }
   }
 }
 
+/** What is no JSON is malformed where it is read. */
+function jsonOf(text: string): unknown {
+  try {
+    return text === '' ? null : (JSON.parse(text) as unknown);
+  } catch {
+    return undefined;
+  }
+}
+
+/** PostgREST's words of a failure; a proxy before it has others. */
+const Said = z.object({ code: z.optional(z.nullable(z.string())), message: z.string() });
+
 const TOKEN = /eyJ[\w-]+\.[\w-]+\.[\w-]+/g;
 
 /** What an answer says, without what the request carried: a careless server repeats it. */
-const saidBy = ({ message }: { message: string }, secrets: readonly string[]): string =>
+const saidBy = (message: string, secrets: readonly string[]): string =>
   secrets.reduce((text, secret) => text.replaceAll(secret, '…'), message).replaceAll(TOKEN, '…').slice(0, 200);
 
 /** Codes of the database's own refusals are kept; the text of a failure is not, it may hold an address or a row. */
-function databaseError(status: number, error: PostgrestError | Error, secrets: readonly string[]): TradeMindError {
-  const sqlstate = 'code' in error && typeof error.code === 'string' ? error.code : '';
+function databaseError(status: number, body: unknown, secrets: readonly string[], cause?: unknown): TradeMindError {
+  const said = Said.safeParse(body);
+  const { code: sqlstate, message } = said.success ? said.data : { code: '', message: 'no reason given' };
   const answered = `HTTP ${status}${sqlstate ? `, ${sqlstate}` : ''}`;
-  if (status === 0) return new TradeMindError({ code: 'database_unreachable', message: 'The database does not answer.', nextStep: 'Nothing is lost: what is found is kept on disk and sent when it answers.', cause: error });
+  if (status === 0) return new TradeMindError({ code: 'database_unreachable', message: 'The database does not answer.', nextStep: 'Nothing is lost: what is found is kept on disk and sent when it answers.', cause });
   if (status === 401) return new TradeMindError({ code: 'token_revoked', message: "The database refused the machine's token.", nextStep: 'The machine asks the control plane for a new one.' });
   if (AWAY.has(status)) return new TradeMindError({ code: 'database_busy', message: `The database cannot answer now (${answered}).`, nextStep: 'It is asked again.' });
   if (status >= 500) return new TradeMindError({ code: 'database_failing', message: `The database failed (${answered}).`, nextStep: 'It is asked again.' });
-  if (status === 403 || status === 404) return new TradeMindError({ code: 'database_outdated', message: `The database does not offer what this version asks for (${answered}): ${saidBy(error, secrets)}.`, nextStep: 'Apply its migrations; until then what is found is kept on disk.' });
-  return new TradeMindError({ code: 'database_refused', message: `The database refused the request (${answered}): ${saidBy(error, secrets)}.`, nextStep: 'Check that its migrations are those of this version.' });
+  if (status === 403 || status === 404) return new TradeMindError({ code: 'database_outdated', message: `The database does not offer what this version asks for (${answered}): ${saidBy(message, secrets)}.`, nextStep: 'Apply its migrations; until then what is found is kept on disk.' });
+  return new TradeMindError({ code: 'database_refused', message: `The database refused the request (${answered}): ${saidBy(message, secrets)}.`, nextStep: 'Check that its migrations are those of this version.' });
 }
 
 /** Timeout, too many requests, bad gateway, unavailable, gateway timeout: nothing was said about the request itself. */

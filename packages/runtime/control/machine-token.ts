@@ -1,4 +1,5 @@
 import { codeOf, MachineTokenAnswer, parseWith, Problem, sentenceOf, TradeMindError } from '@trademind/core';
+import { httpFetch, type HttpAnswer, type HttpFetch } from '../http-fetch.ts';
 import type { Log } from '../log.ts';
 import { Backoff, pause, type Wall } from '../time.ts';
 
@@ -13,7 +14,7 @@ export interface MachineTokenOptions {
   wall: Wall;
   log: Log;
   signal: AbortSignal;
-  fetch?: typeof fetch;
+  fetch?: HttpFetch;
 }
 
 /**
@@ -94,11 +95,11 @@ export class MachineToken {
 
   async #ask(): Promise<MachineTokenAnswer> {
     const { controlPlaneUrl, secret, signal } = this.#options;
-    let response: Response;
+    let response: HttpAnswer;
     let text: string;
     try {
-      response = await (this.#options.fetch ?? fetch)(`${controlPlaneUrl.replace(/\/$/, '')}/v1/machine/token`, {
-        method: 'POST', headers: { authorization: `Bearer ${secret}` }, redirect: 'error', signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      response = await (this.#options.fetch ?? httpFetch)(`${controlPlaneUrl.replace(/\/$/, '')}/v1/machine/token`, {
+        method: 'POST', headers: { authorization: `Bearer ${secret}` }, signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
       });
       text = await response.text();
     } catch (cause) {

@@ -1,4 +1,5 @@
 import { TradeMindError, type Candle, type Interval, type SymbolInfo } from '@trademind/core';
+import { httpFetch, type HttpAnswer, type HttpFetch } from '../http-fetch.ts';
 import type { Wall } from '../time.ts';
 import { isCandle } from './candle-check.ts';
 import { exchangeRefusal, exchangeUnreachable } from './exchange-error.ts';
@@ -26,7 +27,7 @@ export interface BinanceRestOptions {
   wall: Wall;
   /** Ends every call, also those that wait for the weight budget. */
   signal: AbortSignal;
-  fetch?: typeof fetch | undefined;
+  fetch?: HttpFetch | undefined;
   /** Shared with other clients of the same address. */
   budget?: WeightBudget | undefined;
 }
@@ -38,10 +39,10 @@ export interface KlinesOptions {
   priority?: Priority;
 }
 
-interface Answer { body: unknown; headers: Headers }
+interface Answer { body: unknown; headers: HttpAnswer['headers'] }
 
 /**
- * The exchange's public REST API over Node's own fetch. All calls share one weight budget; each has a time limit. Throws TradeMindErrors
+ * The exchange's public REST API over `httpFetch`. All calls share one weight budget; each has a time limit. Throws TradeMindErrors
  * (`exchange_unreachable`, `exchange_limited`, `exchange_location_refused`, `exchange_malformed`, …); it does not retry: callers know what is
  * worth it. What it gives has been checked row by row.
  */
@@ -132,10 +133,10 @@ export class BinanceRest {
     const { signal } = this.#options;
     await this.budget.spend(weight, priority, signal);
     onSend?.();
-    let response: Response;
+    let response: HttpAnswer;
     let text: string;
     try {
-      response = await (this.#options.fetch ?? fetch)(this.#options.baseUrl + path, { signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) });
+      response = await (this.#options.fetch ?? httpFetch)(this.#options.baseUrl + path, { signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) });
       text = await response.text();
     } catch (error) {
       this.budget.answered(weight);
@@ -186,7 +187,7 @@ function read<T>(what: string, reading: () => T): T {
 }
 
 /** `Retry-After` in seconds or as a date. */
-function retryAfterMs(headers: Headers, wall: Wall): number | undefined {
+function retryAfterMs(headers: HttpAnswer['headers'], wall: Wall): number | undefined {
   const text = headers.get('retry-after') ?? '';
   const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - wall.epoch();
   return Number.isFinite(ms) ? Math.max(1_000, ms) : undefined;

@@ -1,5 +1,6 @@
 import { parseWith, Problem, ScaleAnswer, ScaleTerms, TradeMindError, type ScaleRequest } from '@trademind/core';
 import type * as z from 'zod/mini';
+import { httpFetch, type HttpAnswer, type HttpFetch } from '../http-fetch.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Answers are small; what is longer is none. */
@@ -14,9 +15,9 @@ export interface ScalePort {
 
 /** The control plane's `/v1/machine/scale`, with the machine's secret. The secret goes into no error. */
 export class ControlPlaneScaling implements ScalePort {
-  readonly #options: { controlPlaneUrl: string; secret: string; signal: AbortSignal; fetch?: typeof fetch };
+  readonly #options: { controlPlaneUrl: string; secret: string; signal: AbortSignal; fetch?: HttpFetch };
 
-  constructor(options: { controlPlaneUrl: string; secret: string; signal: AbortSignal; fetch?: typeof fetch }) {
+  constructor(options: { controlPlaneUrl: string; secret: string; signal: AbortSignal; fetch?: HttpFetch }) {
     this.#options = options;
   }
 
@@ -30,11 +31,11 @@ export class ControlPlaneScaling implements ScalePort {
 
   async #call<T extends z.ZodMiniType>(method: 'GET' | 'POST', shape: T, body?: unknown): Promise<z.output<T>> {
     const { controlPlaneUrl, secret, signal } = this.#options;
-    let response: Response;
+    let response: HttpAnswer;
     let text: string;
     try {
-      response = await (this.#options.fetch ?? fetch)(`${controlPlaneUrl.replace(/\/$/, '')}/v1/machine/scale`, {
-        method, redirect: 'error', signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      response = await (this.#options.fetch ?? httpFetch)(`${controlPlaneUrl.replace(/\/$/, '')}/v1/machine/scale`, {
+        method, signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
         headers: { authorization: `Bearer ${secret}`, accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }) },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
