@@ -17,6 +17,7 @@ import { generateKeys, generateSigningJwk } from '../../local-cloud/supabase/key
 import { startSupabase } from '../../local-cloud/supabase/start.ts';
 import { signTicket, ticketJwks, ticketKeys } from '../../tests/support/feed.ts';
 import { startTestGemini, type TestGemini } from '../../tests/support/gemini.ts';
+import { machineAnswers } from '../../tests/support/machine-answers.ts';
 import { startLine, type Line } from '../../tests/support/line.ts';
 import { endExchangeProcess, startExchangeProcess, wait, type ExchangeProcess } from '../market/exchange-process.ts';
 
@@ -143,9 +144,14 @@ function mountSmall(path: string): boolean {
   }
 }
 
-/** The one endpoint of the control plane that a machine cannot do without. */
+/** The endpoints of the control plane that a machine calls. */
 async function startTokens(tokenFor: (secret: string) => Promise<object | undefined>): Promise<{ url: string; close(): Promise<void> }> {
   const server = createHttpServer((request, response) => {
+    const answer = machineAnswers[`${request.method} ${request.url}`];
+    if (answer !== undefined) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+      return;
+    }
     const known = request.url === '/v1/machine/token' && request.method === 'POST';
     (known ? tokenFor((request.headers.authorization ?? '').replace('Bearer ', '')) : Promise.resolve(undefined)).then(
       (answer) => (answer ? response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer)) : response.writeHead(known ? 401 : 404).end()),

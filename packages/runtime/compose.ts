@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import type { JSONWebKeySet } from 'jose';
 import { parseWith, TradeMindError, TraderDocument, type CrashReport, type Interval, type TraderInput } from '@trademind/core';
 import { v5 as uuidV5 } from 'uuid';
-import { DEFAULT_CAPS, DEFAULT_MODEL, type Caps } from './analysis/analyzer-options.ts';
-import { GeminiClient } from './analysis/gemini-client.ts';
+import type { OwnKey } from './analysis/own-key.ts';
 import { CloudLink, type CloudOptions } from './control/cloud-link.ts';
 import { startWebSocketServer, type FeedSource } from './feed/index.ts';
 import { FEED_LIMITS } from './feed/options.ts';
@@ -13,8 +12,7 @@ import type { Log } from './log.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
 import { SessionRecorder } from './market/recording/session-recorder.ts';
 import { Notifier } from './notifications/notifier.ts';
-import { Orchestrator, type OrchestratorOptions } from './orchestrator.ts';
-import { ControlPlaneScaling } from './scaling/scale-port.ts';
+import { Orchestrator } from './orchestrator.ts';
 import type { StateStore, StoredTrader } from './state/state-store.ts';
 import { systemWall, type Wall } from './time.ts';
 
@@ -22,9 +20,6 @@ import { systemWall, type Wall } from './time.ts';
 const LOCAL_NAMESPACE = 'b2f6f0f6-5c1d-4f0c-8d39-0c7b8f1f2a11';
 const SESSION_KEY_FILE = 'session.key';
 const SCREENING_INTERVAL_MS = 60_000;
-
-/** `baseUrl`: another address that speaks Gemini's protocol. */
-export interface GeminiSettings { apiKey?: string | undefined; baseUrl?: string | undefined; model?: string | undefined; caps?: Caps | undefined }
 
 interface Common {
   /** Where all lives that must survive. */
@@ -36,7 +31,7 @@ interface Common {
   exchange: ExchangeAccess;
   wall?: Wall;
   /** The user's own key for the model that reviews signals, and what may be spent; without a key none is reviewed. */
-  gemini?: GeminiSettings | undefined;
+  gemini?: OwnKey | undefined;
   /** A new file: the session is recorded into it, frame by frame. */
   record?: string | undefined;
 }
@@ -71,13 +66,12 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
   const { exchange, ended } = await recorded(options, wall, log);
   const machine = new Orchestrator({
     machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
-    cloud: (hooks) => new CloudLink(options.cloud, hooks), analysis: analysisOf(options.gemini),
-    scaling: (signal) => new ControlPlaneScaling({ controlPlaneUrl: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret, signal }),
+    cloud: (hooks) => new CloudLink(options.cloud, hooks), controlPlane: { url: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret }, gemini: options.gemini,
     notifier: new Notifier({ dataDir, machineId, wall, log }),
   });
   const server = await startWebSocketServer({
     source: machine, host: options.host, port: options.port, metricsPort: options.metricsPort, allowedOrigins: options.allowedOrigins,
-    ticketJwks: options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
+    ticketJwks: () => (machine.ticketKeys() as JSONWebKeySet | null) ?? options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
     metrics: () => machine.metrics(), ready: () => ({ ready: machine.missing().length === 0, missing: machine.missing() }), now: wall.epoch,
     commands: {
       pause: () => machine.pause(),
@@ -126,16 +120,12 @@ export async function startLocal(options: LocalOptions): Promise<{ source: FeedS
   const { exchange, ended } = await recorded(options, wall, log);
   const machine = new Orchestrator({
     machineId: 'local', userId: 'local', version: 'local', dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
-    traders: (store) => versioned(documents, store), analysis: analysisOf(options.gemini),
+    traders: (store) => versioned(documents, store), gemini: options.gemini,
   });
   const stop = () => machine.stop().then(ended);
   signal?.addEventListener('abort', () => void stop(), { once: true });
   machine.start();
   return { source: machine, stop };
-}
-
-function analysisOf({ apiKey, baseUrl, model = DEFAULT_MODEL, caps = DEFAULT_CAPS }: GeminiSettings = {}): NonNullable<OrchestratorOptions['analysis']> {
-  return { client: new GeminiClient(), access: () => (apiKey === undefined ? { state: 'none' } : { state: 'ready', apiKey, baseUrl }), model: () => model, caps: () => caps };
 }
 
 /** The exchange with a recorder before it, if the session is to be recorded; `ended` closes the file. */

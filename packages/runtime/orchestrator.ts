@@ -1,8 +1,12 @@
 import { codeOf, intervalMs, sentenceOf, type AnalysisOutcome, type Candle, type CrashReport, type Interval, type LogEntry, type MachineStatus, type MarketRow, type Signal } from '@trademind/core';
 import { ConcurrentAnalyzer } from './analysis/concurrent-analyzer.ts';
-import { DEFAULT_MODEL, type AnalyzerOptions } from './analysis/analyzer-options.ts';
+import { GeminiClient } from './analysis/gemini-client.ts';
 import { marketViewOf } from './analysis/market-view.ts';
+import { withOwnKey, type OwnKey } from './analysis/own-key.ts';
 import type { CloudHooks, CloudLink } from './control/cloud-link.ts';
+import type { BeatNews } from './control/beat.ts';
+import { ControlPlane } from './control/control-plane.ts';
+import { UserKeys } from './control/user-keys.ts';
 import type { CommandAudit } from './feed/commands.ts';
 import type { FeedEvent, FeedSource } from './feed/source.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
@@ -16,7 +20,7 @@ import type { Notifier } from './notifications/notifier.ts';
 import { Publisher } from './publisher.ts';
 import { RecentSignals } from './recent-signals.ts';
 import { DynamicScaler } from './scaling/dynamic-scaler.ts';
-import type { ScalePort } from './scaling/scale-port.ts';
+import { ControlPlaneScaling } from './scaling/scale-port.ts';
 import { ParallelScreener } from './screening/parallel-screener.ts';
 import { SignalLedger } from './screening/signal-ledger.ts';
 import { HISTORY_MS, TraderSet, type InvalidTrader } from './screening/trader-set.ts';
@@ -52,17 +56,13 @@ export interface OrchestratorOptions {
   /** Given traders, without a cloud; or the ties to the cloud, which bring them. */
   traders?: (store: StateStore) => readonly StoredTrader[];
   cloud?: (hooks: CloudHooks) => CloudLink;
-  /** How a model is reached and what may be spent on it; without it signals are not analysed, and each says so. */
-  analysis?: Pick<AnalyzerOptions, 'client' | 'access' | 'model' | 'caps' | 'share'>;
-  /** Whom the machine asks for another size. */
-  scaling?: (signal: AbortSignal) => ScalePort;
+  /** The machine's own key for the model that reviews signals. */
+  gemini?: OwnKey | undefined;
+  /** Who keeps the user's keys and settings, and whom the machine asks for another size. `secret`: the one that it was born with. */
+  controlPlane?: { url: string; secret: string };
   /** Tells the user what matters. */
   notifier?: Notifier;
 }
-
-const NO_ANALYSIS: NonNullable<OrchestratorOptions['analysis']> = {
-  client: { generate: () => Promise.reject(new Error('No model is set up.')) }, access: () => ({ state: 'none' }), model: () => DEFAULT_MODEL, caps: () => ({ tokensPerDay: 0, usdPerDay: 0 }),
-};
 
 /** When the process before this one ran out of memory, and how much it had. */
 function lastOutOfMemory(crashes: readonly CrashReport[]): { at: number; mb: number } | null {
@@ -98,6 +98,8 @@ export class Orchestrator implements FeedSource {
   readonly #publisher: Publisher;
   readonly #report: MachineReport;
   readonly #cloud: CloudLink | undefined;
+  readonly #keys: UserKeys | undefined;
+  #ticketKeys: BeatNews['jwks'] = null;
   #phase: MachineStatus['phase'] = 'booting';
   #waitingFor = 'the exchange';
   #known: { traders: readonly StoredTrader[]; unreadable: readonly InvalidTrader[] } | undefined;
@@ -172,27 +174,32 @@ export class Orchestrator implements FeedSource {
       candles: this.#screener.candles, matches: (symbol) => this.#screener.matching(symbol), halted: (symbol) => this.#market.candles.isHalted(symbol),
     });
     this.#traders = new TraderSet({ store: this.store, market: this.#market, screener: this.#screener, ledger: this.#ledger, defaultInterval, log: this.#log });
+    const { signal } = this.#ending;
+    const controlPlane = options.controlPlane && new ControlPlane({ ...options.controlPlane, signal });
+    this.#keys = controlPlane && new UserKeys({ controlPlane, secret: options.controlPlane!.secret, own: options.gemini, wall, log: this.#log, signal, onChange: () => this.#keysChanged() });
+    const model = this.#keys ?? withOwnKey(options.gemini);
     this.#analyzer = new ConcurrentAnalyzer({
       file: this.store.file, wall, log: this.#log, market: marketViewOf(this.#screener.candles, this.#market.clock), record: recordAnalysis(this.store.outbox),
       trader: (id, version) => this.#traders.running().find((one) => one.id === id && one.version === version)?.document,
-      onOutcome: (outcome) => this.#outcome(outcome), ...(options.analysis ?? NO_ANALYSIS),
+      onOutcome: (outcome) => this.#outcome(outcome), client: new GeminiClient(), access: () => model.access(), model: () => model.model(), caps: () => model.caps(),
     });
     this.#steps = new StepWriter({ store: this.store, ledger: this.#ledger, analyzer: this.#analyzer, log: this.#log, onWritten: (fresh) => this.#written(fresh) });
-    this.#scaler = options.scaling && new DynamicScaler({
-      port: options.scaling(this.#ending.signal), sample: () => this.#health.load(), memory: this.store, outOfMemory: lastOutOfMemory(options.crashes ?? []), wall, log: this.#log, signal: this.#ending.signal,
+    this.#scaler = controlPlane && new DynamicScaler({
+      port: new ControlPlaneScaling(controlPlane), sample: () => this.#health.load(), memory: this.store, outOfMemory: lastOutOfMemory(options.crashes ?? []), wall, log: this.#log, signal,
       onAdvice: () => this.#changed(),
     });
     this.#report = new MachineReport({
       bootId: this.bootId, version: options.version, wall, store: this.store, market: this.#market, screener: this.#screener, traders: this.#traders, health: this.#health,
-      database: () => this.#cloud?.health(), analyzer: this.#analyzer, analysisModel: () => options.analysis?.model(), scaler: this.#scaler, notifier: options.notifier, feed: () => this.#feedStats?.(),
+      database: () => this.#cloud?.health(), analyzer: this.#analyzer, analysisModel: () => (model.access().state === 'none' ? undefined : model.model()), scaler: this.#scaler, notifier: options.notifier, feed: () => this.#feedStats?.(),
       diskProblem: () => this.#steps.problem,
       phase: () => this.#phase, waitingFor: () => this.#waitingFor, pausedAt: () => this.#pausedAt,
-      cloudProblems: () => this.#cloud?.problems() ?? [],
+      cloudProblems: () => [...(this.#cloud?.problems() ?? []), ...(this.#keys?.problem ? [this.#keys.problem] : [])],
     });
     this.#cloud = options.cloud?.({
       store: this.store, wall, log: this.#log, signal: this.#ending.signal, status: () => this.status(),
       onTraders: (traders, unreadable) => this.#setTraders(traders, unreadable),
       onDrain: (drain) => this.#drainWished(drain),
+      onNews: (news) => { this.#ticketKeys = news.jwks; this.#keys?.heard(news); },
       onOwner: () => { this.#ownerKnown.resolve(); this.#ownerChanged(); },
       onChange: () => this.#changed(),
     });
@@ -204,7 +211,7 @@ export class Orchestrator implements FeedSource {
   start(): void {
     this.#ownerChanged();
     if (!this.#cloud) this.#ownerKnown.resolve();
-    this.#running = Promise.all([this.#boot(), this.#cloud?.run()]);
+    this.#running = Promise.all([this.#boot(), this.#cloud?.run(), this.#keys?.run()]);
   }
 
   async #boot(): Promise<void> {
@@ -414,6 +421,20 @@ export class Orchestrator implements FeedSource {
     if (this.#phase !== 'draining') this.#market.candles.setPaused(this.#waits || pausedAt !== undefined);
     this.#changed();
     this.#cloud?.beatNow();
+  }
+
+  /** Other keys, another share of the platform's, or other channels for notifications. */
+  #keysChanged(): void {
+    if (!this.#keys || this.#settled) return;
+    this.#analyzer.setShare(this.#keys.share());
+    this.#analyzer.accessChanged();
+    this.#options.notifier?.set(this.#keys.notifications());
+    this.#changed();
+  }
+
+  /** The public keys that tickets are verified with, as the beat brought them; null: those of the machine's birth. */
+  ticketKeys(): BeatNews['jwks'] {
+    return this.#ticketKeys;
   }
 
   /** Looks at the stored traders now instead of with the next beat. */

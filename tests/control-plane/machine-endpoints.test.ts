@@ -4,6 +4,7 @@ import { MachineKeys, ScaleTerms, type MachineSize, type ScaleRequest } from '@t
 import type { ControlPlane } from '../../control-plane/index.ts';
 import { GeminiClient } from '../../packages/runtime/analysis/gemini-client.ts';
 import { ModelError } from '../../packages/runtime/analysis/model-client.ts';
+import { ControlPlane as MachineSide } from '../../packages/runtime/control/control-plane.ts';
 import { ControlPlaneScaling } from '../../packages/runtime/scaling/scale-port.ts';
 import { callApi, controlPlaneEnv, startTestControlPlane } from '../support/control-plane.ts';
 import { startTestFly, type TestFly } from '../support/fly.ts';
@@ -45,7 +46,7 @@ describe('another size', () => {
   let port: ControlPlaneScaling;
   beforeEach(async () => {
     world = await addWorld();
-    port = new ControlPlaneScaling({ controlPlaneUrl: controlPlane.url, secret: world.secret, signal: new AbortController().signal });
+    port = new ControlPlaneScaling(new MachineSide({ url: controlPlane.url, secret: world.secret, signal: new AbortController().signal }));
   });
   const settle = (value: unknown) => supabase.adminClient.rpc('set_user_setting', { p_user_id: world.user.id, p_part: 'scaling', p_value: value });
   const automatic = { automatic: true, policy: 'balanced', bounds: { smallest: { cpuKind: 'shared', cpus: 1, memoryMb: 256 }, largest: { cpuKind: 'shared', cpus: 4, memoryMb: 2_048 } } };

@@ -13,6 +13,7 @@ import { systemWall } from '../../packages/runtime/time.ts';
 import { startExchange } from '../../local-cloud/exchange/start.ts';
 import type { TraderInput } from '@trademind/core';
 import type { TestDatabase } from '../support/database.ts';
+import { machineAnswers } from '../support/machine-answers.ts';
 import { startTestSupabase, type TestSupabase, type TestUser } from '../support/supabase.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -85,6 +86,11 @@ export async function startCloud(options: { database?: TestDatabase } = {}): Pro
   let given = 0;
   const server = createHttpServer((request, response) => {
     const owner = machines.get((request.headers.authorization ?? '').replace('Bearer ', ''));
+    const known = owner && machineAnswers[`${request.method} ${request.url}`];
+    if (known !== undefined) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(known));
+      return;
+    }
     if (request.url !== '/v1/machine/token' || request.method !== 'POST' || !owner) {
       response.writeHead(401).end();
       return;

@@ -5,6 +5,8 @@ import { WebSocket, type ClientOptions } from 'ws';
 import { SignJWT, exportJWK, generateKeyPair, type CryptoKey } from 'jose';
 import { startWebSocketServer, type FeedEvent, type FeedSource, type RunningWebSocketServer, type WebSocketServerOptions } from '../../packages/runtime/feed/index.ts';
 
+/** No frame that a test waits for takes longer. */
+const PATIENCE_MS = 40_000;
 export const TEST_ORIGIN = 'http://dashboard.test';
 
 /** A machine's state that a test writes: what is emitted is also what the next snapshot shows. */
@@ -145,6 +147,7 @@ export function connectRaw(feed: Pick<TestFeed, 'feed'>, jwt: string | null, que
         resolve(found as never);
       };
       waiting.add(look);
+      setTimeout(() => reject(new Error(`no ${type} within ${PATIENCE_MS} ms, only ${frames.map((frame) => frame.type).slice(-20).join(' ')}`)), PATIENCE_MS).unref();
       void closed.then(({ code, reason }) => reject(new Error(`closed ${code} ${reason} before ${type}`)));
       look();
     }),

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HandWall } from '../../../tests/support/hand-wall.ts';
 import { DynamicScaler, type DynamicScalerOptions } from './dynamic-scaler.ts';
 import type { LoadSample } from './load.ts';
+import { ControlPlane } from '../control/control-plane.ts';
 import { ControlPlaneScaling, type ScalePort } from './scale-port.ts';
 
 const MINUTE_MS = 60_000;
@@ -167,7 +168,7 @@ describe("the control plane's endpoint", () => {
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
   afterEach(() => { server.closeAllConnections(); server.close(); });
-  const scaling = () => new ControlPlaneScaling({ controlPlaneUrl: `${url}/`, secret: 'machine-secret-1', signal: ending.signal });
+  const scaling = () => new ControlPlaneScaling(new ControlPlane({ url: `${url}/`, secret: 'machine-secret-1', signal: ending.signal }));
 
   test('is asked with the machine’s secret, and its answers are checked', async () => {
     const seen: string[] = [];
@@ -192,8 +193,9 @@ describe("the control plane's endpoint", () => {
     expect(await code()).toBe('control_plane_failing');
     respond = () => [200, 'not json'];
     expect(await code()).toBe('control_plane_answer_malformed');
+    // A redirect is never followed.
     respond = () => [302, ''];
-    expect(await code()).toBe('control_plane_unreachable');
+    expect(await code()).toBe('control_plane_refused');
     server.closeAllConnections();
     server.close();
     expect(await code()).toBe('control_plane_unreachable');
