@@ -18,9 +18,9 @@ const gemini = (name: string, faults: Parameters<ChaosWorld['gemini']['setFaults
 });
 
 /** Faults of the exchange after which all candles are as they were: what is wrong or missing by its own account is another area's. */
-const OF_EXCHANGE = ['drop', 'delay', 'duplicate', 'reorder', 'corrupt-json', 'freeze-all', 'close', 'server-shutdown', 'rest-500', 'rest-429', 'rest-reset', 'refuse-connection'];
+const OF_EXCHANGE = new Set(['drop', 'delay', 'duplicate', 'reorder', 'corrupt-json', 'freeze-all', 'close', 'server-shutdown', 'rest-500', 'rest-429', 'rest-reset', 'refuse-connection']);
 
-const exchangeHarms: readonly MachineHarm[] = HARMS.filter(({ name }) => OF_EXCHANGE.includes(name)).map(({ name, seconds, orders, needsRest }) => ({
+const exchangeHarms: readonly MachineHarm[] = HARMS.filter(({ name }) => OF_EXCHANGE.has(name)).map(({ name, seconds, orders, needsRest }) => ({
   name: `exchange-${name}`, seconds: Math.max(1, seconds),
   begin: async ({ world }, random) => {
     const draw: Draw = { random, symbol: () => '*', seed: () => String(Math.floor(random() * 1e9)) };
