@@ -40,6 +40,7 @@ async function startWorld(): Promise<World> {
     started.push(() => pool.end());
     const [userId, traderId] = [randomUUID(), randomUUID()];
     await pool.query('insert into auth.users (id, email) values ($1, $2)', [userId, `${userId}@example.test`]);
+    await pool.query(`select public.set_user_plan($1, 'elite')`, [userId]);
     await pool.query(`insert into public.traders (id, user_id, name, document) values ($1, $2, 'Dip', '{}')`, [traderId, userId]);
     const { rows: [row] } = await pool.query<{ id: string }>(`select public.deploy_machine($1, 'local', 'sin', 'shared', 1, 512, 'x') -> 'machine' ->> 'id' as id`, [userId]);
     const token = await new SignJWT({ role: 'machine', machine_id: row!.id, epoch: 1 }).setProtectedHeader({ alg: 'ES256', kid: machineJwk.kid ?? '' })

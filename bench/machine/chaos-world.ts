@@ -107,6 +107,7 @@ export async function startChaosWorld(options: { symbols: number; speed: number;
       addAccount: async () => {
         const userId = randomUUID();
         await pool.query('insert into auth.users (id, email) values ($1, $2)', [userId, `${userId}@example.test`]);
+        await pool.query(`select public.set_user_plan($1, 'elite')`, [userId]);
         const { rows } = await pool.query<{ id: string }>(`select public.deploy_machine($1, 'local', 'sin', 'shared', 1, 512, 'x') -> 'machine' ->> 'id' as id`, [userId]);
         const traderIds: string[] = [];
         for (const document of TRADERS) {
