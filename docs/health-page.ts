@@ -28,7 +28,7 @@ export function healthPage(): string {
 }
 
 function row([measure, rule]: [keyof typeof HEALTH_MEASURES, MeasureRule]): string {
-  const at = (value: number | null) => (value === null ? 'never alone' : readingInWords(measure, value));
+  const at = (value: number | null) => (value === null ? 'never alone' : readingInWords(value, rule.unit));
   const todo = rule.todo.degraded === rule.todo.failing ? rule.todo.degraded : `${rule.todo.degraded} Failing: ${rule.todo.failing}`;
   const cells = [`\`${measure}\``, at(rule.degraded), at(rule.failing), rule.riseMs === 0 ? 'at once' : `${rule.riseMs / 1_000} s`, rule.means('…'), todo];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;

@@ -9,6 +9,7 @@ import type { ParallelScreener } from './screening/parallel-screener.ts';
 import type { TraderSet } from './screening/trader-set.ts';
 import type { StateStore } from './state/state-store.ts';
 import type { Wall } from './time.ts';
+import type { WorkPhase } from './work-phase.ts';
 
 /** A market whose time is further from ours than this is a recording. */
 const REPLAY_MS = 43_200_000;
@@ -22,9 +23,7 @@ export interface MachineReportOptions {
   screener: Pick<ParallelScreener, 'work' | 'intervals' | 'shed'>;
   traders: TraderSet;
   health: Pick<HealthMonitor, 'process' | 'report'>;
-  phase: () => MachineStatus['phase'];
-  waitingFor: () => string;
-  pausedAt: () => number | undefined;
+  phase: Pick<WorkPhase, 'current' | 'waitingFor' | 'pausedAt'>;
   cloudProblems: () => MachineStatus['problems'];
   /** Why nothing that is found can be written; null when all is well. */
   diskProblem: () => MachineStatus['problems'][number] | null;
@@ -53,13 +52,13 @@ export class MachineReport {
   status(): MachineStatus {
     const { bootId, version, wall, store, market, screener, traders, health } = this.#options;
     const { rows, oldestAt } = store.outboxState();
-    const pausedAt = this.#options.pausedAt();
+    const { current, pausedAt } = this.#options.phase;
     const { symbols, done, total } = market.candles.progress();
     const { candles, lastCloseAt } = screener.work;
     const scaling = this.#options.scaler?.advice;
     const { waiting, running, today } = this.#options.analyzer.state();
     return {
-      phase: this.#options.phase(), detail: this.detail(), ...(pausedAt !== undefined && { pausedAt }), bootId, version, startedAt: this.#startedAt,
+      phase: current, detail: this.detail(), ...(pausedAt !== undefined && { pausedAt }), bootId, version, startedAt: this.#startedAt,
       market: {
         time: market.clock.now(), rate: market.clock.rate, connected: market.streams.connected, symbols, backfilled: { done, total }, lastCloseAt, candles, halted: market.candles.halted(),
       },
@@ -76,15 +75,15 @@ export class MachineReport {
   detail(): string {
     const { market, traders, store } = this.#options;
     const { symbols, symbolsDone } = market.candles.progress();
-    switch (this.#options.phase()) {
-      case 'booting': return `Waiting for ${this.#options.waitingFor()}.`;
+    switch (this.#options.phase.current) {
+      case 'booting': return `Waiting for ${this.#options.phase.waitingFor}.`;
       case 'backfilling': return `Loading history: ${symbolsDone} of ${symbols} symbols.`;
       case 'draining': {
         const { rows } = store.outboxState();
         return rows > 0 ? `Draining: ${rows} rows wait to be written.` : 'Drained: nothing waits.';
       }
       default: {
-        const pausedAt = this.#options.pausedAt();
+        const { pausedAt } = this.#options.phase;
         if (pausedAt !== undefined) return `Paused by its user at ${new Date(pausedAt).toISOString()}: no candle is screened.`;
         const running = traders.running().length;
         return running === 0 ? 'No trader is enabled: nothing to screen.' : `Screening ${symbols} symbols for ${running} ${running === 1 ? 'trader' : 'traders'}.`;
@@ -129,7 +128,7 @@ export class MachineReport {
     const { market, screener } = this.#options;
     const { passMs, workers, replaced, lastCloseAt } = screener.work;
     const shortest = Math.min(...screener.intervals().map(intervalMs));
-    const screening = this.#options.phase() === 'screening' && Number.isFinite(shortest);
+    const screening = this.#options.phase.current === 'screening' && Number.isFinite(shortest);
     return {
       screening, workers, workersLost: replaced, tradersShed: screener.shed.size,
       ...(screening && { passShare: passMs / Math.max(1, workers) / (shortest / market.clock.rate) }),

@@ -29,6 +29,7 @@ import { recordAnalysis } from './state/analysis-facts.ts';
 import { StateStore, type StoredTrader } from './state/state-store.ts';
 import { StepWriter } from './step-writer.ts';
 import { every, type Wall } from './time.ts';
+import { WorkPhase } from './work-phase.ts';
 
 /** How long a boot waits for the database before it goes on with the traders that it knows. */
 const TRADERS_WAIT_MS = 2_000;
@@ -100,16 +101,10 @@ export class Orchestrator implements FeedSource {
   readonly #cloud: CloudLink | undefined;
   readonly #keys: UserKeys | undefined;
   #ticketKeys: BeatNews['jwks'] = null;
-  #phase: MachineStatus['phase'] = 'booting';
-  #waitingFor = 'the exchange';
+  readonly #phase: WorkPhase;
   #known: { traders: readonly StoredTrader[]; unreadable: readonly InvalidTrader[] } | undefined;
-  #open = false;
-  /** Another machine acts for the user. */
-  #waits = false;
   #tradersKnown = Promise.withResolvers<void>();
   #ownerKnown = Promise.withResolvers<void>();
-  /** Since when the user has paused it (wall ms). */
-  #pausedAt: number | undefined;
   #feedStats: (() => { connections: number; most: number; gaps: number }) | undefined;
   #settled: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -123,7 +118,7 @@ export class Orchestrator implements FeedSource {
     const { wall, defaultInterval } = options;
     // The one step that can fail comes before anything that would have to be ended.
     this.store = new StateStore({ dataDir: options.dataDir, epoch: wall.epoch, outbox: options.cloud !== undefined });
-    this.#pausedAt = Number(this.store.get(PAUSED_AT) ?? '') || undefined;
+    this.#phase = new WorkPhase(Number(this.store.get(PAUSED_AT) ?? '') || undefined);
     this.#log = (level, code, message, fields) => {
       const entry: LogEntry = { at: wall.epoch(), level, code, message };
       options.log(level, code, message, fields);
@@ -192,7 +187,7 @@ export class Orchestrator implements FeedSource {
       bootId: this.bootId, version: options.version, wall, store: this.store, market: this.#market, screener: this.#screener, traders: this.#traders, health: this.#health,
       database: () => this.#cloud?.health(), analyzer: this.#analyzer, analysisModel: () => (model.access().state === 'none' ? undefined : model.model()), scaler: this.#scaler, notifier: options.notifier, feed: () => this.#feedStats?.(),
       diskProblem: () => this.#steps.problem,
-      phase: () => this.#phase, waitingFor: () => this.#waitingFor, pausedAt: () => this.#pausedAt,
+      phase: this.#phase,
       cloudProblems: () => [...(this.#cloud?.problems() ?? []), ...(this.#keys?.problem ? [this.#keys.problem] : [])],
     });
     this.#cloud = options.cloud?.({
@@ -225,20 +220,20 @@ export class Orchestrator implements FeedSource {
     if (this.#options.traders) this.#setTraders(this.#options.traders(this.store), []);
     if (!(await following)) return;
     const running = this.#market.run();
-    this.#waitingFor = 'the traders';
+    this.#phase.waitFor('the traders');
     this.#changed();
     const patience = setTimeout(() => { this.#ownerKnown.resolve(); this.#useCachedTraders(); }, TRADERS_WAIT_MS);
     await Promise.all([this.#tradersKnown.promise, this.#ownerKnown.promise]);
     clearTimeout(patience);
     if (!this.#ending.signal.aborted) {
       step('traders_known', `${this.#known?.traders.length ?? 0} traders are to run`);
-      this.#open = true;
-      this.#market.candles.setPaused(this.#waits || this.#pausedAt !== undefined);
+      this.#phase.open();
+      this.#rest();
       this.#applyTraders();
       this.#analyzer.start();
       step('services_started', 'The analysis, the beat of forming candles and the snapshots have begun');
     }
-    const endSnapshots = every(SNAPSHOT_MS, wall, () => { if (this.#phase === 'screening') void this.#snapshots.save(); });
+    const endSnapshots = every(SNAPSHOT_MS, wall, () => { if (this.#phase.current === 'screening') void this.#snapshots.save(); });
     const endBeat = every(this.#options.screeningIntervalMs, wall, () => this.#peek());
     await Promise.all([running, this.#scaler?.run()]);
     endBeat();
@@ -247,7 +242,7 @@ export class Orchestrator implements FeedSource {
 
   /** The beat of traders that ask for the candle under way. */
   #peek(): void {
-    if (this.#phase !== 'screening' || this.#pausedAt !== undefined) return;
+    if (!this.#phase.screens) return;
     for (const { interval, symbols } of this.#screener.forming()) {
       for (const symbol of symbols) {
         const forming = this.#market.streams.forming({ symbol, interval });
@@ -273,7 +268,7 @@ export class Orchestrator implements FeedSource {
   }
 
   #applyTraders(): void {
-    if (!this.#open || this.#waits || !this.#known) return;
+    if (!this.#phase.mayScreen || !this.#known) return;
     const { traders, unreadable } = this.#known;
     this.#guard(() => { this.#traders.set(traders, unreadable); this.#tradersChanged(); });
   }
@@ -337,7 +332,7 @@ export class Orchestrator implements FeedSource {
 
   /** What is still missing before the machine screens; empty when it does. */
   missing(): string[] {
-    if (this.#phase === 'screening') return [];
+    if (this.#phase.current === 'screening') return [];
     return [this.#report.detail(), ...this.#market.problems().map(({ message }) => message)];
   }
 
@@ -384,41 +379,43 @@ export class Orchestrator implements FeedSource {
 
   /** Something changed: the phase follows, and who listens hears of it. */
   #changed(): void {
-    const before = this.#phase;
-    if (this.#open && !this.#waits && before !== 'draining') {
-      const { done, total } = this.#market.candles.progress();
-      // History of symbols that join later is fetched while the others are screened; while paused, none is waited for.
-      this.#phase = done < total && before !== 'screening' && this.#pausedAt === undefined ? 'backfilling' : 'screening';
-    }
-    if (this.#phase !== before) {
-      this.#phaseChanged();
-    }
+    const before = this.#phase.current;
+    this.#phase.fetched(this.#market.candles.progress());
+    if (this.#phase.current !== before) this.#phaseChanged();
     this.#publisher.statusChanged();
   }
 
   #phaseChanged(): void {
-    this.#log('info', 'phase', this.#report.detail(), { phase: this.#phase });
+    this.#log('info', 'phase', this.#report.detail(), { phase: this.#phase.current });
     this.#publisher.phaseChanged();
     this.#cloud?.beatNow();
+  }
+
+  /** Whoever is to rest rests, and whoever may go on goes on. */
+  #rest(): void {
+    this.#market.candles.setPaused(this.#phase.candlesRest);
+    this.#analyzer.setPaused(this.#phase.analysisRests);
   }
 
   // What its user may tell it.
 
   /** No candle is screened from here on, also after a restart, until `resume`. The control plane's drain is another thing. */
   pause(): void {
-    if (this.#pausedAt === undefined) this.#setPaused(this.#options.wall.epoch());
+    if (this.#phase.pausedAt !== undefined) return;
+    this.#phase.pause(this.#options.wall.epoch());
+    this.#pauseChanged();
   }
 
   /** Goes on; what closed meanwhile is caught up. */
   resume(): void {
-    if (this.#pausedAt !== undefined) this.#setPaused(undefined);
+    if (this.#phase.pausedAt === undefined) return;
+    this.#phase.resume();
+    this.#pauseChanged();
   }
 
-  #setPaused(pausedAt: number | undefined): void {
-    this.store.set(PAUSED_AT, String(pausedAt ?? ''));
-    this.#pausedAt = pausedAt;
-    if (this.#phase === 'screening' && pausedAt === undefined) this.#phase = 'booting';
-    if (this.#phase !== 'draining') this.#market.candles.setPaused(this.#waits || pausedAt !== undefined);
+  #pauseChanged(): void {
+    this.store.set(PAUSED_AT, String(this.#phase.pausedAt ?? ''));
+    this.#rest();
     this.#changed();
     this.#cloud?.beatNow();
   }
@@ -449,18 +446,11 @@ export class Orchestrator implements FeedSource {
 
   /** Of all machines of a user one acts. While that is another, this one looks at nothing; then it catches up. */
   #ownerChanged(): void {
-    const waits = this.#cloud?.owner.mayAct === false;
-    if (this.#settled || waits === this.#waits) return;
-    this.#waits = waits;
-    const draining = this.#phase === 'draining';
-    this.#market.candles.setPaused(waits || draining || this.#pausedAt !== undefined);
-    this.#analyzer.setPaused(waits || draining);
-    if (waits) this.#waitingFor = 'its turn: another machine of this user acts';
-    if (waits && !draining) {
-      this.#phase = 'booting';
-      this.#phaseChanged();
-    }
-    if (!waits) this.#applyTraders();
+    const before = this.#phase.current;
+    if (!this.#phase.owner(this.#cloud?.owner.mayAct !== false)) return;
+    this.#rest();
+    if (this.#phase.waits && before !== 'draining') this.#phaseChanged();
+    if (!this.#phase.waits) this.#applyTraders();
     this.#changed();
   }
 
@@ -468,11 +458,9 @@ export class Orchestrator implements FeedSource {
 
   /** The control plane wishes that the machine rests (before a stop or a resize), or that it goes on. */
   #drainWished(drain: boolean): void {
-    if (this.#settled || drain === (this.#phase === 'draining')) return;
+    if (!this.#phase.drain(drain)) return;
     this.#log('info', drain ? 'drain' : 'resume', drain ? 'The control plane asks for a drain: no further candle is screened.' : 'The drain is over: screening goes on.');
-    this.#market.candles.setPaused(drain || this.#waits || this.#pausedAt !== undefined);
-    this.#analyzer.setPaused(drain || this.#waits);
-    this.#phase = drain ? 'draining' : 'booting';
+    this.#rest();
     if (drain) this.#phaseChanged();
     this.#changed();
   }
@@ -484,11 +472,13 @@ export class Orchestrator implements FeedSource {
   }
 
   async #settle(): Promise<void> {
-    this.#phase = 'draining';
-    this.#market.candles.setPaused(true);
+    const screened = this.#phase.mayScreen;
+    this.#phase.settle();
+    this.#rest();
     await this.#screener.idle();
     this.#steps.write();
-    await Promise.all([this.#analyzer.stop(), this.#snapshots.save()]);
+    // What was not begun has nothing to leave behind.
+    await Promise.all([this.#analyzer.stop(), screened && this.#snapshots.save()]);
     this.#phaseChanged();
     const waiting = this.store.outboxState().rows;
     if (this.#cloud && waiting > 0) {
