@@ -47,7 +47,7 @@ async function untilScreening(control: ControlPlane, machine: MachineView, optio
     await followMachine({
       control, machine, known: [], signal: end.signal, now: io.now,
       onTelling: (telling) => {
-        if (telling.type !== 'signal' && telling.type !== 'status' && telling.type !== 'history') story.tell(telling);
+        if (telling.type !== 'signal' && telling.type !== 'decision' && telling.type !== 'status' && telling.type !== 'history') story.tell(telling);
         if (telling.type === 'screening') end.abort();
       },
     });

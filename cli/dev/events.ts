@@ -1,4 +1,4 @@
-import type { MachineStatus, MachineView, Signal } from '@trademind/core';
+import type { AnalysisOutcome, MachineStatus, MachineView, Signal } from '@trademind/core';
 import type { Telling } from './machine-timeline.ts';
 import type { Urls } from './lock.ts';
 
@@ -14,6 +14,7 @@ export interface ReadyEvent {
 /** Every later line. */
 export type DevEvent =
   | ({ event: 'signal' } & Signal)
+  | ({ event: 'analysis' } & AnalysisOutcome)
   | { event: 'status'; phase: string; marketTime: number; rate: number; symbols: number; candles: number; signals: number; halted: string[]; rssMb: number }
   | { event: 'died'; name: string; how: string }
   | { event: 'restarted'; name: string; pid: number; tookMs: number }
@@ -35,6 +36,7 @@ export function readyEvent(urls: Urls, user: ReadyEvent['user'], machine: Machin
 export function eventOf(telling: Telling, live: number): DevEvent | null {
   switch (telling.type) {
     case 'signal': return { event: 'signal', ...telling.signal };
+    case 'decision': return { event: 'analysis', ...telling.outcome };
     case 'history': return { event: 'history', matches: telling.status.traders.reduce((sum, { signals }) => sum + signals.history, 0), newest: telling.signals.slice(-3) };
     case 'halted': return { event: telling.all ? 'market-ended' : 'halted', symbols: [...telling.symbols] };
     case 'phase': return { event: 'machine', phase: telling.phase, message: telling.message };

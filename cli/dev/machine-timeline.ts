@@ -1,4 +1,4 @@
-import type { FeedFrame, MachineEvent, MachinePhase, MachineStatus, Signal } from '@trademind/core';
+import type { AnalysisOutcome, FeedFrame, MachineEvent, MachinePhase, MachineStatus, Signal } from '@trademind/core';
 
 /** What has been told of a machine so far. */
 export interface Timeline {
@@ -28,6 +28,8 @@ export type Telling =
   | { type: 'screening'; status: MachineStatus; again: boolean }
   | { type: 'history'; signals: readonly Signal[]; status: MachineStatus }
   | { type: 'signal'; signal: Signal; first: boolean }
+  /** What the analysis says of a signal. */
+  | { type: 'decision'; outcome: Extract<AnalysisOutcome, { kind: 'decision' }> }
   /** `rare`: one of those worth a line of their own. */
   | { type: 'status'; status: MachineStatus; rare: boolean }
   | { type: 'halted'; symbols: readonly string[]; all: boolean };
@@ -74,6 +76,7 @@ export function onFrame(timeline: Timeline, frame: FeedFrame): [Timeline, Tellin
     }
     case 'status': return onStatus(timeline, frame.data);
     case 'signal': return takeSignals(timeline, [frame.data]);
+    case 'analysis': return [timeline, frame.data.kind === 'decision' ? [{ type: 'decision', outcome: frame.data }] : []];
     default: return [timeline, []];
   }
 }

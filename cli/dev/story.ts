@@ -4,7 +4,7 @@ import type { Terminal } from '../output/terminal.ts';
 import type { MarketChoice } from './market.ts';
 import { marketName } from './market.ts';
 import type { Telling } from './machine-timeline.ts';
-import { backfillText, doingText, historyBlock, liveText, signalBlock, signalLine, stepText, whereToLook } from './story-text.ts';
+import { backfillText, decisionLine, doingText, historyBlock, liveText, signalBlock, signalLine, stepText, whereToLook } from './story-text.ts';
 import type { SupervisedEvent } from './supervise.ts';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
@@ -65,6 +65,7 @@ export function createStory(terminal: Terminal, began: number, now: () => number
         }
         case 'history': return terminal.line(historyBlock(c, telling.signals, telling.status.traders).join('\n'));
         case 'signal': return telling.first ? story.firstSignal(telling.signal) : note(signalLine(c, telling.signal));
+        case 'decision': return note(decisionLine(c, telling.outcome));
         case 'halted': return story.warn(`${telling.symbols.join(', ')}: the recorded candles have ended, trading is halted.`);
         case 'status': return undefined;
       }
