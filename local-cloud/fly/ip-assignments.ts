@@ -26,7 +26,10 @@ export function ipRoutes(platform: Platform): Route[] {
     return ok(view(row));
   };
   return [
-    { method: 'GET', path: AT, verb: 'ip.list', limit: 'action', handle: (request) => ok({ ips: list(findApp(platform, request).id).map(view) }) },
+    { method: 'GET', path: AT, verb: 'ip.list', limit: 'action', handle: (request) => {
+      const ips = list(findApp(platform, request).id).map(view);
+      return ok(platform.faults.speaks('bare-ips') ? ips : { ips });
+    } },
     { method: 'POST', path: AT, verb: 'ip.assign', limit: 'action', handle: assign },
     { method: 'DELETE', path: `${AT}/:ip`, verb: 'ip.release', limit: 'action', handle: (request) => {
       if (store.db.run('delete from ips where app_id = ? and ip = ?', findApp(platform, request).id, request.params['ip'] ?? '') === 0) throw notFound('ip assignment');
