@@ -7,7 +7,7 @@ import { ok, type ApiAnswer, type ApiRequest, type Route } from './route.ts';
 interface IpRow { ip: string; type: string; region: string; createdAt: number }
 
 const AT = '/apps/:app/ip_assignments';
-const MAKE: Record<string, () => string> = { shared_v4: publicV4, v4: publicV4, v6: publicV6, private_v6: privateIp };
+const MAKE: Record<string, () => string> = { shared_v4: publicV4, v4: publicV4, v6: publicV6, private_v6: privateIp, egress_v4: publicV4, egress_v6: publicV6 };
 
 /** An app's addresses: kept and shown; the edge is where an app really answers. */
 export function ipRoutes(platform: Platform): Route[] {
