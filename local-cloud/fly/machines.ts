@@ -6,7 +6,7 @@ import { acceptConfig } from './machine-config.ts';
 import { machineView } from './machine-view.ts';
 import type { Platform } from './platform.ts';
 import { isRegion } from './regions.ts';
-import { ok, type ApiRequest, type Route } from './route.ts';
+import { isFlag, ok, type ApiRequest, type Route } from './route.ts';
 import type { MachineConfig, MachineRow } from './types.ts';
 
 /** Create, read, update and destroy. The orders (start, stop …) are in machine-orders.ts. */
@@ -27,7 +27,7 @@ function listMachines(platform: Platform, request: ApiRequest) {
   const states = query.get('state')?.split(',');
   const metadata = [...query].filter(([key]) => key.startsWith('metadata.')).map(([key, value]) => [key.slice('metadata.'.length), value] as const);
   const app = findApp(platform, request);
-  const all = platform.store.machines(app.id, query.get('include_deleted') === 'true');
+  const all = platform.store.machines(app.id, isFlag(query.get('include_deleted')));
   const machines = platform.past.show('app', all, (id) => platform.store.machine(id), (machine) => machine.appId === app.id).filter((machine) =>
     (!states || states.includes(machine.state)) && (!query.has('region') || query.get('region') === machine.region)
     && metadata.every(([key, value]) => machine.config.metadata?.[key] === value));
