@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createFlyClient, type FlyClient } from '../../packages/fly/index.ts';
 import { eventually, startTestFly, TEST_IMAGES, TEST_TOKEN, type TestFly } from '../../tests/support/fly.ts';
 
 let cloud: TestFly;
@@ -15,9 +14,7 @@ async function app(): Promise<string> {
 const create = (name: string, machine = 'main', metadata: Record<string, string> = {}) =>
   cloud.fly.machines.create(name, { name: machine, region: 'sin', config: { image: TEST_IMAGES.tiny, metadata } });
 const started = async (name: string, id: string) => { await cloud.fly.machines.wait(name, id, { state: 'started', timeoutSeconds: 5 }); };
-async function replica(name: string): Promise<FlyClient> {
-  return createFlyClient({ baseUrl: cloud.url, token: await cloud.admin.token(name) });
-}
+const replica = async (name: string) => cloud.clientOf(await cloud.admin.token(name));
 
 test('it says who wrote what, under which lease, and what was decided', async () => {
   const name = await app();
@@ -42,7 +39,7 @@ test('a token with a name that the stand-in did not make is refused', async () =
   const real = await cloud.admin.token('replica-1');
   const forged = `${Buffer.from('replica-9').toString('base64url')}.${real.split('.')[1] ?? ''}`;
   for (const token of [forged, real.slice(0, -1), Buffer.from('replica-1').toString('base64url')]) {
-    await expect(createFlyClient({ baseUrl: cloud.url, token }).listRegions()).rejects.toMatchObject({ code: 'fly_unauthorized' });
+    await expect(cloud.clientOf(token).listRegions()).rejects.toMatchObject({ code: 'fly_unauthorized' });
   }
 });
 
@@ -57,7 +54,7 @@ test('two machines of one app at once are found, one after the other are not', a
   expect(clean).toEqual([]);
   const both = [await create(two, 'a', { owner: 'u' }), await create(two, 'b', { owner: 'u' })];
   for (const { id } of both) await started(two, id);
-  const [overlap] = (await cloud.admin.audit()).overlaps.filter(({ owner }) => owner === two);
+  const overlap = (await cloud.admin.audit()).overlaps.find(({ owner }) => owner === two);
   expect(overlap).toMatchObject({ first: both[0]?.id, second: both[1]?.id, to: null });
   expect((await cloud.admin.audit('metadata.owner')).overlaps.map(({ owner }) => owner)).toEqual(['u']);
 });

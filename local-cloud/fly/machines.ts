@@ -3,7 +3,7 @@ import { findApp, findForChange, findMachine, findReachable } from './find.ts';
 import { leaseNonce, machineId, privateIp, ulid } from './ids.ts';
 import { findImage } from './images.ts';
 import { acceptConfig } from './machine-config.ts';
-import { machineView } from './machine-view.ts';
+import { machineView, summaryView } from './machine-view.ts';
 import type { Platform } from './platform.ts';
 import { isRegion } from './regions.ts';
 import { isFlag, ok, type ApiRequest, type Route } from './route.ts';
@@ -38,7 +38,8 @@ function listMachines(platform: Platform, request: ApiRequest) {
   const page = machines.slice(first, first + limit);
   const last = page.at(-1);
   const more = last !== undefined && first + page.length < machines.length;
-  return { status: 200, body: page.map((machine) => machineView(platform, machine, { eventCount: 5 })), headers: more ? { 'fly-next-cursor': last.id } : {} };
+  const view = isFlag(query.get('summary')) ? summaryView : machineView;
+  return { status: 200, body: page.map((machine) => view(platform, machine, { eventCount: 5 })), headers: more ? { 'fly-next-cursor': last.id } : {} };
 }
 
 /** Claims the volumes of a configuration for a machine and lets go of those it no longer names. */

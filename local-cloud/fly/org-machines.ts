@@ -20,7 +20,7 @@ export function orgRoutes(platform: Platform): Route[] {
 function placements({ capacity, faults }: Platform, { body }: ApiRequest): ApiAnswer {
   const { compute, count = 1, region } = body;
   const wanted = typeof region === 'string' && region !== '' ? region.split(',') : REGIONS.map(({ code }) => code);
-  for (const code of wanted) if (!isRegion(code)) throw new ApiError(400, `invalid_argument: unknown region ${code}`);
+  for (const code of wanted) if (!isRegion(code)) throw new ApiError(400, `invalid_argument: unknown region ${String(code)}`);
   const memory = acceptConfig({ image: 'any', ...(compute == null ? {} : { guest: compute }) }).guest?.memory_mb ?? 256;
   const fitting = (code: string) => (faults.all('capacity').some((order) => order.region === '*' || order.region === code) ? 0 : Math.min(Number(count), Math.floor(capacity.left(code) / memory)));
   return ok({ regions: wanted.map((code) => ({ region: code, count: fitting(code) })).filter((row) => row.count > 0) });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually, startTestFly, TEST_IMAGES, testMachine, type MachineConfig, type TestFly } from '../../tests/support/fly.ts';
+import { eventually, startTestFly, testMachine, type MachineConfig, type TestFly } from '../../tests/support/fly.ts';
 import { CpuQuota, findCgroup, limitOf, nextBalance, SHARE } from './cpu-quota.ts';
 import { runCommand } from './process-tools.ts';
 
@@ -150,6 +150,13 @@ test('where there is room for a machine of a size can be asked', async () => {
   });
   await simulated.admin.room({});
   expect(await response.json()).toMatchObject({ regions: [{ region: 'syd', count: 2 }, { region: 'ams', count: 9 }] });
+});
+
+test('a summary leaves out what is long', async () => {
+  const { app, id } = await deploy({}, simulated);
+  const response = await fetch(`${simulated.url}/apps/${app}/machines?summary=true`, { headers: { authorization: 'Bearer test-token-of-the-stand-in' } });
+  const [row] = await response.json() as Record<string, unknown>[];
+  expect([row?.['id'], row?.['state'], row?.['config'], row?.['events']]).toEqual([id, 'started', undefined, undefined]);
 });
 
 test('a list of apps goes on behind its cursor', async () => {
