@@ -6,6 +6,8 @@ export interface ApiRequest {
   /** The JSON body; an empty object when there was none. */
   body: Readonly<Record<string, unknown>>;
   nonce: string | undefined;
+  /** Whose token it is. */
+  who: string;
   /** Aborted when the caller has gone. */
   signal: AbortSignal;
 }
@@ -16,9 +18,12 @@ export interface Route {
   method: string;
   path: string;
   verb: string;
-  limit: 'action' | 'get-machine' | 'none';
+  limit: 'action' | 'get-machine' | 'app-delete' | 'none';
   handle: (request: ApiRequest) => ApiAnswer | Promise<ApiAnswer>;
 }
+
+/** A switch in a query: `true`, `1`, or there without a value. */
+export const isFlag = (value: string | null): boolean => value === '' || value === 'true' || value === '1';
 
 export const ok = (body: unknown, status = 200): ApiAnswer => ({ status, body });
 
