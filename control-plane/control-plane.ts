@@ -12,6 +12,8 @@ import type { Settings } from './env.ts';
 import { createHttp } from './http.ts';
 import { createSigner } from './keys.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createFlyBudget } from './reconciler/budget.ts';
+import { createLastLogs } from './reconciler/last-logs.ts';
 import { machineUrl } from './reconciler/names.ts';
 import { startLoop, type ReconcilerLoop } from './reconciler/loop.ts';
 import type { MachineContract } from './reconciler/wish.ts';
@@ -35,7 +37,8 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const userDatabase = createUserDatabases({ url: settings.supabase.url, publishableKey: settings.supabase.publishableKey, fetch: http.fetch });
   const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch });
   const signer = await createSigner({ machineTokenJwk: settings.machineTokenJwk, ticketJwk: settings.ticketJwk, now, randomUuid: randomUUID });
-  const fly = createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent });
+  const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now });
+  const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
   const hub = createHub();
   const closing = new AbortController();
   // the API is up before the loop is: what it needs of it is filled in below
@@ -63,15 +66,17 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
     ticketJwks: signer.ticketJwks,
     allowedOrigins: settings.allowedOrigins,
     env: settings.machineEnv,
+    allowUsRegions: settings.allowUsRegions,
   };
   const started = startLoop({
     database: control,
     context: {
       fly, database: control, org: settings.fly.org, contract, replicaId: settings.replicaId, now,
       newSecret: () => randomBytes(32).toString('base64url'),
+      lastLogs: createLastLogs({ url: settings.fly.logsUrl, token: settings.fly.token, fetch: http.fetch }),
       probe: (app, signal) => isReady(http.fetch, machineUrl(settings.machineUrlTemplate, app), signal),
     },
-    log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked,
+    log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked, replicas: budget.share,
   });
   loop = started;
 
@@ -85,6 +90,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
       await Promise.all([started.stop(), api.close()]);
       clearTimeout(impatient);
       if (metricsServer !== null) await new Promise((resolve) => { metricsServer.server.close(resolve); metricsServer.server.closeAllConnections(); });
+      await budget.stop();
       await http.close();
     },
   };
