@@ -3,7 +3,7 @@ import type { FlyClient } from '@trademind/fly';
 
 /** Fly's own limits of one action on one machine or app, requests per second and at once. Source: Fly's documentation of the Machines API. */
 const PER_THING = { action: { perSecond: 1, burst: 3 }, read: { perSecond: 5, burst: 10 } } as const;
-/** The whole budget is handed out in slices of this length (Bottleneck's shortest), so that a second does not begin with all of it at once. */
+/** The whole budget is handed out in slices of this length, so that a second does not begin with all of it at once. */
 const SLICE_MS = 250;
 const NO_LIMIT: ReadonlySet<string> = new Set(['apps.create', 'apps.delete']);
 
@@ -26,8 +26,11 @@ type Method = (...args: unknown[]) => Promise<unknown>;
 /** One replica's share of what Fly allows: in all, held by a Bottleneck, and for each action on each thing. */
 export function createFlyBudget({ perSecond, now }: BudgetOptions): FlyBudget {
   const slice = (replicas: number) => Math.max(1, Math.floor((perSecond / Math.max(1, replicas)) * (SLICE_MS / 1_000)));
-  const first = slice(1);
-  const limiter = new Bottleneck({ reservoir: first, reservoirRefreshAmount: first, reservoirRefreshInterval: SLICE_MS });
+  let allowed = slice(1);
+  const limiter = new Bottleneck({ reservoir: allowed });
+  // by hand: Bottleneck's own refresh ends for good when its settings are changed (2.19.5)
+  const refill = setInterval(() => { void limiter.updateSettings({ reservoir: allowed }); }, SLICE_MS);
+  refill.unref();
   const turns = new Turns(now);
 
   const wrap = (name: string, method: Method): Method => async (...args) => {
@@ -49,8 +52,8 @@ export function createFlyBudget({ perSecond, now }: BudgetOptions): FlyBudget {
       secrets: wrapGroup('secrets', fly.secrets), ipAssignments: wrapGroup('ipAssignments', fly.ipAssignments),
       listOrgMachines: (query, options) => limiter.schedule(() => fly.listOrgMachines(query, options)),
     }),
-    share: (replicas) => { limiter.updateSettings({ reservoirRefreshAmount: slice(replicas) }); },
-    stop: async () => { await limiter.stop({ dropWaitingJobs: true }); },
+    share: (replicas) => { allowed = slice(replicas); },
+    stop: async () => { clearInterval(refill); await limiter.stop({ dropWaitingJobs: true }); },
   };
 }
 

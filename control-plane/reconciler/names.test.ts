@@ -49,7 +49,7 @@ test('what a user sets in the environment never takes the place of the machine\'
 });
 
 test('a version that failed is not wished any more: the last good one is, and without one the machine rests', () => {
-  const good = { region: 'fra', cpuKind: 'shared', cpus: 2, memoryMb: 1_024, image: row.desired_image.replaceAll('a', 'b'), env: { LOG_LEVEL: 'warn' }, configHash: 'x', at: 'x' } as const;
+  const good = { region: 'fra', cpuKind: 'shared', cpus: 2, memoryMb: 1_024, image: `registry.local/machine@sha256:${'b'.repeat(64)}`, env: { LOG_LEVEL: 'warn' }, configHash: 'x', at: 'x' } as const;
   const failure = { code: 'machine_crashed', message: 'It crashed.', at: 'x', exitCode: 3, oomKilled: false, logs: [] };
   const failed = { ...row, failed_generation: 1, failure };
   expect(wishOf({ ...failed, good }, contract)).toMatchObject({ state: 'started', region: 'fra', size: { cpus: 2 }, image: good.image, failure });

@@ -32,10 +32,6 @@ export function planMake(wish: Wish, seen: Seen, others: readonly SeenMachine[],
     return { sighting: 'halting', detail: 'The machine is stopping before it moves.', actions: [{ kind: 'wait', ms: lookDelay(Math.max(0, now - memory.phaseSince)) }] };
   }
   if (wish.state === 'stopped') return { sighting: 'halted', detail: `The machine is stopped in ${others[0]?.region}; it is made in ${wish.region} when it starts.`, actions: [{ kind: 'none' }] };
-  if (memory.doubt !== null && now - memory.doubt.at < LIST_LAG_MS) {
-    return { sighting: 'building', detail: 'An answer of Fly was lost; what it did is looked for before anything is repeated.', actions: [{ kind: 'wait', ms: 1_000 }] };
-  }
-
   const namesake = others.find((machine) => machine.name === wish.machineName && machine.state !== 'destroying');
   if (namesake !== undefined) {
     return { sighting: 'building', detail: 'A machine of the same name that cannot be used goes first.', actions: [{ kind: 'replace-machine', machineId: namesake.id, why: 'It cannot keep what must survive a restart' }, { kind: 'wait', ms: 300 }] };
@@ -44,6 +40,10 @@ export function planMake(wish: Wish, seen: Seen, others: readonly SeenMachine[],
   const here = (seen.volumes ?? []).filter((volume) => volume.region === wish.region);
   const free = here.find((volume) => volume.attachedTo === null);
   const bound = here.filter((volume) => volume.attachedTo !== null && !others.some((machine) => machine.id === volume.attachedTo && lost(machine)));
+  // apps and machines have names that are unique, addresses and secrets are the same however often: only of volumes may there be two
+  if (free === undefined && bound.length === 0 && memory.doubt?.kind === 'create-volume' && now - memory.doubt.at < LIST_LAG_MS) {
+    return { sighting: 'building', detail: 'An answer of Fly was lost; what it did is looked for before anything is repeated.', actions: [{ kind: 'wait', ms: 1_000 }] };
+  }
   if (free === undefined && bound.length > 0) return planBound(others, here, memory, now);
   return {
     sighting: 'building',
