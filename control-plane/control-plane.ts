@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer as createHttpServer, type Server } from 'node:http';
-import { createFlyClient } from '@trademind/fly';
+import { createFlyClient, createReadFlyLogs } from '@trademind/fly';
 import { TradeMindError } from '@trademind/core';
 import type { Logger } from 'pino';
 import { createAuthenticator } from './api/auth.ts';
@@ -73,7 +73,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
     context: {
       fly, database: control, org: settings.fly.org, contract, replicaId: settings.replicaId, now,
       newSecret: () => randomBytes(32).toString('base64url'),
-      lastLogs: createLastLogs({ url: settings.fly.logsUrl, token: settings.fly.token, fetch: http.fetch }),
+      lastLogs: createLastLogs(settings.fly.logsUrl === undefined ? null : createReadFlyLogs({ baseUrl: settings.fly.logsUrl, token: settings.fly.token, dispatcher: http.agent })),
       probe: (app, signal) => isReady(http.fetch, machineUrl(settings.machineUrlTemplate, app), signal),
     },
     log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked, replicas: budget.share,

@@ -16,7 +16,7 @@ import { configFor, type MachineContract, type Wish } from './wish.ts';
 export interface FlyHands {
   apps: Pick<FlyClient['apps'], 'create' | 'get' | 'delete'>;
   machines: Pick<FlyClient['machines'], 'create' | 'get' | 'list' | 'update' | 'start' | 'stop' | 'destroy'>;
-  leases: Pick<FlyClient['leases'], 'acquire' | 'refresh' | 'release'>;
+  leases: FlyClient['leases'];
   volumes: Pick<FlyClient['volumes'], 'create' | 'delete'>;
   secrets: Pick<FlyClient['secrets'], 'set'>;
   ipAssignments: Pick<FlyClient['ipAssignments'], 'create' | 'delete'>;
@@ -77,14 +77,14 @@ export async function act(action: Deed, context: ActContext): Promise<Done> {
     case 'give-up-version': return giveUpVersion(action, context);
     case 'create-machine': return createMachine(action.volumeId ?? learned.volumeId ?? null, context);
     case 'start':
-      await leased(context, action.machineId, (nonce) => fly.machines.start(wish.app, action.machineId, { ...call, leaseNonce: nonce }));
+      await leased(context, action.machineId, (leaseNonce, lost) => fly.machines.start(wish.app, action.machineId, { signal: lost, leaseNonce }));
       return { patch: {}, kind: 'machine.started', message: 'The machine was told to start.' };
     case 'stop':
-      await leased(context, action.machineId, (nonce) => fly.machines.stop(wish.app, action.machineId, { ...call, leaseNonce: nonce, ...(action.force ? { stopSignal: 'SIGKILL', stopTimeout: '0s' } : {}) }));
+      await leased(context, action.machineId, (leaseNonce, lost) => fly.machines.stop(wish.app, action.machineId, { signal: lost, leaseNonce, ...(action.force ? { stopSignal: 'SIGKILL', stopTimeout: '0s' } : {}) }));
       return { patch: {}, kind: 'machine.stopped', message: `The machine was told to stop${action.force ? ' at once' : ''}. ${action.why}.` };
     case 'update': return update(action, context);
     case 'replace-machine':
-      await leased(context, action.machineId, (nonce) => fly.machines.destroy(wish.app, action.machineId, { ...call, leaseNonce: nonce, force: true }), 'gone is fine');
+      await leased(context, action.machineId, (leaseNonce, lost) => fly.machines.destroy(wish.app, action.machineId, { signal: lost, leaseNonce, force: true }), 'gone is fine');
       return {
         patch: {
           fly_machine_id: null, fly_instance_id: null, fly_state: null, fly_volume_id: null, unreachable_since: null, placement: row.placement + 1,
@@ -93,7 +93,7 @@ export async function act(action: Deed, context: ActContext): Promise<Done> {
         kind: 'machine.replaced', message: `The machine ${action.machineId} is given up. ${action.why}.`, data: { machine: action.machineId },
       };
     case 'destroy-machine':
-      await leased(context, action.machineId, (nonce) => fly.machines.destroy(wish.app, action.machineId, { ...call, leaseNonce: nonce, force: true }), 'gone is fine');
+      await leased(context, action.machineId, (leaseNonce, lost) => fly.machines.destroy(wish.app, action.machineId, { signal: lost, leaseNonce, force: true }), 'gone is fine');
       return { patch: action.machineId === row.fly_machine_id ? { fly_machine_id: null, fly_instance_id: null, fly_state: null } : {}, kind: 'machine.destroyed', message: `The machine ${action.machineId} was destroyed at Fly.` };
     case 'delete-volume':
       await goneIsFine(fly.volumes.delete(wish.app, action.volumeId, call));
@@ -151,9 +151,9 @@ async function setSecret(version: number, context: ActContext): Promise<Done> {
 async function update({ machineId, volumeId, why }: Extract<Deed, { kind: 'update' }>, context: ActContext): Promise<Done> {
   const { fly, wish, learned, row } = context;
   const config = configFor(row, context.contract, volumeId);
-  const updated = await leased(context, machineId, (nonce) => fly.machines.update(wish.app, machineId, {
+  const updated = await leased(context, machineId, (leaseNonce, lost) => fly.machines.update(wish.app, machineId, {
     config, skipLaunch: false, ...(learned.secretsVersion === undefined ? {} : { minSecretsVersion: learned.secretsVersion }),
-  }, { signal: context.signal, leaseNonce: nonce }));
+  }, { signal: lost, leaseNonce }));
   return {
     patch: { ...patchOf(seenMachine(updated)), ...given(updated), drain_until: null, drain_reason: null },
     kind: 'machine.updated', message: `${why}: the machine was updated to ${sizeName(wish.size)} and restarts.${priceSentence(row, wish)}`, data: { config: wish.configHash, ...prices(row, wish) },

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { outcomeOfError, settle } from './outcome.ts';
 
 /** What Fly answers next: a status with a body and headers, or nothing at all. */
-let answer: { status: number; body: unknown; headers?: Record<string, string> } | 'silence' = 'silence';
+type Answer = { status: number; body: unknown; headers?: Record<string, string> } | 'silence';
+let answer: Answer = 'silence';
 let server: Server;
 let fly: FlyClient;
 
@@ -29,7 +30,7 @@ const CALLS = {
 } as const satisfies Record<string, () => Promise<unknown>>;
 
 /** Every row of the error table of the facts: what was asked, how Fly answers, what is done about it, what the user reads. */
-const TABLE: readonly (readonly [what: string, call: keyof typeof CALLS, answer: typeof answer, then: 'again' | 'somebody must help' | 'another place' | 'look first' | 'adopt', says: RegExp])[] = [
+const TABLE: readonly (readonly [what: string, call: keyof typeof CALLS, answer: Answer, then: 'again' | 'somebody must help' | 'another place' | 'look first' | 'adopt', says: RegExp])[] = [
   ['400: the wait is too long', 'wait', { status: 400, body: { error: 'timeout must be at most 60s' } }, 'somebody must help', /refuses the request as it is.*60s.*The operator must look/],
   ['400: no capacity on volume create', 'create volume', { status: 400, body: { error: 'insufficient_capacity', status: 'volume_placement_capacity' } }, 'another place', /no room for the machine.*another region/],
   ['400: invalid guest', 'create', { status: 400, body: { error: 'invalid guest: cpus must be 1, 2, 4' } }, 'somebody must help', /invalid guest.*The operator must look/],

@@ -97,8 +97,10 @@ const FLY_SENTENCE: Readonly<Record<FlyErrorCode, string>> = {
 function troubleOf(error: FlyError): Trouble {
   const quoted: readonly FlyErrorCode[] = ['fly_forbidden', 'fly_invalid', 'fly_precondition', 'fly_capacity', 'fly_unexpected_answer'];
   const until = error.code === 'fly_conflict_lease' && error.leaseOwner !== undefined ? ` (${error.leaseOwner}${error.leaseExpiresAt === undefined ? '' : `, until ${error.leaseExpiresAt}`})` : '';
+  // Fly's own words end as they like
+  const said = quoted.includes(error.code) ? ` ${error.message.replace(/[.\s]+$/, '').slice(0, 800)}.` : '';
   return {
-    code: error.code, message: `${FLY_SENTENCE[error.code].replace(/\.$/, '')}${until}.${quoted.includes(error.code) ? ` ${error.message}` : ''}`.slice(0, 1_000),
+    code: error.code, message: `${FLY_SENTENCE[error.code].replace(/\.$/, '')}${until}.${said}`,
     ...(error.code === 'fly_capacity' ? { nextStep: 'It is tried again; another region may have room now.' } : {}),
   };
 }

@@ -1,4 +1,4 @@
-import type { IpAssignment, Machine, Volume } from '@trademind/fly';
+import { exitOf, type IpAssignment, type Machine, type Volume } from '@trademind/fly';
 import { CPU_KINDS, type MachineSize } from '@trademind/core';
 import { META_CONFIG, META_MACHINE, VOLUME_NAME } from './names.ts';
 import { hashOf } from './hash.ts';
@@ -81,9 +81,9 @@ export function seenMachine(machine: Machine): SeenMachine {
 }
 
 function exitsOf(machine: Machine): Exit[] {
-  return (machine.events ?? []).flatMap(({ timestamp, request }) => {
-    const exit = request?.exit_event;
-    return exit == null ? [] : [{ code: exit.guest_exit_code ?? exit.exit_code ?? null, oomKilled: exit.oom_killed === true, requested: exit.requested_stop === true, at: timestamp }];
+  return (machine.events ?? []).flatMap((event) => {
+    const exit = exitOf(event);
+    return exit === null ? [] : [{ code: exit.exitCode ?? null, oomKilled: exit.oomKilled, requested: exit.requested, at: exit.at }];
   }).sort((a, b) => a.at - b.at);
 }
 

@@ -123,6 +123,7 @@ describe('what row-level security shows and refuses', () => {
     await asMachine('select public.machine_beat($1)', ['{}']);
     await asMachine('select public.hold_owner_lease($1)', [randomUUID()]);
     await asRole(database.pool, 'service_role', {}, 'select public.set_user_settings($1, $2)', [user, '{}']);
+    await asRole(database.pool, 'service_role', {}, 'select public.replica_beat($1)', ['a replica']);
     await asRole(database.pool, 'service_role', {}, 'select public.publish_ticket_keys($1)', [{ keys: [] }]);
     await database.pool.query(`insert into public.machine_secrets (machine_id, hashes) values ($1, array[$2])`, [machine.id, user.replaceAll('-', '').padEnd(64, '0')]);
     return { user, machine: machine.id };
@@ -154,7 +155,7 @@ describe('what row-level security shows and refuses', () => {
       seen[name] = who.join(' ');
     }
     expect(seen).toEqual({
-      analyses: 'owner service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
+      analyses: 'owner service', control_replicas: 'service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
       machine_secrets: 'service', machines: 'owner operator machine service', notifications: 'owner service', owner_leases: 'owner operator service', signals: 'owner machine service',
       ticket_keys: 'service', traders: 'owner machine service', usage: 'owner operator machine service', user_settings: 'owner machine service',
     });
