@@ -19,6 +19,12 @@ class Step implements fc.AsyncCommand<Model, Real> {
   toString(): string { return this.#name; }
 }
 
+/** No fault is left but that a broken image is broken. */
+export async function calm(fly: TestFly): Promise<void> {
+  await fly.admin.clearFaults();
+  await fly.admin.fault({ kind: 'boot', image: TEST_IMAGES.broken, exitCode: 3 });
+}
+
 const wishes: fc.Arbitrary<DesiredPatch> = fc.oneof(
   fc.constantFrom<DesiredPatch>({ desired_state: 'started' }, { desired_state: 'stopped' }, { desired_state: 'destroyed' }),
   fc.constantFrom(1, 2).map((cpus): DesiredPatch => ({ desired_cpus: cpus, desired_memory_mb: 512 * cpus })),
@@ -48,7 +54,7 @@ export const steps = fc.commands<Model, Real, true>([
   fc.nat(5).map((writes) => new Step(`die after ${writes} writes`, async ({ world }) => { world.dieAfter(writes); await world.look(); })),
   fc.oneof(line, answers, places).map((fault) => new Step(`fault ${JSON.stringify(fault)}`, async ({ fly }) => { await fly.admin.fault(fault); })),
   fc.constant(new Step('migrate', async ({ world, fly }) => { if (world.row.fly_app !== null) await fly.admin.fault({ kind: 'migrate', app: world.row.fly_app }); })),
-  fc.constant(new Step('faults end', async ({ fly }) => { await fly.admin.clearFaults(); })),
+  fc.constant(new Step('faults end', async ({ fly }) => { await calm(fly); })),
   fc.integer({ min: 1, max: 12 }).map((minutes) => new Step(`${minutes} min pass`, async ({ world }) => { world.clock.now += minutes * 60_000; })),
   fc.constant(new Step('settle', async ({ world }) => { await world.settle(20); })),
 ], { maxCommands: 16, size: 'max' });

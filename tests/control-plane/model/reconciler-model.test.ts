@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { wishOf } from '../../../control-plane/reconciler/wish.ts';
-import { TEST_IMAGES, startTestFly, type Machine, type TestFly } from '../../support/fly.ts';
-import { steps } from './commands.ts';
+import { startTestFly, type Machine, type TestFly } from '../../support/fly.ts';
+import { calm, steps } from './commands.ts';
 import { CONTRACT, World } from './world.ts';
 
 const clock = { now: Date.parse('2026-11-26T12:00:00Z') };
@@ -11,7 +11,6 @@ beforeAll(async () => { fly = await startTestFly({ now: () => clock.now }); });
 afterAll(async () => { await fly.close(); });
 
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 40);
-const broken = { kind: 'boot', image: TEST_IMAGES.broken, exitCode: 3 };
 const appOf = (world: World) => wishOf(world.row, CONTRACT).app;
 
 async function standing(app: string): Promise<{ machines: Machine[]; volumes: number; ips: string[] } | null> {
@@ -64,12 +63,10 @@ async function checkSettled(world: World): Promise<void> {
 
 test('whatever is wished, whatever Fly does, whenever a replica dies: one machine, leased, and in the end exactly as wished (R1 to R8)', async () => {
   await fc.assert(fc.asyncProperty(steps, async (commands) => {
-    await fly.admin.clearFaults();
-    await fly.admin.fault(broken);
+    await calm(fly);
     const world = new World(fly, clock);
     await fc.asyncModelRun(() => ({ model: {}, real: { world, fly, check: () => checkAlways(world) } }), commands);
-    await fly.admin.clearFaults();
-    await fly.admin.fault(broken);
+    await calm(fly);
     expect(await world.settle(), `it settles: ${JSON.stringify({ last: world.last, row: world.row, events: world.events.slice(-6) })}`).toBe(true);
     await checkAlways(world);
     await checkSettled(world);
@@ -77,7 +74,7 @@ test('whatever is wished, whatever Fly does, whenever a replica dies: one machin
 }, 300_000);
 
 test('R9: while a secret is replaced the old one and every new one that Fly may have are valid; afterwards only the newest', async () => {
-  await fly.admin.clearFaults();
+  await calm(fly);
   const world = new World(fly, clock);
   expect(await world.settle()).toBe(true);
   const [first] = world.secrets;
