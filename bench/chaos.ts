@@ -5,6 +5,7 @@ import { seeded, type ChaosArea } from './frame/chaos.ts';
 import { describeMachine } from './frame/machine.ts';
 
 const AREAS: Readonly<Record<string, () => Promise<ChaosArea>>> = {
+  'control-plane': async () => (await import('./control-plane/chaos.ts')).area,
   market: async () => (await import('./market/chaos.ts')).area,
   skeleton: async () => (await import('./skeleton/chaos.ts')).area,
 };

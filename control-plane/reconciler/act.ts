@@ -182,7 +182,7 @@ async function giveUpVersion({ trouble, exit }: Extract<Deed, { kind: 'give-up-v
   return {
     patch: {
       failed_generation: row.generation,
-      failure: { ...trouble, message: `${trouble.message} ${after}`, nextStep: trouble.nextStep ?? 'Change the wish.', at: new Date(context.now()).toISOString(), exitCode: exit?.code ?? null, oomKilled: exit?.oomKilled ?? false, logs },
+      failure: { ...trouble, message: `${trouble.message} ${after}`, nextStep: trouble.code === 'machine_crashed' ? 'Its last lines are in its events; wish another version, or the same again.' : trouble.nextStep ?? 'Change the wish.', at: new Date(context.now()).toISOString(), exitCode: exit?.code ?? null, oomKilled: exit?.oomKilled ?? false, logs },
     },
     kind: row.good === null ? 'version.failed' : 'version.rolled-back', message: `The version that is wished does not work. ${trouble.message} ${after}`,
     data: { code: trouble.code, exit_code: exit?.code ?? null, oom_killed: exit?.oomKilled ?? false, ...(logs.length > 0 ? { logs } : {}) },

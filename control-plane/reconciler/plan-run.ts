@@ -19,13 +19,12 @@ export function planRunning(wish: Wish, seen: Seen, memory: Memory, now: number,
   if (sighting !== 'screening') {
     return { sighting, ...(sighting === 'booting' ? { detail: 'The machine runs; it has not said yet that it is ready.' } : {}), actions: [...resume, { kind: 'wait', ms: lookDelay(Math.max(0, now - memory.phaseSince)) }] };
   }
-  const spare = (seen.volumes ?? []).filter((volume) => volume.attachedTo === null && volume.id !== machine.volumeId);
   const tidy: Action[] = [
     ...resume,
     // it has started with the newest: older ones are worth nothing any more
     ...(memory.secretOldest < wish.secret && memory.secretVersion >= wish.secret ? [{ kind: 'retire-secrets', version: wish.secret } as const] : []),
     ...endOthers(others),
-    ...(others.length > 0 ? [] : spare.map((volume): Action => ({ kind: 'delete-volume', volumeId: volume.id }))),
+    ...spareVolumes(seen, machine, others),
   ];
   return { sighting, actions: [...tidy, others.some((other) => other.state !== 'destroying') ? { kind: 'wait', ms: 500 } : { kind: 'none' }] };
 }
@@ -68,6 +67,11 @@ export function difference(wish: Wish, machine: SeenMachine): string | null {
 export const endOthers = (others: readonly SeenMachine[]): Action[] => others
   .filter((machine) => machine.state !== 'destroying')
   .map((machine) => ({ kind: 'destroy-machine', machineId: machine.id }));
+
+/** Volumes that a lost answer or a machine before left behind, once nobody else could want them. */
+export const spareVolumes = (seen: Seen, machine: SeenMachine, others: readonly SeenMachine[]): Action[] => (others.length > 0 || machine.volumeId === null ? [] : (seen.volumes ?? [])
+  .filter((volume) => volume.attachedTo === null && volume.id !== machine.volumeId)
+  .map((volume) => ({ kind: 'delete-volume', volumeId: volume.id })));
 
 const MAY_RUN: ReadonlySet<SeenMachine['state']> = new Set(['creating', 'starting', 'started', 'restarting', 'updating', 'replacing', 'suspending', 'unknown']);
 

@@ -5,7 +5,7 @@ import { MINUTE, cellFor, isLost } from './cells.ts';
 import { impossible } from './impossible.ts';
 import { planDestroy } from './plan-destroy.ts';
 import { planMake } from './plan-make.ts';
-import { endOthers, mayRun, planRunning, planStart } from './plan-run.ts';
+import { endOthers, mayRun, planRunning, planStart, spareVolumes } from './plan-run.ts';
 import type { Seen, SeenMachine } from './seen.ts';
 import type { Wish } from './wish.ts';
 
@@ -89,7 +89,7 @@ function planFor(wish: Wish, seen: Seen, memory: Memory, now: number, machine: S
       return { sighting: 'halting', detail: 'The machine finishes its work and stops.', actions: [{ kind: 'stop', machineId: machine.id, why: 'It is wished to be stopped', force: false }, { kind: 'wait', ms: 400 }] };
     case 'rest':
       // one that was never ready does not replace the one before
-      return { sighting: 'halted', detail: 'The machine is stopped.', actions: [...(wish.proven ? endOthers(others) : []), { kind: 'none' }] };
+      return { sighting: 'halted', detail: 'The machine is stopped.', actions: [...(wish.proven || wish.failure !== null ? [...endOthers(others), ...spareVolumes(seen, machine, others)] : []), { kind: 'none' }] };
     case 'leave': return { sighting: 'halted', detail: `Fly has shown the machine as ${machine.word} for ${minutes} minutes; another is made when it is to run.`, actions: [{ kind: 'none' }] };
     case 'destroy': return { sighting: 'ending', actions: [{ kind: 'destroy-machine', machineId: machine.id }, { kind: 'wait', ms: 300 }] };
     case 'force':

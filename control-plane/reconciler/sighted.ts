@@ -54,7 +54,7 @@ function unreachable(row: MachineRow, seen: Seen, now: number): MachinePatch {
 /** All was looked at, late enough, and nothing is there that should not be. */
 function doubtEnds(at: string, seen: Seen, current: SeenMachine | null, others: readonly SeenMachine[], now: number): boolean {
   if (now - Date.parse(at) < DOUBT_MS) return false;
-  return seen.app !== 'ours' || (seen.volumes !== null && others.length === 0 && seen.volumes.every((volume) => volume.id === current?.volumeId));
+  return seen.app !== 'ours' || (seen.volumes !== null && others.length === 0 && seen.volumes.every((volume) => (current === null ? volume.attachedTo === null : volume.id === current.volumeId)));
 }
 
 /** All is as wished: what runs is a version to go back to, and how long it took is told once. */
