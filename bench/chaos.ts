@@ -5,6 +5,7 @@ import { seeded, type ChaosArea } from './frame/chaos.ts';
 import { describeMachine } from './frame/machine.ts';
 
 const AREAS: Readonly<Record<string, () => Promise<ChaosArea>>> = {
+  'control-plane': async () => (await import('./control-plane/chaos.ts')).area,
   kills: async () => (await import('./machine/chaos.ts')).kills,
   machine: async () => (await import('./machine/chaos.ts')).area,
   market: async () => (await import('./market/chaos.ts')).area,

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer as createHttpServer, type Server } from 'node:http';
-import { createFlyClient } from '@trademind/fly';
+import { createFlyClient, createReadFlyLogs } from '@trademind/fly';
 import { TradeMindError } from '@trademind/core';
 import type { Logger } from 'pino';
 import { createAuthenticator } from './api/auth.ts';
@@ -16,6 +16,8 @@ import type { Settings } from './env.ts';
 import { createHttp } from './http.ts';
 import { createSigner } from './keys.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createFlyBudget } from './reconciler/budget.ts';
+import { createLastLogs } from './reconciler/last-logs.ts';
 import { machineUrl } from './reconciler/names.ts';
 import { startLoop, type ReconcilerLoop } from './reconciler/loop.ts';
 import { createUserSecrets } from './secrets/user-secrets.ts';
@@ -42,7 +44,8 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const plans = createPlansDatabase(rpc);
   const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch });
   const signer = await createSigner({ machineTokenJwk: settings.machineTokenJwk, ticketJwk: settings.ticketJwk, now, randomUuid: randomUUID });
-  const fly = createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent });
+  const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now });
+  const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
   const hub = createHub();
   const closing = new AbortController();
   // the API is up before the loop is: what it needs of it is filled in below
@@ -74,15 +77,17 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
     ticketJwks: signer.ticketJwks,
     allowedOrigins: settings.allowedOrigins,
     env: settings.machineEnv,
+    allowUsRegions: settings.allowUsRegions,
   };
   const started = startLoop({
     database: control,
     context: {
       fly, database: control, org: settings.fly.org, contract, replicaId: settings.replicaId, now,
       newSecret: () => randomBytes(32).toString('base64url'),
+      lastLogs: createLastLogs(settings.fly.logsUrl === undefined ? null : createReadFlyLogs({ baseUrl: settings.fly.logsUrl, token: settings.fly.token, dispatcher: http.agent })),
       probe: (app, signal) => isReady(http.fetch, machineUrl(settings.machineUrlTemplate, app), signal),
     },
-    log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked,
+    log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked, replicas: budget.share,
   });
   loop = started;
 
@@ -96,6 +101,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
       await Promise.all([started.stop(), api.close()]);
       clearTimeout(impatient);
       if (metricsServer !== null) await new Promise((resolve) => { metricsServer.server.close(resolve); metricsServer.server.closeAllConnections(); });
+      await budget.stop();
       await http.close();
     },
   };

@@ -11,7 +11,8 @@ export interface Settings {
   supabase: { url: string; secretKey: string; publishableKey: string };
   /** How machines reach Supabase; the same address unless told. */
   machineSupabaseUrl: string;
-  fly: { url: string; token: string; org: string };
+  /** `perSecond`: requests that all replicas together may send; `logsUrl`: Fly's separate log API, absent = no logs of boots that failed. */
+  fly: { url: string; token: string; org: string; perSecond: number; logsUrl: string | undefined };
   environment: string;
   /** Pinned by digest: `registry/name@sha256:…`. */
   machineImage: string;
@@ -85,6 +86,8 @@ const Env = z.object({
   MACHINE_SUPABASE_URL: url.optional(),
   FLY_API_URL: url.default('https://api.machines.dev/v1'),
   FLY_API_TOKEN: secret(1),
+  FLY_REQUESTS_PER_SECOND: z.coerce.number().int().min(4).max(100_000).default(400),
+  FLY_LOGS_URL: url.optional(),
   FLY_ORG: z.string().min(1).default('personal'),
   ENVIRONMENT: z.string().regex(/^[a-z][a-z0-9-]{0,19}$/, 'must be lower-case letters, digits and dashes').default('local'),
   MACHINE_IMAGE: z.string().regex(/^[\w.:/-]+@sha256:[0-9a-f]{64}$/, 'must be pinned by digest (registry/name@sha256:…): a tag moves'),
@@ -132,7 +135,7 @@ export function readSettings(source: Readonly<Record<string, string | undefined>
     metricsPort: env.METRICS_PORT,
     supabase: { url: env.SUPABASE_URL, secretKey: env.SUPABASE_SECRET_KEY, publishableKey: env.SUPABASE_PUBLISHABLE_KEY },
     machineSupabaseUrl: env.MACHINE_SUPABASE_URL ?? env.SUPABASE_URL,
-    fly: { url: env.FLY_API_URL, token: env.FLY_API_TOKEN, org: env.FLY_ORG },
+    fly: { url: env.FLY_API_URL, token: env.FLY_API_TOKEN, org: env.FLY_ORG, perSecond: env.FLY_REQUESTS_PER_SECOND, logsUrl: env.FLY_LOGS_URL },
     environment: env.ENVIRONMENT,
     machineImage: env.MACHINE_IMAGE,
     machineUrlTemplate: env.MACHINE_URL_TEMPLATE,

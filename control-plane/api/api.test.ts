@@ -78,8 +78,8 @@ describe('a machine', () => {
     const { body } = await as(alice, 'GET', `${path}/events?limit=500`);
     const kinds = (body['items'] as { kind: string; data: { ms?: number } }[]).map((event) => event.kind).filter((kind) => kind !== 'phase' && kind !== 'wish');
     expect(kinds).toEqual([
-      'requested', 'app.created', 'volume.created', 'secret.set', 'machine.created', 'machine.updated', 'machine.stopped', 'machine.started',
-      'machine.stopped', 'machine.destroyed', 'volume.deleted', 'app.deleted',
+      'requested', 'app.created', 'ip.created', 'ip.created', 'volume.created', 'secret.set', 'machine.created', 'settled', 'machine.updated', 'settled', 'machine.stopped', 'settled',
+      'machine.started', 'settled', 'machine.stopped', 'machine.destroyed', 'volume.deleted', 'ip.released', 'ip.released', 'app.deleted', 'settled',
     ]);
   });
 

@@ -11,15 +11,24 @@ export interface ControlDatabase {
   deploy(wish: Deployment): Promise<{ machine: MachineRow; created: boolean }>;
   /** Throws `generation_mismatch` (412) or `machine_not_found` (404). */
   setDesired(machineId: string, userId: string, patch: DesiredPatch, ifGeneration?: number): Promise<MachineRow>;
-  /** Due machines, now leased to `owner` by the database's clock. */
-  claim(owner: string, limit: number, leaseSeconds: number): Promise<MachineRow[]>;
-  /** These three: false = the lease is no longer ours: stop. */
+  /** A restart, or a new secret: each call is one more. */
+  wishAgain(machineId: string, userId: string, what: 'restart' | 'secret'): Promise<MachineRow>;
+  /** Due machines, now leased to `owner` by the database's clock; at most `troubled` of them have failed three times in a row. */
+  claim(owner: string, limit: number, leaseSeconds: number, troubled?: number): Promise<MachineRow[]>;
+  /** These: false (or null) = the lease is no longer ours: stop. */
   renew(machineId: string, fence: number, leaseSeconds: number): Promise<boolean>;
-  record(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[]): Promise<boolean>;
+  /** Writes one step; the generation of the wish now. */
+  record(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[]): Promise<number | null>;
   release(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[], nextLookSeconds: number): Promise<boolean>;
-  setSecret(machineId: string, fence: number, hashes: readonly string[]): Promise<boolean>;
-  /** Hashes of the secrets that a machine may show now, oldest first. */
-  secretHashes(machineId: string): Promise<string[]>;
+  /** Valid from now on, beside all that were valid before. */
+  addSecret(machineId: string, fence: number, hash: string, version: number): Promise<boolean>;
+  /** Those older than this version are valid no more. */
+  retireSecrets(machineId: string, fence: number, version: number): Promise<boolean>;
+  /** Asks the machine to finish its work within so many seconds, through its beat; 0 takes it back. */
+  requestDrain(machineId: string, fence: number, seconds: number, reason: string): Promise<boolean>;
+  /** "This replica lives"; how many do. */
+  replicaBeat(id: string, seconds: number): Promise<number>;
+  replicaLeave(id: string): Promise<void>;
   machineBySecret(hash: string): Promise<SecretOwner | null>;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
@@ -50,18 +59,18 @@ export function createControlDatabase(options: { url: string; secretKey: string;
     setDesired: (machineId, userId, patch, ifGeneration) => call(MachineRow, 'set_machine_desired', {
       p_machine_id: machineId, p_user_id: userId, p_patch: patch, p_if_generation: ifGeneration ?? null,
     }),
-    claim: (owner, limit, leaseSeconds) => call(z.array(MachineRow), 'claim_machines', { p_owner: owner, p_limit: limit, p_lease_seconds: leaseSeconds }),
+    wishAgain: (machineId, userId, what) => call(MachineRow, 'wish_machine_again', { p_machine_id: machineId, p_user_id: userId, p_what: what }),
+    claim: (owner, limit, leaseSeconds, troubled) => call(z.array(MachineRow), 'claim_machines', { p_owner: owner, p_limit: limit, p_lease_seconds: leaseSeconds, p_troubled: troubled ?? null }),
     renew: (machineId, fence, leaseSeconds) => call(z.boolean(), 'renew_machine_lease', { p_machine_id: machineId, p_fence: fence, p_lease_seconds: leaseSeconds }),
-    record: (machineId, fence, patch, events) => call(z.boolean(), 'record_observation', { p_machine_id: machineId, p_fence: fence, p_patch: patch, p_events: events }),
+    record: (machineId, fence, patch, events) => call(z.number().nullable(), 'record_step', { p_machine_id: machineId, p_fence: fence, p_patch: patch, p_events: events }),
     release: (machineId, fence, patch, events, nextLookSeconds) => call(z.boolean(), 'release_machine', {
       p_machine_id: machineId, p_fence: fence, p_patch: patch, p_events: events, p_next_look_seconds: nextLookSeconds,
     }),
-    setSecret: (machineId, fence, hashes) => call(z.boolean(), 'set_machine_secret', { p_machine_id: machineId, p_fence: fence, p_hashes: hashes }),
-    async secretHashes(machineId) {
-      const { data, error, status } = await client.from('machine_secrets').select('hashes').eq('machine_id', machineId).abortSignal(timeout()).maybeSingle();
-      if (error) throw databaseError('read the hashes of a machine', status, error);
-      return data === null ? [] : z.object({ hashes: z.array(z.string()) }).parse(data).hashes;
-    },
+    addSecret: (machineId, fence, hash, version) => call(z.boolean(), 'add_machine_secret', { p_machine_id: machineId, p_fence: fence, p_hash: hash, p_version: version }),
+    retireSecrets: (machineId, fence, version) => call(z.boolean(), 'retire_machine_secrets', { p_machine_id: machineId, p_fence: fence, p_version: version }),
+    requestDrain: (machineId, fence, seconds, reason) => call(z.boolean(), 'request_drain', { p_machine_id: machineId, p_fence: fence, p_seconds: seconds, p_reason: reason }),
+    replicaBeat: (id, seconds) => call(z.number(), 'replica_beat', { p_id: id, p_seconds: seconds }),
+    replicaLeave: async (id) => { await call(z.unknown(), 'replica_leave', { p_id: id }); },
     machineBySecret: (hash) => call(SecretOwner.nullable(), 'machine_by_secret', { p_hash: hash }),
     async ping() {
       const { error, status } = await client.from('machines').select('id').limit(1).abortSignal(timeout());

@@ -7,6 +7,30 @@ const time = z.string();
 export const LastError = z.object({ code: z.string(), message: z.string(), nextStep: z.string().optional(), at: time });
 export type LastError = z.infer<typeof LastError>;
 
+const size = z.object({ cpuKind: z.enum(CPU_KINDS), cpus: z.number(), memoryMb: z.number() });
+
+/** A place and size for a machine. */
+export const Place = size.extend({ region: z.string() });
+export type Place = z.infer<typeof Place>;
+
+/** A place that was tried and had no room. */
+export const Tried = Place.extend({ at: time, why: z.string() });
+export type Tried = z.infer<typeof Tried>;
+
+/** A version that was ready: what a failed one goes back to. */
+export const GoodVersion = Place.extend({ image: z.string(), env: z.record(z.string(), z.string()), configHash: z.string(), at: time });
+export type GoodVersion = z.infer<typeof GoodVersion>;
+
+/** How a version failed: what its user reads, how its last run ended, its last words. */
+export const Failure = z.object({
+  code: z.string(), message: z.string(), nextStep: z.string().optional(), at: time, exitCode: z.number().nullable(), oomKilled: z.boolean(), logs: z.array(z.string()),
+});
+export type Failure = z.infer<typeof Failure>;
+
+/** A write of which nobody knows whether it happened. */
+export const Doubt = z.object({ kind: z.string(), at: time });
+export type Doubt = z.infer<typeof Doubt>;
+
 /** A row of `machines`, parsed at the edge. Unknown columns are dropped. */
 export const MachineRow = z.object({
   id: z.uuid(),
@@ -19,6 +43,12 @@ export const MachineRow = z.object({
   desired_cpus: z.number(),
   desired_memory_mb: z.number(),
   desired_image: z.string(),
+  desired_env: z.record(z.string(), z.string()),
+  desired_regions: z.array(z.string()),
+  desired_sizes: z.array(size),
+  desired_restart: z.number(),
+  desired_secret: z.number(),
+  wished_at: time,
   observed_generation: z.number(),
   phase: z.enum(MACHINE_PHASES),
   phase_since: time,
@@ -35,6 +65,21 @@ export const MachineRow = z.object({
   image: z.string().nullable(),
   url: z.string().nullable(),
   last_error: LastError.nullable(),
+  placed: Place.nullable(),
+  tried: z.array(Tried),
+  placement: z.number(),
+  good: GoodVersion.nullable(),
+  failed_generation: z.number(),
+  failure: Failure.nullable(),
+  config_sent_at: time.nullable(),
+  secret_version: z.number(),
+  secret_oldest: z.number(),
+  doubt: Doubt.nullable(),
+  unreachable_since: time.nullable(),
+  drain_until: time.nullable(),
+  drain_reason: z.string().nullable(),
+  /** The database's clock when the present lease was taken. */
+  claimed_at: time.nullable(),
   token_epoch: z.number(),
   status: z.unknown(),
   beat_at: time.nullable(),
@@ -48,14 +93,16 @@ export type MachineRow = z.infer<typeof MachineRow>;
 /** What the reconciler may write back of a machine. */
 export type MachinePatch = Partial<Pick<MachineRow,
   'observed_generation' | 'phase' | 'phase_detail' | 'fly_app' | 'fly_machine_id' | 'fly_volume_id' | 'fly_instance_id' | 'fly_state' |
-  'region' | 'cpu_kind' | 'cpus' | 'memory_mb' | 'image' | 'url' | 'last_error' | 'attempts'>>;
+  'region' | 'cpu_kind' | 'cpus' | 'memory_mb' | 'image' | 'url' | 'last_error' | 'attempts' | 'placed' | 'tried' | 'placement' | 'good' | 'failed_generation' |
+  'failure' | 'config_sent_at' | 'secret_version' | 'secret_oldest' | 'doubt' | 'unreachable_since' | 'drain_until' | 'drain_reason'>>;
 
 /** Something that happened, in a human sentence. */
 export interface NewEvent { kind: string; message: string; data?: Record<string, unknown> }
 
 /** What may be wished. */
 export type DesiredPatch = Partial<Pick<MachineRow,
-  'desired_state' | 'desired_region' | 'desired_cpu_kind' | 'desired_cpus' | 'desired_memory_mb' | 'desired_image'>>;
+  'desired_state' | 'desired_region' | 'desired_cpu_kind' | 'desired_cpus' | 'desired_memory_mb' | 'desired_image' | 'desired_env' | 'desired_regions' | 'desired_sizes' |
+  'desired_restart' | 'desired_secret'>>;
 
 export const EventRow = z.object({
   id: z.number(),

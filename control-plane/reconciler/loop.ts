@@ -6,7 +6,7 @@ import { settle } from './outcome.ts';
 import { reconcile, type ReconcileContext } from './reconcile.ts';
 
 export interface LoopOptions {
-  database: Pick<ControlDatabase, 'claim' | 'renew' | 'release'>;
+  database: Pick<ControlDatabase, 'claim' | 'renew' | 'release' | 'replicaBeat' | 'replicaLeave'>;
   context: ReconcileContext;
   log: Logger;
   now: () => number;
@@ -19,7 +19,14 @@ export interface LoopOptions {
   parallel?: number;
   leaseSeconds: number;
   idleMs?: number;
+  /** Told how many replicas live, whenever that was asked. */
+  replicas?: (live: number) => void;
 }
+
+/** Each replica says so often that it lives, and is forgotten after three times that. */
+const BEAT_MS = 5_000;
+/** Of all places so many at most go to machines that fail again and again: they may hang, and must not keep the others waiting. */
+const TROUBLED_SHARE = 1 / 3;
 
 export interface ReconcilerLoop {
   /** Look for due machines now: a wish was just written. */
@@ -38,7 +45,7 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
   const { database, context, log, now, leaseSeconds } = options;
   const parallel = options.parallel ?? 24;
   const idleMs = options.idleMs ?? 500;
-  const working = new Map<string, { done: Promise<void>; abort: AbortController }>();
+  const working = new Map<string, { done: Promise<void>; abort: AbortController; troubled: boolean }>();
   const stopped = new AbortController();
   let lastClaimAt = 0;
   let failures = 0;
@@ -94,18 +101,30 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
       // a free place, or something due sooner than the next poll
       wakeSleeper?.();
     });
-    working.set(row.id, { done, abort });
+    working.set(row.id, { done, abort, troubled: row.attempts >= 3 });
   }
 
   async function claim(): Promise<number> {
     const free = parallel - working.size;
     if (free <= 0) return 0;
     dueAt = Infinity;
-    const rows = await database.claim(context.replicaId, free, leaseSeconds);
+    const troubled = [...working.values()].filter((one) => one.troubled).length;
+    const rows = await database.claim(context.replicaId, free, leaseSeconds, Math.max(0, Math.ceil(parallel * TROUBLED_SHARE) - troubled));
     lastClaimAt = now();
     for (const row of rows) begin(row);
     return rows.length;
   }
+
+  /** A beat that fails is made up for by the next: meanwhile this replica keeps the share it had. */
+  async function beat(): Promise<void> {
+    try {
+      options.replicas?.(await database.replicaBeat(context.replicaId, (3 * BEAT_MS) / 1_000));
+    } catch (error) {
+      log.debug({ err: error }, 'beat of this replica not written');
+    }
+  }
+  const beats = setInterval(() => { void beat(); }, BEAT_MS);
+  void beat();
 
   async function run(): Promise<void> {
     while (!stopped.signal.aborted) {
@@ -131,11 +150,14 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
     lastClaimAt: () => lastClaimAt,
     async stop(graceMs = 3_000) {
       stopped.abort();
+      clearInterval(beats);
       wake();
       await running;
       const timer = setTimeout(() => { for (const one of working.values()) one.abort.abort(); }, graceMs);
       await Promise.all([...working.values()].map((one) => one.done));
       clearTimeout(timer);
+      // the others have its share at once; if this is lost, after three beats
+      await database.replicaLeave(context.replicaId).catch(() => undefined);
     },
   };
 }

@@ -9,11 +9,12 @@ export function appName(key: string, userId: string, environment: string): strin
 }
 
 /**
- * A machine's region cannot change, all else can: so the region is its name. Whichever generation of the wish made it, a second create of
- * the same thing meets Fly's rule that names are unique within an app.
+ * A machine's region cannot change, all else can: so the region is in its name, with the number of its placement, which rises only when it moves or is
+ * replaced, never with an ordinary wish. So a create that is repeated meets Fly's rule that names are unique within an app, and a
+ * replacement never meets the name of a machine that Fly cannot get rid of.
  */
-export function machineName(app: string, region: string): string {
-  return `${app}-${region}`;
+export function machineName(app: string, region: string, placement = 1): string {
+  return placement <= 1 ? `${app}-${region}` : `${app}-${region}-${placement}`;
 }
 
 /** The volume that holds `/data`. Fly does not keep volume names unique: duplicates are found by this name. */
@@ -24,6 +25,11 @@ export const SECRET_NAME = 'MACHINE_SECRET';
 /** Metadata on every machine we make: whose row it is, and the hash of the configuration it was last given. */
 export const META_MACHINE = 'trademind_machine';
 export const META_CONFIG = 'trademind_config';
+/** How often a restart was wished, and which secret it was started with: a change of either is a change of the configuration. */
+export const META_RESTART = 'trademind_restart';
+export const META_SECRET = 'trademind_secret';
+/** Addresses of an app: both cost nothing. */
+export const IP_TYPES = ['shared_v4', 'v6'] as const;
 
 export function machineUrl(template: string, app: string): string {
   return template.replace('{app}', app).replace(/\/+$/, '');

@@ -1,7 +1,7 @@
 import { FlyError, type FlyClient, type Machine } from '@trademind/fly';
 import type { MachineRow } from '../database/rows.ts';
 import { SECRET_NAME } from './names.ts';
-import { seenMachine, seenVolumes, type Seen, type SeenMachine } from './seen.ts';
+import { seenIps, seenMachine, seenVolumes, type Seen, type SeenMachine } from './seen.ts';
 import type { Wish } from './wish.ts';
 
 /** The reads of Fly that observing needs. */
@@ -10,9 +10,10 @@ export interface FlyEyes {
   machines: Pick<FlyClient['machines'], 'get' | 'list'>;
   volumes: Pick<FlyClient['volumes'], 'list'>;
   secrets: Pick<FlyClient['secrets'], 'list'>;
+  ipAssignments: Pick<FlyClient['ipAssignments'], 'list'>;
 }
 
-export type Known = Pick<MachineRow, 'fly_machine_id' | 'fly_instance_id' | 'phase' | 'generation' | 'observed_generation'>;
+export type Known = Pick<MachineRow, 'fly_machine_id' | 'fly_instance_id' | 'phase' | 'generation' | 'observed_generation' | 'doubt'>;
 
 export interface ObserveOptions {
   fly: FlyEyes;
@@ -31,13 +32,15 @@ export async function observe(known: Known, wish: Wish, options: ObserveOptions)
   const here = named !== null && named.state !== 'destroyed' && (named.region === wish.region || wish.state === 'destroyed');
   const ready = here && named.state === 'started' && wish.state === 'started' && asksToBeProbed(known, named) ? await options.probe(wish.app, options.signal) : null;
   const settling = here && wish.state === 'started' && known.observed_generation < known.generation && (ready === true || known.phase === 'screening');
-  if (here && !settling) return { app: 'ours', secretSet: null, volumes: null, machines: [named], ready };
+  // after a write whose outcome is not known, everything is looked at before anything is written
+  if (here && !settling && known.doubt === null) return { app: 'ours', secretSet: null, volumes: null, ips: null, machines: [named], ready };
 
   const app = await readApp(options, wish.app);
-  if (app !== 'ours') return { app, secretSet: null, volumes: null, machines: [], ready: null };
+  if (app !== 'ours') return { app, secretSet: null, volumes: null, ips: null, machines: [], ready: null };
   const call = { signal: options.signal };
-  const [machines, volumes, secrets] = await Promise.all([
+  const [machines, volumes, secrets, ips] = await Promise.all([
     options.fly.machines.list(wish.app, {}, call), options.fly.volumes.list(wish.app, call), options.fly.secrets.list(wish.app, call),
+    options.fly.ipAssignments.list(wish.app, call),
   ]);
   // the list may miss what was made a moment ago, or show what is gone: the named read wins
   const listed = machines.map(seenMachine).filter((machine) => machine.id !== named?.id && !(machine.id === known.fly_machine_id && named === null));
@@ -45,6 +48,7 @@ export async function observe(known: Known, wish: Wish, options: ObserveOptions)
     app,
     secretSet: secrets.secrets.some((secret) => secret.name === SECRET_NAME),
     volumes: seenVolumes(volumes),
+    ips: seenIps(ips),
     machines: [...(named === null ? [] : [named]), ...listed].filter((machine) => machine.state !== 'destroyed'),
     ready,
   };

@@ -12,8 +12,8 @@ export type Outcome =
   | { kind: 'retryable'; trouble: Trouble; floorMs?: number; capMs?: number }
   | { kind: 'terminal'; trouble: Trouble };
 
-/** When a settled machine is looked at again. */
-export const SETTLED_LOOK_MS = 30_000;
+/** When a settled machine is looked at again: rarely, for a sweep over the whole organisation sees what differs long before. */
+export const SETTLED_LOOK_MS = 300_000;
 /** A machine that needs somebody's help is looked at rarely; a changed wish makes it due at once. */
 const TERMINAL_LOOK_MS = 300_000;
 const FIRST_RETRY_MS = 500;
@@ -76,15 +76,43 @@ const FLY_OUTCOME: Readonly<Record<FlyErrorCode, { kind: 'retryable'; floorMs?: 
   fly_aborted: { kind: 'retryable', capMs: 1_000 },
 };
 
+/** What its user reads of each of Fly's errors. Fly's own words follow where they help somebody to act. */
+const FLY_SENTENCE: Readonly<Record<FlyErrorCode, string>> = {
+  fly_unauthorized: 'Fly does not accept the token of the control plane at this moment.',
+  fly_forbidden: 'Fly refuses this to our organisation: the app belongs to another one, or a quota is used up.',
+  fly_not_found: 'Fly does not show what was to be changed; it is looked for again.',
+  fly_conflict_lease: 'Somebody else is changing the machine right now.',
+  fly_already_exists: 'It exists already at Fly; it is found and taken over.',
+  fly_capacity: 'Fly has no room for the machine.',
+  fly_precondition: 'The machine is in a state in which Fly does not do this; it is looked at again.',
+  fly_invalid: 'Fly refuses the request as it is.',
+  fly_rate_limited: 'Fly asks for fewer requests; it goes on in a moment.',
+  fly_unknown_outcome: 'Fly did not say whether it was done; that is looked up before anything is repeated.',
+  fly_unavailable: 'Fly does not answer at this moment.',
+  fly_wait_expired: 'The machine takes longer than Fly waits for it.',
+  fly_unexpected_answer: 'Fly answered something that this version does not understand.',
+  fly_aborted: 'The look was given up; another one follows.',
+};
+
+function troubleOf(error: FlyError): Trouble {
+  const quoted: readonly FlyErrorCode[] = ['fly_forbidden', 'fly_invalid', 'fly_precondition', 'fly_capacity', 'fly_unexpected_answer'];
+  const until = error.code === 'fly_conflict_lease' && error.leaseOwner !== undefined ? ` (${error.leaseOwner}${error.leaseExpiresAt === undefined ? '' : `, until ${error.leaseExpiresAt}`})` : '';
+  // Fly's own words end as they like
+  const said = quoted.includes(error.code) ? ` ${error.message.replace(/[.\s]+$/, '').slice(0, 800)}.` : '';
+  return {
+    code: error.code, message: `${FLY_SENTENCE[error.code].replace(/\.$/, '')}${until}.${said}`,
+    ...(error.code === 'fly_capacity' ? { nextStep: 'It is tried again; another region may have room now.' } : {}),
+  };
+}
+
 /** An error that was thrown while looking or acting, as an outcome. */
 export function outcomeOfError(error: unknown): Outcome {
   if (error instanceof FlyError) {
     const meaning = FLY_OUTCOME[error.code];
-    if (meaning.kind === 'terminal') return { kind: 'terminal', trouble: { code: error.code, message: error.message, nextStep: meaning.nextStep } };
+    if (meaning.kind === 'terminal') return { kind: 'terminal', trouble: { ...troubleOf(error), nextStep: meaning.nextStep } };
     const floorMs = Math.max(meaning.floorMs ?? 0, error.retryAfterMs ?? 0);
     return {
-      kind: 'retryable', trouble: { code: error.code, message: error.message, ...(error.code === 'fly_capacity' ? { nextStep: 'It is tried again; another region may have room now.' } : {}) },
-      floorMs, ...(meaning.capMs === undefined ? {} : { capMs: meaning.capMs }),
+      kind: 'retryable', trouble: troubleOf(error), floorMs, ...(meaning.capMs === undefined ? {} : { capMs: meaning.capMs }),
     };
   }
   if (error instanceof DatabaseError) return { kind: 'retryable', trouble: { code: error.code, message: error.message }, capMs: 5_000 };

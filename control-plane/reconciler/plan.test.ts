@@ -2,7 +2,9 @@ import { DESIRED_STATES, MACHINE_PHASES, type DesiredState } from '@trademind/co
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Action, Memory } from './actions.ts';
+import { DRAIN_MS, msUntilAfterClose, type DrainState } from './drain.ts';
 import { plan } from './plan.ts';
+import { mayRun } from './plan-run.ts';
 import { FLY_STATES, type FlyState, type Seen, type SeenMachine, type SeenVolume } from './seen.ts';
 import type { Wish } from './wish.ts';
 
@@ -10,61 +12,184 @@ const NOW = 1_800_000_000_000;
 const IMAGE = `registry.local/machine@sha256:${'a'.repeat(64)}`;
 
 const wish = (state: DesiredState, change: Partial<Wish> = {}): Wish => ({
-  state, app: 'tm-1', machineName: 'tm-1-sin', region: 'sin', size: { cpuKind: 'shared', cpus: 1, memoryMb: 512 }, image: IMAGE, configHash: 'hash', ...change,
+  state, app: 'tm-1', machineName: 'tm-1-sin', region: 'sin', size: { cpuKind: 'shared', cpus: 1, memoryMb: 512 }, image: IMAGE, configHash: 'hash', envHash: 'env',
+  secret: 1, failure: null, proven: true, refused: false, ...change,
 });
 const machine = (change: Partial<SeenMachine> = {}): SeenMachine => ({
   id: 'm1', name: 'tm-1-sin', state: 'started', word: change.state ?? 'started', region: 'sin', instanceId: 'i1', image: IMAGE, size: { cpuKind: 'shared', cpus: 1, memoryMb: 512 },
-  configHash: 'hash', owner: 'row', volumeId: 'v1', hostOk: true, since: NOW - 1_000, exit: null, ...change,
+  configHash: 'hash', owner: 'row', volumeId: 'v1', hostOk: true, since: NOW - 1_000, exit: null, exits: change.exit ? [change.exit] : [], digest: `sha256:${'a'.repeat(64)}`, envHash: 'env', ...change,
 });
 const volume = (change: Partial<SeenVolume> = {}): SeenVolume => ({ id: 'v1', region: 'sin', attachedTo: 'm1', ...change });
-const seen = (change: Partial<Seen> = {}): Seen => ({ app: 'ours', secretSet: true, volumes: [volume()], machines: [machine()], ready: null, ...change });
-const memory = (change: Partial<Memory> = {}): Memory => ({ machineId: 'row', phase: 'screening', phaseSince: NOW - 1_000, instanceId: 'i1', everMade: true, ...change });
+const ips = [{ ip: '1.2.3.4', type: 'shared_v4' }, { ip: '::1', type: 'v6' }];
+const seen = (change: Partial<Seen> = {}): Seen => ({ app: 'ours', secretSet: true, volumes: [volume()], ips, machines: [machine()], ready: null, ...change });
+const memory = (change: Partial<Memory> = {}): Memory => ({
+  machineId: 'row', phase: 'screening', phaseSince: NOW - 1_000, flyMachineId: 'm1', instanceId: 'i1', everMade: true, secretVersion: 1, secretOldest: 1, configSentAt: NOW - 60_000,
+  unreachableSince: null, doubt: null, attempts: 0, drain: SILENT, ...change,
+});
 
-const kinds = (actions: readonly Action[]) => actions.map((action) => action.kind).join(' ');
+/** Nobody beats: there is nobody to be drained. */
+const SILENT: DrainState = { beating: false, askedMs: null, drained: false, untilCloseMs: 0 };
 
-/** What is done about a machine that is as configured, in every state Fly can show, for every wish: started, stopped, destroyed. */
-const TABLE: Readonly<Record<FlyState, readonly [started: string, stopped: string, destroyed: string]>> = {
-  created: ['wait', 'none', 'destroy-machine wait'],
-  creating: ['wait', 'wait', 'wait'],
-  starting: ['wait', 'stop wait', 'stop wait'],
-  started: ['none', 'stop wait', 'stop wait'],
-  stopping: ['wait', 'wait', 'wait'],
-  stopped: ['start wait', 'none', 'destroy-machine wait'],
-  suspending: ['wait', 'wait', 'wait'],
-  suspended: ['start wait', 'none', 'destroy-machine wait'],
-  restarting: ['wait', 'wait', 'wait'],
-  updating: ['wait', 'wait', 'wait'],
-  replacing: ['wait', 'wait', 'wait'],
-  replaced: ['wait', 'wait', 'destroy-machine wait'],
-  migrated: ['wait', 'wait', 'destroy-machine wait'],
-  launch_failed: ['start back-off', 'none', 'destroy-machine wait'],
-  failed: ['start back-off', 'none', 'destroy-machine wait'],
-  destroying: ['wait', 'wait', 'wait'],
+const words = (actions: readonly Action[]) => actions.map((action) => (action.kind === 'stop' && action.force ? 'stop!' : action.kind)).join(' ');
+
+/** How a machine stands in a state: on its way, in it for too long, on a host that Fly does not reach, on one it has not reached for 10 minutes. */
+const SITUATIONS = {
+  fresh: [{}, {}],
+  wedged: [{ since: NOW - 11 * 60_000 }, {}],
+  'beyond hope': [{ since: NOW - 40 * 60_000 }, {}],
+  unreachable: [{ hostOk: false, size: null, image: null, configHash: null, envHash: null, digest: null, volumeId: null }, { unreachableSince: NOW - 60_000 }],
+  lost: [{ hostOk: false, size: null, image: null, configHash: null, envHash: null, digest: null, volumeId: null }, { unreachableSince: NOW - 11 * 60_000 }],
+} as const satisfies Record<string, readonly [Partial<SeenMachine>, Partial<Memory>]>;
+type Situation = keyof typeof SITUATIONS;
+type Answers = readonly [started: string, stopped: string, destroyed: string];
+
+/** A state that rests is the same however long it lasts. */
+const rests = (...answers: Answers) => ({ fresh: answers, wedged: answers, 'beyond hope': answers });
+const passes = (stopped: string, destroyed: string) => ({
+  fresh: ['wait', stopped, destroyed], wedged: ['stop! back-off', 'stop! back-off', 'destroy-machine wait'], 'beyond hope': ['replace-machine wait', 'stop! back-off', 'destroy-machine wait'],
+}) as const;
+const GOES = { fresh: ['wait', 'wait', 'wait'], wedged: ['replace-machine wait', 'none', 'destroy-machine back-off'], 'beyond hope': ['replace-machine wait', 'none', 'destroy-machine back-off'] } as const;
+const WENT = { fresh: ['wait', 'wait', 'destroy-machine wait'], wedged: ['replace-machine wait', 'none', 'destroy-machine wait'], 'beyond hope': ['replace-machine wait', 'none', 'destroy-machine wait'] } as const;
+const AWAY = { unreachable: ['back-off', 'back-off', 'destroy-machine wait'], lost: ['replace-machine wait', 'back-off', 'destroy-machine wait'] } as const;
+
+/** What is done about a machine that is as configured, in every state Fly can show, in every situation, for every wish. `stop!` is by force. Total: the compiler refuses a missing cell. */
+const TABLE: Readonly<Record<FlyState, Readonly<Record<Situation, Answers>>>> = {
+  created: { ...rests('start wait', 'none', 'destroy-machine wait'), fresh: ['wait', 'none', 'destroy-machine wait'], ...AWAY },
+  creating: { ...passes('wait', 'wait'), ...AWAY },
+  starting: { ...passes('stop wait', 'stop wait'), ...AWAY },
+  started: { ...rests('none', 'stop wait', 'stop wait'), ...AWAY },
+  stopping: { ...passes('wait', 'wait'), ...AWAY },
+  stopped: { ...rests('start wait', 'none', 'destroy-machine wait'), ...AWAY },
+  suspending: { ...passes('wait', 'wait'), ...AWAY },
+  suspended: { ...rests('start wait', 'none', 'destroy-machine wait'), ...AWAY },
+  restarting: { ...passes('wait', 'wait'), ...AWAY },
+  updating: { ...passes('wait', 'wait'), wedged: ['stop! back-off', 'stop! back-off', 'destroy-machine wait'], ...AWAY },
+  replacing: { ...passes('wait', 'wait'), ...AWAY },
+  replaced: { ...WENT, ...AWAY },
+  migrated: { ...WENT, ...AWAY },
+  launch_failed: { ...rests('start back-off', 'none', 'destroy-machine wait'), ...AWAY },
+  failed: { ...rests('start back-off', 'none', 'destroy-machine wait'), ...AWAY },
+  // by force it may only be marked, on a dead host: its app goes in the end
+  destroying: { ...GOES, unreachable: ['back-off', 'back-off', 'destroy-machine back-off'], lost: ['replace-machine wait', 'back-off', 'destroy-machine back-off'] },
   // gone: made again, left alone, or the rest of it deleted
-  destroyed: ['create-machine wait', 'none', 'wait'],
-  unknown: ['wait', 'wait', 'wait'],
+  destroyed: { ...rests('create-machine wait', 'none', 'delete-volume release-ip release-ip wait'), unreachable: ['create-machine wait', 'none', 'delete-volume release-ip release-ip wait'], lost: ['create-machine wait', 'none', 'delete-volume release-ip release-ip wait'] },
+  // what Fly invents tomorrow is never touched unless it is to go
+  unknown: { fresh: ['wait', 'wait', 'wait'], wedged: ['back-off', 'back-off', 'destroy-machine wait'], 'beyond hope': ['back-off', 'back-off', 'destroy-machine wait'], ...AWAY },
 };
 
-describe('every state that Fly can show × every wish', () => {
-  const cells = FLY_STATES.flatMap((state) => DESIRED_STATES.map((desired, column) => ({ state, desired, actions: TABLE[state][column] ?? '' })));
-  test.each(cells)('$state, wished to be $desired: $actions', ({ state, desired, actions }) => {
+describe('every state that Fly can show × every situation × every wish', () => {
+  const cells = FLY_STATES.flatMap((state) => (Object.keys(SITUATIONS) as Situation[]).flatMap((situation) =>
+    DESIRED_STATES.map((desired, column) => ({ state, situation, desired, actions: TABLE[state][situation][column] ?? '' }))));
+  test.each(cells)('$state ($situation), wished to be $desired: $actions', ({ state, situation, desired, actions }) => {
+    const [how, known] = SITUATIONS[situation];
     const gone = state === 'destroyed';
-    expect(kinds(plan(wish(desired), seen({ machines: [machine({ state, word: state })], ...(gone ? { volumes: [volume({ attachedTo: null })] } : {}) }), memory(), NOW).actions)).toBe(actions);
+    const shown = seen({ machines: gone ? [] : [machine({ state, word: state, ...how })], ...(gone ? { volumes: [volume({ attachedTo: null })] } : {}) });
+    expect(words(plan(wish(desired), shown, memory(known), NOW).actions)).toBe(actions);
   });
 
-  test.each(FLY_STATES.filter((state) => ['creating', 'starting', 'stopping', 'restarting', 'suspending', 'destroying', 'updating', 'replacing', 'replaced', 'migrated', 'unknown'].includes(state)))(
-    'a machine that stays in %s too long is looked at ever more rarely, and destroyed by force when that is wished', (state) => {
-      const wedged = seen({ machines: [machine({ state, word: state, since: NOW - 11 * 60_000 })] });
-      const left = plan(wish('started'), wedged, memory(), NOW);
-      expect(left.actions).toMatchObject([{ kind: 'back-off', trouble: { code: 'machine_wedged' } }]);
-      expect(kinds(plan(wish('destroyed'), wedged, memory(), NOW).actions)).toBe('destroy-machine wait');
-    });
+  test('a machine that Fly does not get rid of is destroyed again a few times; then its app is deleted with all that is in it', () => {
+    const stuck = seen({ machines: [machine({ state: 'destroying', word: 'destroying', since: NOW - 6 * 60_000 })] });
+    expect(plan(wish('destroyed'), stuck, memory({ attempts: 2 }), NOW).actions).toMatchObject([{ kind: 'destroy-machine' }, { kind: 'back-off', trouble: { code: 'destroy_wedged' } }]);
+    expect(plan(wish('destroyed'), stuck, memory({ attempts: 5 }), NOW).actions).toMatchObject([{ kind: 'delete-app' }, { kind: 'back-off', trouble: { code: 'destroy_wedged' } }]);
+  });
+
+  test('a machine that is given up leaves its name and, when Fly still binds it, its volume: the next one has its own', () => {
+    const dying = machine({ state: 'destroying', word: 'destroying', hostOk: false, volumeId: null });
+    const next = wish('started', { machineName: 'tm-1-sin-2' });
+    const made = plan(next, seen({ machines: [dying], volumes: [volume()] }), memory({ flyMachineId: null, unreachableSince: NOW - 11 * 60_000 }), NOW);
+    expect(words(made.actions)).toBe('create-volume create-machine wait');
+  });
+});
+
+describe('a boot that fails', () => {
+  const at = (ago: number) => ({ code: 3, oomKilled: false, requested: false, at: NOW - ago });
+  const crashing = (exits: SeenMachine['exits'], change: Partial<SeenMachine> = {}) => seen({ machines: [machine({ state: 'stopped', word: 'stopped', exits, exit: exits.at(-1) ?? null, ...change })] });
+  const fresh = wish('started', { proven: false });
+
+  test('three times gives the version up, with how it ended', () => {
+    const made = plan(fresh, crashing([at(3_000), at(2_000), at(1_000)]), memory({ phase: 'starting' }), NOW);
+    expect(made.actions).toMatchObject([{ kind: 'give-up-version', exit: { code: 3 }, trouble: { code: 'machine_crashed', message: 'The machine ended with exit code 3. It did so 3 times.' } }, { kind: 'wait' }]);
+    const oom = plan(fresh, crashing([at(3_000), at(2_000), { ...at(1_000), oomKilled: true }]), memory({ phase: 'starting' }), NOW);
+    expect(oom.actions).toMatchObject([{ trouble: { code: 'machine_out_of_memory', nextStep: expect.stringContaining('more memory') as string } }, {}]);
+  });
+
+  test('is not counted when it was before this version, asked for, or of a version that has worked', () => {
+    expect(words(plan(fresh, crashing([at(90_000), at(80_000), at(1_000)]), memory({ phase: 'starting' }), NOW).actions)).toBe('start back-off');
+    expect(words(plan(fresh, crashing([at(3), at(2), at(1)].map((exit) => ({ ...exit, requested: true }))), memory({ phase: 'starting' }), NOW).actions)).toBe('start wait');
+    expect(words(plan(wish('started'), crashing([at(3_000), at(2_000), at(1_000)]), memory(), NOW).actions)).toBe('start back-off');
+  });
+
+  test('without a crash, but silent for ten minutes, is given up too; one that reads history is not', () => {
+    const silent = seen({ ready: false });
+    expect(plan(fresh, silent, memory({ phase: 'starting', phaseSince: NOW - 11 * 60_000 }), NOW).actions).toMatchObject([{ kind: 'give-up-version', trouble: { code: 'boot_timeout' } }, {}]);
+    expect(words(plan(fresh, silent, memory({ phase: 'backfilling', phaseSince: NOW - 11 * 60_000 }), NOW).actions)).toBe('wait');
+  });
+
+  test('afterwards all that is left is said to whoever wished it, whether there was a version before or none', () => {
+    const failure = { code: 'machine_crashed', message: 'It crashed.', nextStep: 'Look.', at: '', exitCode: 3, oomKilled: false, logs: [] };
+    expect(plan(wish('started', { failure }), seen({ ready: true }), memory(), NOW)).toMatchObject({ sighting: 'screening', actions: [{ kind: 'give-up', trouble: { code: 'machine_crashed', nextStep: 'Look.' } }] });
+    expect(plan(wish('stopped', { failure }), crashing([]), memory({ phase: 'failed' }), NOW)).toMatchObject({ sighting: 'broken', actions: [{ kind: 'give-up' }] });
+  });
+});
+
+describe('before a reboot', () => {
+  const smaller = seen({ machines: [machine({ configHash: 'before', size: { cpuKind: 'shared', cpus: 2, memoryMb: 512 } })] });
+  const after = (drain: Partial<DrainState>, change: Partial<Memory> = {}) => words(plan(wish('started'), smaller, memory({ drain: { beating: true, askedMs: null, drained: false, untilCloseMs: 0, ...drain }, ...change }), NOW).actions);
+
+  test('a machine at work is asked to finish it, waited for, and changed when it has, just after a close', () => {
+    expect(after({})).toBe('drain wait');
+    expect(after({ askedMs: 4_000 })).toBe('wait');
+    expect(after({ askedMs: 9_000, drained: true, untilCloseMs: 20_000 })).toBe('wait');
+    expect(after({ askedMs: 9_000, drained: true })).toBe('update wait');
+  });
+
+  test('five minutes are enough, whatever it answers', () => {
+    expect(after({ askedMs: DRAIN_MS })).toBe('update wait');
+    expect(after({ askedMs: DRAIN_MS - 5_000, drained: true, untilCloseMs: 30_000 })).toBe('update wait');
+  });
+
+  test('nobody is asked who is not there to answer: it does not beat, or has not begun to work', () => {
+    expect(after({ beating: false })).toBe('update wait');
+    expect(after({}, { phase: 'starting' })).toBe('update wait');
+  });
+
+  test('a wish that is taken back lets the machine go on', () => {
+    expect(words(plan(wish('started'), seen(), memory({ drain: { beating: true, askedMs: 5_000, drained: true, untilCloseMs: 0 } }), NOW).actions)).toBe('end-drain none');
+  });
+
+  test('the moment after a close is long after it, and far enough before the next', () => {
+    fc.assert(fc.property(fc.nat(10 ** 9), fc.constantFrom(60_000, 300_000, 3_600_000), (now, every) => {
+      const wait = msUntilAfterClose(now, every);
+      const since = (now + wait) % every;
+      expect(wait).toBeLessThanOrEqual(every);
+      expect(since).toBeGreaterThanOrEqual(2_000);
+      expect(every - since).toBeGreaterThanOrEqual(45_000);
+      expect(msUntilAfterClose(now + wait, every)).toBe(0);
+    }));
+  });
+});
+
+describe('a secret', () => {
+  test('that is wished anew is set before the machine restarts for it, and the old one ends when it is ready', () => {
+    const before = seen({ machines: [machine({ configHash: 'before' })] });
+    expect(words(plan(wish('started', { secret: 2 }), before, memory(), NOW).actions)).toBe('set-secret update wait');
+    expect(words(plan(wish('started', { secret: 2 }), before, memory({ secretVersion: 2 }), NOW).actions)).toBe('update wait');
+    expect(plan(wish('started', { secret: 2 }), seen({ ready: true }), memory({ secretVersion: 2 }), NOW).actions).toEqual([{ kind: 'retire-secrets', version: 2 }, { kind: 'none' }]);
+  });
+});
+
+describe('after a write of which nobody knows whether it happened', () => {
+  test('nothing is made again before a list can have shown it', () => {
+    const nothing = seen({ machines: [], volumes: [], secretSet: true });
+    expect(words(plan(wish('started'), nothing, memory({ doubt: { kind: 'create-volume', at: NOW - 1_000 } }), NOW).actions)).toBe('wait');
+    expect(words(plan(wish('started'), nothing, memory({ doubt: { kind: 'create-volume', at: NOW - 6_000 } }), NOW).actions)).toBe('create-volume create-machine wait');
+  });
 });
 
 describe('making', () => {
-  test('nothing there: app, volume, secret and machine are made, in this order', () => {
-    const made = plan(wish('started'), seen({ app: 'absent', secretSet: null, volumes: null, machines: [] }), memory({ phase: 'requested', everMade: false }), NOW);
-    expect(kinds(made.actions)).toBe('create-app create-volume set-secret create-machine wait');
+  test('nothing there: app, addresses, volume, secret and machine are made, in this order', () => {
+    const made = plan(wish('started'), seen({ app: 'absent', secretSet: null, volumes: null, ips: null, machines: [] }), memory({ phase: 'requested', flyMachineId: null, everMade: false }), NOW);
+    expect(words(made.actions)).toBe('create-app create-ip create-ip create-volume set-secret create-machine wait');
     expect(made.sighting).toBe('building');
   });
 
@@ -74,11 +199,17 @@ describe('making', () => {
   });
 
   test('a volume that is still bound to a machine that is going is waited for, not replaced: it holds what must survive', () => {
-    expect(plan(wish('started'), seen({ machines: [], volumes: [volume({ attachedTo: 'gone' })] }), memory(), NOW).actions).toMatchObject([{ kind: 'back-off', trouble: { code: 'volume_bound' } }]);
+    const bound = seen({ machines: [], volumes: [volume({ attachedTo: 'gone' })] });
+    expect(words(plan(wish('started'), bound, memory(), NOW).actions)).toBe('wait');
+    expect(plan(wish('started'), bound, memory({ phaseSince: NOW - 30_000 }), NOW).actions).toMatchObject([{ kind: 'back-off', trouble: { code: 'volume_bound' } }]);
   });
 
   test('a name that another organisation has is not fought for', () => {
     expect(plan(wish('started'), seen({ app: 'foreign', machines: [], volumes: null }), memory(), NOW)).toMatchObject({ sighting: 'broken', actions: [{ kind: 'give-up', trouble: { code: 'app_name_taken' } }] });
+  });
+
+  test('where the exchange refuses to answer none is made', () => {
+    expect(plan(wish('started', { region: 'iad', refused: true }), seen({ app: 'absent', machines: [], volumes: null, ips: null }), memory(), NOW)).toMatchObject({ sighting: 'broken', actions: [{ kind: 'give-up', trouble: { code: 'region_refused', message: expect.stringContaining('451') as string } }] });
   });
 
   test('a machine that is not wished to run is not made', () => {
@@ -102,7 +233,7 @@ describe('keeping', () => {
   });
 
   test('a stopped machine whose wish changed is updated, which starts it', () => {
-    expect(kinds(plan(wish('started'), seen({ machines: [machine({ state: 'stopped', configHash: 'before' })] }), memory({ phase: 'stopped' }), NOW).actions)).toBe('update wait');
+    expect(words(plan(wish('started'), seen({ machines: [machine({ state: 'stopped', configHash: 'before' })] }), memory({ phase: 'stopped' }), NOW).actions)).toBe('update wait');
   });
 
   test('a machine that ended by itself with an error is started again, ever later, and says how it ended', () => {
@@ -145,7 +276,7 @@ describe('moving to another region', () => {
   test('the old machine stops, the new one is made, and only when that one is ready the old one goes', () => {
     expect(plan(there, seen(), memory(), NOW).actions).toMatchObject([{ kind: 'stop', machineId: 'm1' }, { kind: 'wait' }]);
     const stopped = machine({ state: 'stopped' });
-    expect(kinds(plan(there, seen({ machines: [stopped] }), memory(), NOW).actions)).toBe('create-volume create-machine wait');
+    expect(words(plan(there, seen({ machines: [stopped] }), memory(), NOW).actions)).toBe('create-volume create-machine wait');
     const fresh = machine({ id: 'm2', name: 'tm-1-fra', region: 'fra', volumeId: 'v2' });
     expect(plan(there, seen({ machines: [stopped, fresh], ready: false }), memory({ phase: 'starting' }), NOW).actions).toMatchObject([{ kind: 'wait' }]);
     expect(plan(there, seen({ machines: [stopped, fresh], ready: true }), memory(), NOW).actions).toMatchObject([{ kind: 'destroy-machine', machineId: 'm1' }, { kind: 'wait' }]);
@@ -153,8 +284,9 @@ describe('moving to another region', () => {
 });
 
 describe('destroying', () => {
-  test('no machine left: volumes and app are deleted; no app left: it is gone', () => {
-    expect(kinds(plan(wish('destroyed'), seen({ machines: [] }), memory(), NOW).actions)).toBe('delete-volume delete-app wait');
+  test('no machine left: volumes and addresses are deleted; none of them left: the app; no app left: it is gone', () => {
+    expect(words(plan(wish('destroyed'), seen({ machines: [] }), memory(), NOW).actions)).toBe('delete-volume release-ip release-ip wait');
+    expect(words(plan(wish('destroyed'), seen({ machines: [], volumes: [], ips: [] }), memory(), NOW).actions)).toBe('delete-app wait');
     expect(plan(wish('destroyed'), seen({ app: 'absent', machines: [], volumes: null }), memory(), NOW)).toMatchObject({ sighting: 'gone', actions: [{ kind: 'none' }] });
   });
 
@@ -174,6 +306,7 @@ describe('whatever is seen', () => {
   const arbSeen: fc.Arbitrary<Seen> = fc.record({
     app: fc.constantFrom('ours', 'absent', 'foreign'), secretSet: fc.constantFrom(true, false, null), ready: fc.constantFrom(true, false, null),
     volumes: fc.option(fc.array(fc.record({ id: fc.constantFrom('v1', 'v2', 'v3'), region: fc.constantFrom('sin', 'fra'), attachedTo: fc.constantFrom(null, 'm1', 'm2') }), { maxLength: 3 })),
+    ips: fc.option(fc.constant(ips)),
     machines: fc.uniqueArray(arbMachine, { maxLength: 3, selector: (one) => one.id }),
   });
   const arbMemory = fc.record({ phase: fc.constantFrom(...MACHINE_PHASES), instanceId: fc.constantFrom('i1', null), everMade: fc.boolean(), phaseSince: fc.constant(NOW - 1_000) }).map(memory);
@@ -188,8 +321,10 @@ describe('whatever is seen', () => {
       const lives = facts.machines.filter((one) => one.state !== 'destroyed');
       if (makes) {
         expect(state).toBe('started');
-        expect(lives.some((one) => one.region === 'sin')).toBe(false);
-        expect(lives.some((one) => one.state === 'started')).toBe(false);
+        const went = ['destroying', 'replaced', 'migrated'];
+        expect(lives.some((one) => one.region === 'sin' && one.hostOk && one.volumeId !== null && !went.includes(one.state))).toBe(false);
+        // none that may act for the user, wherever it is and however little Fly says of it
+        expect(lives.some((one) => mayRun(one))).toBe(false);
       }
       if (state !== 'destroyed') {
         expect(made.actions.some((action) => action.kind === 'delete-app')).toBe(false);

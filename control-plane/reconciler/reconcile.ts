@@ -1,33 +1,38 @@
-import { nextPhase, type MachineSighting } from '@trademind/core';
+import { nextPhase } from '@trademind/core';
+import { FlyError } from '@trademind/fly';
 import type { MachinePatch, MachineRow, NewEvent } from '../database/rows.ts';
-import { LeaseLost, act, patchOf, type ActContext, type Deed } from './act.ts';
-import type { Action, Plan } from './actions.ts';
+import { LeaseLost, act, type ActContext, type Deed } from './act.ts';
+import type { Action, Trouble } from './actions.ts';
+import { memoryOf } from './memory.ts';
 import { observe, type ObserveOptions } from './observe.ts';
 import { outcomeOfError, type Outcome } from './outcome.ts';
-import { machineUrl } from './names.ts';
-import { choose, plan } from './plan.ts';
-import type { Seen } from './seen.ts';
-import { wishOf, type Wish } from './wish.ts';
+import { walk } from './place.ts';
+import { plan } from './plan.ts';
+import { phaseChange, settled, sighted } from './sighted.ts';
+import { wishOf } from './wish.ts';
 
 export interface ReconcileContext extends Omit<ActContext, 'wish' | 'row' | 'signal' | 'learned' | 'database' | 'fly'> {
   fly: ActContext['fly'] & ObserveOptions['fly'];
-  database: ActContext['database'] & { record(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[]): Promise<boolean> };
+  database: ActContext['database'] & { record(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[]): Promise<number | null> };
   probe: ObserveOptions['probe'];
-  now: () => number;
 }
 
 /** How a look ended, and what is still to be written with its end. */
 export interface Look { outcome: Outcome; patch: MachinePatch; events: NewEvent[]; row: MachineRow }
 
 /**
- * One look at one machine: read what Fly shows, plan, do what the plan says and write each step back at once. Throws LeaseLost when the
- * row belongs to somebody else by now; every other error is an outcome.
+ * One look at one machine: read what Fly shows, plan, do what the plan says and write each step back at once. It ends early when the wish
+ * changed meanwhile. Throws LeaseLost when the row belongs to somebody else by now; every other error is an outcome.
  */
 export async function reconcile(claimed: MachineRow, context: ReconcileContext, signal: AbortSignal): Promise<Look> {
   let row = claimed;
-  const write = async (patch: MachinePatch, events: NewEvent[]) => {
-    if (!(await context.database.record(row.id, row.fence, patch, events))) throw new LeaseLost();
+  let doing: Deed | null = null;
+  /** False: the rest of the steps is no longer wished. */
+  const write = async (patch: MachinePatch, events: NewEvent[]): Promise<boolean> => {
+    const generation = await context.database.record(row.id, row.fence, patch, events);
+    if (generation === null) throw new LeaseLost();
     row = { ...row, ...patch, ...(patch.phase === undefined ? {} : { phase_since: new Date(context.now()).toISOString() }) };
+    return generation === row.generation;
   };
   try {
     const wish = wishOf(row, context.contract);
@@ -35,79 +40,73 @@ export async function reconcile(claimed: MachineRow, context: ReconcileContext, 
     const made = plan(wish, seen, memoryOf(row), context.now());
     const { patch, events } = sighted(row, wish, seen, made, context);
     const deeds = made.actions.filter(isDeed);
+    const end = outcomeOf(made.actions);
     // nothing to do: what was seen is written together with the end of the look
-    if (deeds.length === 0) return { outcome: outcomeOf(made.actions), patch, events, row };
-    if (Object.keys(patch).length > 0 || events.length > 0) await write(patch, events);
+    if (deeds.length === 0) {
+      const last = end.kind === 'done' ? settled({ ...row, ...patch }, wish, context) : { patch: {}, events: [] };
+      return { outcome: end, patch: { ...patch, ...last.patch }, events: [...events, ...last.events], row };
+    }
+    let wished = Object.keys(patch).length > 0 || events.length > 0 ? await write(patch, events) : true;
     const learned: ActContext['learned'] = {};
     for (const deed of deeds) {
+      if (!wished) return { outcome: { kind: 'requeue', afterMs: 0 }, patch: {}, events: [], row };
+      doing = deed;
       const began = context.now();
       const done = await act(deed, { ...context, wish, row, signal, learned });
       const step: NewEvent = { kind: done.kind, message: done.message, data: { ...done.data, ms: context.now() - began } };
       // from here on it is Fly's and the machine's turn
       const starting = deed.kind === 'create-machine' ? phaseChange(row, 'booting', context.now()) : null;
-      await write({ ...done.patch, ...starting?.patch }, [step, ...(starting?.events ?? [])]);
+      wished = await write({ ...done.patch, ...starting?.patch }, [step, ...(starting?.events ?? [])]);
+      doing = null;
     }
-    return { outcome: outcomeOf(made.actions), patch: {}, events: [], row };
+    const last = end.kind === 'done' ? settled(row, wish, context) : { patch: {}, events: [] };
+    return { outcome: end, ...last, row };
   } catch (error) {
     if (error instanceof LeaseLost) throw error;
-    if (signal.aborted) return { outcome: { kind: 'requeue', afterMs: 0 }, patch: {}, events: [], row };
-    const outcome = outcomeOfError(error);
-    const patch: MachinePatch = outcome.kind === 'terminal' ? { phase: nextPhase(row.phase, 'broken'), phase_detail: outcome.trouble.message } : {};
-    return { outcome, patch, events: [], row };
+    return failed(error, doing, row, context, signal);
   }
 }
 
-const memoryOf = (row: MachineRow) => ({
-  machineId: row.id, phase: row.phase, phaseSince: Date.parse(row.phase_since), instanceId: row.fly_instance_id, everMade: row.fly_machine_id !== null,
-});
-
-/** What was seen, as changes of the row; a new phase is told as an event with the time the old one took. */
-function sighted(row: MachineRow, wish: Wish, seen: Seen, made: Plan, { contract, now }: Pick<ReconcileContext, 'contract' | 'now'>): { patch: MachinePatch; events: NewEvent[] } {
-  const { current } = choose(wish, seen, { ...memoryOf(row) });
-  const said: MachinePatch = made.sighting === 'gone' ? GONE : {
-    // what an answer that was lost would have told is learned here
-    ...(seen.app === 'ours' ? { fly_app: wish.app, url: machineUrl(contract.urlTemplate, wish.app) } : {}),
-    ...(current === null ? {} : patchOf(current)),
-  };
-  const phase = nextPhase(row.phase, made.sighting);
-  const change = phaseChange(row, made.sighting, now());
-  const patch: MachinePatch = {
-    ...said,
-    ...change.patch,
-    // words about the phase before say nothing about this one
-    ...(made.detail === undefined && phase === row.phase ? {} : { phase_detail: made.detail ?? null }),
-  };
-  const found: NewEvent[] = current !== null && row.fly_machine_id === null && wish.state !== 'destroyed'
-    ? [{ kind: 'machine.adopted', message: `The machine ${current.id} was found in ${current.region}: an earlier request had made it, and its answer was lost.`, data: { machine: current.id } }] : [];
-  return { patch: changed(row, patch), events: [...found, ...change.events] };
+function failed(error: unknown, doing: Deed | null, row: MachineRow, context: ReconcileContext, signal: AbortSignal): Look {
+  const at = new Date(context.now()).toISOString();
+  // whether it happened is looked for before anything else is written
+  const doubt: MachinePatch = doing !== null && error instanceof FlyError && error.outcome === 'unknown' ? { doubt: { kind: doing.kind, at } } : {};
+  if (signal.aborted) return { outcome: { kind: 'requeue', afterMs: 0 }, patch: doubt, events: [], row };
+  if (doing !== null && error instanceof FlyError && error.code === 'fly_capacity') return noRoom(error, doing, row, context);
+  const outcome = outcomeOfError(error);
+  // what Fly refuses for good leaves what worked before
+  if (doing !== null && outcome.kind === 'terminal' && mayGoBack(row)) return goBack(outcome.trouble, row, at);
+  const patch: MachinePatch = outcome.kind === 'terminal' ? { phase: nextPhase(row.phase, 'broken'), phase_detail: outcome.trouble.message } : {};
+  return { outcome, patch: { ...doubt, ...patch }, events: [], row };
 }
 
-function phaseChange(row: MachineRow, sighting: MachineSighting, now: number): { patch: MachinePatch; events: NewEvent[] } {
-  const phase = nextPhase(row.phase, sighting);
-  if (phase === row.phase) return { patch: {}, events: [] };
+/** Fly has no room: the next place that the user allows; when none is left, back to what stands, or all of them again later. */
+function noRoom(error: FlyError, doing: Deed, row: MachineRow, { contract, now }: ReconcileContext): Look {
+  const stands = doing.kind === 'update' || doing.kind === 'start';
+  const next = walk(row, contract, stands, error.message, now());
+  if (next.kind === 'next') {
+    const moved = next.place.region !== (row.placed?.region ?? row.desired_region);
+    return {
+      outcome: { kind: 'requeue', afterMs: 0 }, row,
+      patch: { placed: next.place, tried: next.tried, ...(moved ? { placement: row.placement + 1 } : {}) },
+      events: [{ kind: 'capacity', message: next.message, data: { tried: next.tried, next: next.place } }],
+    };
+  }
+  const { trouble } = next;
+  if (mayGoBack(row)) return goBack(trouble, row, new Date(now()).toISOString());
+  return { outcome: { kind: 'retryable', trouble, floorMs: Math.max(5_000, error.retryAfterMs ?? 0) }, row, patch: { placed: null, tried: [] }, events: [] };
+}
+
+/** A changed wish that cannot be: there is a version to stay with. */
+const mayGoBack = (row: MachineRow): boolean => row.good !== null && row.failed_generation !== row.generation && row.observed_generation < row.generation;
+
+function goBack(trouble: Trouble, row: MachineRow, at: string): Look {
+  const message = `${trouble.message} The machine stays as it was.`;
   return {
-    patch: { phase },
-    events: [{ kind: 'phase', message: PHASE_SENTENCE[phase], data: { from: row.phase, to: phase, ms: Math.max(0, now - Date.parse(row.phase_since)) } }],
+    outcome: { kind: 'requeue', afterMs: 0 }, row,
+    patch: { failed_generation: row.generation, failure: { code: trouble.code, message, nextStep: trouble.nextStep ?? 'Change the wish.', at, exitCode: null, oomKilled: false, logs: [] }, placed: null, tried: [] },
+    events: [{ kind: 'version.rolled-back', message, data: { code: trouble.code } }],
   };
-}
-
-const GONE: MachinePatch = { fly_machine_id: null, fly_volume_id: null, fly_instance_id: null, fly_state: null, fly_app: null, url: null };
-
-const PHASE_SENTENCE: Readonly<Record<MachineRow['phase'], string>> = {
-  requested: 'A machine was requested.',
-  creating: 'The machine is being made.',
-  starting: 'The machine is starting.',
-  backfilling: 'The machine is loading the history of its markets.',
-  screening: 'The machine is screening the market.',
-  stopping: 'The machine is stopping.',
-  stopped: 'The machine is stopped.',
-  failed: 'The machine does not run.',
-  destroying: 'The machine is being destroyed.',
-  destroyed: 'App, machine and volume are gone.',
-};
-
-function changed(row: MachineRow, patch: MachinePatch): MachinePatch {
-  return Object.fromEntries(Object.entries(patch).filter(([key, value]) => row[key as keyof MachinePatch] !== value)) as MachinePatch;
 }
 
 const isDeed = (action: Action): action is Deed => !['wait', 'back-off', 'give-up', 'none'].includes(action.kind);

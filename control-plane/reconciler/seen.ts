@@ -1,6 +1,7 @@
-import type { Machine, Volume } from '@trademind/fly';
+import { exitOf, type IpAssignment, type Machine, type Volume } from '@trademind/fly';
 import { CPU_KINDS, type MachineSize } from '@trademind/core';
 import { META_CONFIG, META_MACHINE, VOLUME_NAME } from './names.ts';
+import { hashOf } from './hash.ts';
 
 /** Every state Fly is known to show, and `unknown` for one it may invent. */
 export const FLY_STATES = [
@@ -21,6 +22,10 @@ export interface SeenMachine {
   region: string;
   instanceId: string | null;
   image: string | null;
+  /** Of the image that it really runs. */
+  digest: string | null;
+  /** Of the environment as Fly shows it. */
+  envHash: string | null;
   size: MachineSize | null;
   configHash: string | null;
   /** The row it was made for, from its metadata. */
@@ -30,15 +35,19 @@ export interface SeenMachine {
   /** When it last changed (ms); 0 when Fly did not say. */
   since: number;
   exit: Exit | null;
+  /** All ends that Fly still tells, oldest first. */
+  exits: Exit[];
 }
 
 export interface SeenVolume { id: string; region: string; attachedTo: string | null }
+export interface SeenIp { ip: string; type: string }
 
 /** What Fly shows of one user's app. A field that is null was not read in this look. */
 export interface Seen {
   app: 'absent' | 'ours' | 'foreign';
   secretSet: boolean | null;
   volumes: SeenVolume[] | null;
+  ips: SeenIp[] | null;
   machines: SeenMachine[];
   /** What the machine itself answers at `/ready`. */
   ready: boolean | null;
@@ -48,6 +57,7 @@ export function seenMachine(machine: Machine): SeenMachine {
   const guest = machine.config?.guest;
   const kind = CPU_KINDS.find((known) => known === guest?.cpu_kind);
   const known = FLY_STATES.find((state) => state === machine.state);
+  const exits = exitsOf(machine);
   return {
     id: machine.id,
     name: machine.name,
@@ -56,6 +66,8 @@ export function seenMachine(machine: Machine): SeenMachine {
     region: machine.region,
     instanceId: machine.instance_id ?? null,
     image: machine.config?.image ?? null,
+    digest: machine.image_ref?.digest || null,
+    envHash: machine.config ? hashOf(machine.config.env ?? {}) : null,
     size: guest && kind ? { cpuKind: kind, cpus: guest.cpus, memoryMb: guest.memory_mb } : null,
     configHash: machine.config?.metadata?.[META_CONFIG] ?? null,
     owner: machine.config?.metadata?.[META_MACHINE] ?? null,
@@ -63,17 +75,20 @@ export function seenMachine(machine: Machine): SeenMachine {
     // a host in trouble answers with an incomplete configuration: nothing may be concluded from what is missing
     hostOk: (machine.host_status ?? 'ok') === 'ok' && machine.config != null,
     since: Date.parse(machine.updated_at ?? machine.created_at ?? '') || 0,
-    exit: lastExit(machine),
+    exit: exits.at(-1) ?? null,
+    exits,
   };
 }
 
-function lastExit(machine: Machine): Exit | null {
-  const events = (machine.events ?? []).filter((event) => event.request?.exit_event != null);
-  const last = events.reduce<(typeof events)[number] | null>((latest, event) => (latest === null || event.timestamp > latest.timestamp ? event : latest), null);
-  const exit = last?.request?.exit_event;
-  if (!last || !exit) return null;
-  return { code: exit.guest_exit_code ?? exit.exit_code ?? null, oomKilled: exit.oom_killed === true, requested: exit.requested_stop === true, at: last.timestamp };
+function exitsOf(machine: Machine): Exit[] {
+  return (machine.events ?? []).flatMap((event) => {
+    const exit = exitOf(event);
+    return exit === null ? [] : [{ code: exit.exitCode ?? null, oomKilled: exit.oomKilled, requested: exit.requested, at: exit.at }];
+  }).sort((a, b) => a.at - b.at);
 }
+
+/** It ended by itself and not well. */
+export const isCrash = (exit: Exit): boolean => !exit.requested && (exit.oomKilled || (exit.code ?? 0) !== 0);
 
 /** Volume states in which nothing more can be mounted from it. */
 const ENDING = /destroy|delete/;
@@ -83,4 +98,9 @@ export function seenVolumes(volumes: readonly Volume[]): SeenVolume[] {
     .filter((volume) => volume.name === VOLUME_NAME && !ENDING.test(volume.state))
     .sort((a, b) => ((a.created_at ?? '') + a.id < (b.created_at ?? '') + b.id ? -1 : 1))
     .map((volume) => ({ id: volume.id, region: volume.region, attachedTo: volume.attached_machine_id || null }));
+}
+
+export function seenIps(ips: readonly IpAssignment[]): SeenIp[] {
+  // a shared address may be told without its type
+  return ips.map(({ ip, type, shared }) => ({ ip, type: type ?? (shared === true ? 'shared_v4' : ip.includes(':') ? 'v6' : 'v4') }));
 }

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { machineConfig, type MachineConfig } from '@trademind/fly';
-import type { DesiredState, MachineSize } from '@trademind/core';
-import type { MachineRow } from '../database/rows.ts';
-import { META_CONFIG, META_MACHINE, appName, machineName } from './names.ts';
+import { US_REGIONS, type DesiredState, type MachineSize } from '@trademind/core';
+import type { Failure, MachineRow, Place } from '../database/rows.ts';
+import { hashOf } from './hash.ts';
+import { META_CONFIG, META_MACHINE, META_RESTART, META_SECRET, appName, machineName } from './names.ts';
 
 /** What every machine of this environment is told at birth. */
 export interface MachineContract {
@@ -14,6 +14,8 @@ export interface MachineContract {
   ticketJwks: string;
   allowedOrigins: readonly string[];
   env: Readonly<Record<string, string>>;
+  /** True where no live data is wanted: Binance answers HTTP 451 to addresses in the United States. */
+  allowUsRegions: boolean;
 }
 
 /** What is wished for one machine, as the plan reads it. */
@@ -26,56 +28,93 @@ export interface Wish {
   image: string;
   /** Hash of all that a machine is configured with, its volume apart (a host migration changes that id without a wish). */
   configHash: string;
+  envHash: string;
+  /** Which secret it must have been started with. */
+  secret: number;
+  /** The version that is wished did not work: this is the one before (or none: then the machine rests). */
+  failure: Failure | null;
+  /** It was ready with this very version before. */
+  proven: boolean;
+  /** The region lies where the exchange refuses to answer. */
+  refused: boolean;
 }
 
-type Wished = Pick<MachineRow, 'id' | 'user_id' | 'environment' | 'desired_state' | 'desired_region' | 'desired_cpu_kind' | 'desired_cpus' | 'desired_memory_mb' | 'desired_image'>;
+export type Wished = Pick<MachineRow,
+  'id' | 'user_id' | 'environment' | 'generation' | 'desired_state' | 'desired_region' | 'desired_cpu_kind' | 'desired_cpus' | 'desired_memory_mb' | 'desired_image' |
+  'desired_env' | 'desired_restart' | 'desired_secret' | 'fly_app' | 'placed' | 'placement' | 'good' | 'failed_generation' | 'failure'>;
+
+/** What one machine is made of. */
+interface Version extends Place { image: string; env: Readonly<Record<string, string>> }
+
+/** The version to run: the one wished, where it has room; once that has failed, the last that worked. */
+function versionOf(row: Wished): Version {
+  const failed = row.failed_generation === row.generation;
+  if (failed && row.good !== null) return row.good;
+  const wished: Place = row.placed ?? { region: row.desired_region, cpuKind: row.desired_cpu_kind, cpus: row.desired_cpus, memoryMb: row.desired_memory_mb };
+  return { ...wished, image: row.desired_image, env: row.desired_env };
+}
 
 export function wishOf(row: Wished, contract: MachineContract): Wish {
-  const app = appName(contract.appNameKey, row.user_id, row.environment);
+  // an app that was taken over keeps its name
+  const app = row.fly_app ?? appName(contract.appNameKey, row.user_id, row.environment);
+  const version = versionOf(row);
+  const failure = row.failed_generation === row.generation ? row.failure : null;
+  const config = plainConfig(row, version, contract, '');
+  const configHash = hashOf(config);
   return {
-    state: row.desired_state,
+    // without a version that works it rests: a machine that only crashes costs money for nothing
+    state: failure !== null && row.good === null && row.desired_state === 'started' ? 'stopped' : row.desired_state,
     app,
-    machineName: machineName(app, row.desired_region),
-    region: row.desired_region,
-    size: { cpuKind: row.desired_cpu_kind, cpus: row.desired_cpus, memoryMb: row.desired_memory_mb },
-    image: row.desired_image,
-    configHash: hashOf(plainConfig(row, contract, '')),
+    machineName: machineName(app, version.region, row.placement),
+    region: version.region,
+    size: { cpuKind: version.cpuKind, cpus: version.cpus, memoryMb: version.memoryMb },
+    image: version.image,
+    configHash,
+    envHash: hashOf(config.env),
+    secret: row.desired_secret,
+    failure,
+    proven: row.good !== null && row.good.configHash === configHash,
+    refused: !contract.allowUsRegions && US_REGIONS.includes(version.region),
   };
 }
 
 /** The whole configuration sent to Fly for this row and volume, with its hash in the metadata. */
 export function configFor(row: Wished, contract: MachineContract, volumeId: string): MachineConfig {
-  const hash = hashOf(plainConfig(row, contract, ''));
-  const config = plainConfig(row, contract, volumeId);
+  const version = versionOf(row);
+  const hash = hashOf(plainConfig(row, version, contract, ''));
+  const config = plainConfig(row, version, contract, volumeId);
   return { ...config, metadata: { ...config.metadata, [META_CONFIG]: hash } };
 }
 
-function plainConfig(row: Wished, contract: MachineContract, volumeId: string): MachineConfig {
+/** The version that the row runs, to go back to. */
+export function goodVersion(row: Wished, contract: MachineContract, now: number): NonNullable<MachineRow['good']> {
+  const { region, cpuKind, cpus, memoryMb, image, env } = versionOf(row);
+  return { region, cpuKind, cpus, memoryMb, image, env: { ...env }, configHash: wishOf(row, contract).configHash, at: new Date(now).toISOString() };
+}
+
+function plainConfig(row: Wished, version: Version, contract: MachineContract, volumeId: string): MachineConfig {
+  const own: Readonly<Record<string, string>> = { ...contract.env, ...version.env };
   return machineConfig({
-    image: row.desired_image,
-    guest: { cpuKind: row.desired_cpu_kind, cpus: row.desired_cpus, memoryMb: row.desired_memory_mb },
+    image: version.image,
+    guest: { cpuKind: version.cpuKind, cpus: version.cpus, memoryMb: version.memoryMb },
     volumeId,
-    metadata: { [META_MACHINE]: row.id },
+    metadata: {
+      [META_MACHINE]: row.id,
+      ...(row.desired_restart > 0 ? { [META_RESTART]: String(row.desired_restart) } : {}),
+      ...(row.desired_secret > 1 ? { [META_SECRET]: String(row.desired_secret) } : {}),
+    },
     env: {
-      ...contract.env,
+      ...own,
       USER_ID: row.user_id,
       MACHINE_ID: row.id,
-      MACHINE_REGION: row.desired_region,
+      MACHINE_REGION: version.region,
       SUPABASE_URL: contract.supabaseUrl,
       SUPABASE_PUBLISHABLE_KEY: contract.supabasePublishableKey,
       CONTROL_PLANE_URL: contract.controlPlaneUrl,
       TICKET_JWKS: contract.ticketJwks,
       ALLOWED_ORIGINS: contract.allowedOrigins.join(','),
       DATA_DIR: '/data',
-      PAPER_TRADING: contract.env['PAPER_TRADING'] ?? 'true',
+      PAPER_TRADING: own['PAPER_TRADING'] ?? 'true',
     },
   });
-}
-
-/** Equal configurations give equal hashes, whatever the order of their keys. */
-function hashOf(config: MachineConfig): string {
-  return createHash('sha256').update(JSON.stringify(config, (_key, value: unknown) =>
-    (typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value))).digest('hex').slice(0, 32);
 }

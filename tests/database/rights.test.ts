@@ -16,6 +16,7 @@ const READ = 'select';
 /** What each role may do with each table; with names in brackets: on these columns alone. Everything else is refused. */
 const TABLES: Record<string, Partial<Record<Role, string>>> = {
   analyses: { authenticated: READ, service_role: READ },
+  control_replicas: { service_role: READ },
   decisions: { authenticated: READ, service_role: READ },
   machine_events: { authenticated: READ, service_role: 'insert(at,data,kind,machine_id,message) select' },
   machine_heartbeats: { authenticated: READ, service_role: READ },
@@ -38,6 +39,8 @@ const FUNCTIONS: Record<string, readonly Role[]> = {
   'private.claim': ['machine'],
   'private.token_machine_id': ['machine'],
   'private.token_user_id': ['machine'],
+  'public.add_machine_secret': ['service_role'],
+  'public.adopt_machine': ['service_role'],
   'public.claim_machines': ['service_role'],
   'public.db_pre_request': ['anon', 'authenticated', 'machine', 'service_role'],
   'public.deploy_machine': ['service_role'],
@@ -46,15 +49,20 @@ const FUNCTIONS: Record<string, readonly Role[]> = {
   'public.machine_by_secret': ['service_role'],
   'public.publish_ticket_keys': ['service_role'],
   'public.record_observation': ['service_role'],
+  'public.record_step': ['service_role'],
   'public.release_machine': ['service_role'],
   'public.release_owner_lease': ['machine'],
   'public.renew_machine_lease': ['service_role'],
+  'public.replica_beat': ['service_role'],
+  'public.replica_leave': ['service_role'],
   'public.request_drain': ['service_role'],
+  'public.retire_machine_secrets': ['service_role'],
   'public.revoke_machine_tokens': ['service_role'],
   'public.set_machine_desired': ['service_role'],
   'public.set_machine_secret': ['service_role'],
   'public.set_user_settings': ['service_role'],
   'public.user_keys_changed': ['service_role'],
+  'public.wish_machine_again': ['service_role'],
   'public.write_facts': ['machine'],
   'public.write_signals': ['machine'],
 };
@@ -115,6 +123,7 @@ describe('what row-level security shows and refuses', () => {
     await asMachine('select public.machine_beat($1)', ['{}']);
     await asMachine('select public.hold_owner_lease($1)', [randomUUID()]);
     await asRole(database.pool, 'service_role', {}, 'select public.set_user_settings($1, $2)', [user, '{}']);
+    await asRole(database.pool, 'service_role', {}, 'select public.replica_beat($1)', ['a replica']);
     await asRole(database.pool, 'service_role', {}, 'select public.publish_ticket_keys($1)', [{ keys: [] }]);
     await database.pool.query(`insert into public.machine_secrets (machine_id, hashes) values ($1, array[$2])`, [machine.id, user.replaceAll('-', '').padEnd(64, '0')]);
     return { user, machine: machine.id };
@@ -146,7 +155,7 @@ describe('what row-level security shows and refuses', () => {
       seen[name] = who.join(' ');
     }
     expect(seen).toEqual({
-      analyses: 'owner service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
+      analyses: 'owner service', control_replicas: 'service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
       machine_secrets: 'service', machines: 'owner operator machine service', notifications: 'owner service', owner_leases: 'owner operator service', signals: 'owner machine service',
       ticket_keys: 'service', traders: 'owner machine service', usage: 'owner operator machine service', user_settings: 'owner machine service',
     });

@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChaosArea } from '../frame/chaos.ts';
+import { BROKEN, harmFly, migrate, wish } from './harm.ts';
+import { startTown, type MachineState, type Town } from './town.ts';
+
+const CITIZENS = 14;
+const REPLICAS = 3;
+/** Pause between two steps, at most (ms): short enough that they overlap. */
+const PAUSE_MS = 700;
+/** Longest that all of them together may take to be as wished after the last harm (s). */
+const MOST_CONVERGE_S = 240;
+
+/** Replicas die, the database restarts, Fly fails in every way it knows, users wish; then every user has exactly what is wished. */
+export const area: ChaosArea = {
+  what: `${REPLICAS} replicas killed at random, the database restarted, every fault of Fly mixed, ${CITIZENS} users deploying, resizing, moving, stopping, destroying`,
+  defaultMinutes: 5,
+  async run({ seed, minutes, random, say }) {
+    const harm: Record<string, number> = {};
+    const recoverySeconds: number[] = [];
+    const town = await startTown({ citizens: CITIZENS, replicas: REPLICAS, random, seed });
+    const beats = setInterval(() => { town.beat().catch(() => undefined); }, 1_000);
+    try {
+      await town.fly.admin.fault(BROKEN);
+      const end = performance.now() + minutes * 60_000;
+      while (performance.now() < end) {
+        await sleep(random() * PAUSE_MS);
+        const did = await step(town, random);
+        harm[did] = (harm[did] ?? 0) + 1;
+      }
+      await town.fly.admin.clearFaults();
+      await town.fly.admin.fault(BROKEN);
+      await Promise.all(town.replicas.map((_, at) => town.revive(at)));
+      const began = performance.now();
+      const waiting = await untilSettled(town);
+      recoverySeconds.push((performance.now() - began) / 1_000);
+      say(`converged ${recoverySeconds.at(-1)!.toFixed(1)} s after the last harm`);
+      const { checked, violations } = await inspect(town);
+      for (const row of waiting) violations.push(`not settled within ${MOST_CONVERGE_S} s: ${JSON.stringify(row)}`);
+      for (const row of await town.machines()) {
+        if (violations.some((violation) => violation.includes(row.id) || (row.fly_app !== null && violation.includes(row.fly_app)))) say(`${row.fly_app}: ${await story(town, row.id)}`);
+      }
+      return { harm, violations, recoverySeconds, checked };
+    } finally {
+      clearInterval(beats);
+      await town.close();
+    }
+  },
+};
+
+/** What its user was told last. */
+async function story(town: Town, machineId: string): Promise<string> {
+  const events = await town.sql<{ at: Date; message: string }>('select at, message from public.machine_events where machine_id = $1 order by id desc limit 14', [machineId]);
+  return events.toReversed().map(({ at, message }) => `\n    ${at.toISOString().slice(11, 23)} ${message}`).join('');
+}
+
+/** One harm or one wish. */
+async function step(town: Town, random: () => number): Promise<string> {
+  const dice = random();
+  if (dice < 0.5) return wish(town, random);
+  if (dice < 0.82) return harmFly(town, random);
+  if (dice < 0.86) return migrate(town, random);
+  if (dice < 0.88) {
+    const signal = random() < 0.5 ? 'SIGKILL' : 'SIGTERM';
+    await town.cluster.restart(signal);
+    return `database ${signal}`;
+  }
+  const at = Math.floor(random() * town.replicas.length);
+  const signal = random() < 0.7 ? 'SIGKILL' : 'SIGTERM';
+  const replica = town.replicas[at];
+  town.replicas[at] = null;
+  await replica?.kill(signal);
+  await sleep(random() * 1_500);
+  await town.revive(at);
+  return `replica ${signal}`;
+}
+
+/** As wished, or given up with a reason its user can read. */
+const isSettled = (row: MachineState): boolean =>
+  row.observed_generation === row.generation ? row.last_error === null : row.failed_generation === row.generation && row.last_error !== null && ['screening', 'failed', 'stopped'].includes(row.phase);
+
+/** Those that are not settled in time. */
+async function untilSettled(town: Town): Promise<MachineState[]> {
+  const end = performance.now() + MOST_CONVERGE_S * 1_000;
+  let waiting: MachineState[] = [];
+  let calm = 0;
+  while (performance.now() < end) {
+    const rows = await town.machines().catch(() => null);
+    waiting = rows === null ? waiting : rows.filter((row) => !isSettled(row));
+    calm = rows !== null && waiting.length === 0 ? calm + 1 : 0;
+    // what was settled when a fault ended is looked at once more
+    if (calm === 1) await town.sql(`update public.machines set next_look_at = now() where phase <> 'destroyed' and lease_expires_at is null`);
+    if (calm > 6) return [];
+    await sleep(500);
+  }
+  return waiting;
+}
+
+/** Every user against what stands at Fly, and Fly's own rules against its journal. */
+async function inspect(town: Town): Promise<{ checked: string[]; violations: string[] }> {
+  const { fly } = town.fly;
+  const rows = await town.machines();
+  const violations: string[] = [];
+  const apps = (await fly.apps.list({ orgSlug: 'personal' })).map((app) => app.name);
+  for (const app of apps) if (!rows.some((row) => row.fly_app === app)) violations.push(`the app ${app} belongs to nobody`);
+  let running = 0;
+  for (const row of rows) {
+    const app = row.fly_app;
+    const machines = app === null || !apps.includes(app) ? [] : (await fly.machines.list(app)).filter((machine) => machine.state !== 'destroyed');
+    const volumes = app === null || !apps.includes(app) ? [] : await fly.volumes.list(app);
+    const failed = row.failed_generation === row.generation;
+    const shown = machines.map((machine) => `${machine.id} ${machine.name} ${machine.state} ${machine.region} ${machine.config?.guest?.cpus} vCPU`).join(', ') || 'nothing';
+    const wished = `${row.desired_state} in ${row.placed?.region ?? row.desired_region} with ${row.placed?.cpus ?? row.desired_cpus} vCPU`;
+    const [machine] = machines;
+    const started = machines.filter(({ state }) => state === 'started');
+    running += started.length;
+    if (row.desired_state === 'started' && !failed) {
+      const right = machines.length === 1 && machine?.state === 'started' && machine.id === row.fly_machine_id && machine.region === (row.placed?.region ?? row.desired_region)
+        && machine.config?.guest?.cpus === (row.placed?.cpus ?? row.desired_cpus) && machine.config.image === row.desired_image;
+      if (!right) violations.push(`${app}: wished ${wished}, there is ${shown}`);
+      if (volumes.length !== 1) violations.push(`${app}: ${volumes.length} volumes`);
+    } else if (row.desired_state === 'stopped' && started.length > 0) violations.push(`${app}: wished ${wished}, there is ${shown}`);
+    if (failed && row.phase === 'screening' && started.length !== 1) violations.push(`${app}: went back to what worked, and there is ${shown}`);
+  }
+  const audit = await town.fly.admin.audit();
+  for (const overlap of audit.overlaps) violations.push(`two machines of ${overlap.owner} ran at once: ${overlap.first} and ${overlap.second}, ${overlap.to === null ? 'still' : `for ${overlap.to - overlap.from} ms`}`);
+  for (const write of audit.unleased) violations.push(`${write.verb} of ${write.machine} without its lease (${write.lease})`);
+  const limited = audit.limited.reduce((sum, { times }) => sum + times, 0);
+  const kinds = await town.sql<{ kind: string; count: string }>('select kind, count(*) from public.machine_events group by kind order by 2 desc');
+  return {
+    violations,
+    checked: [
+      `${rows.length} machines of ${town.citizens.length} users against ${apps.length} apps, ${running} of them running`,
+      `${audit.runs} runs of machines: none overlapped another of its user's; ${audit.writes} writes, every change under its lease`,
+      `${limited} requests above Fly's rates${limited === 0 ? '' : `: ${audit.limited.slice(0, 4).map(({ verb, times }) => `${verb} ${times}`).join(', ')}`}`,
+      `events told: ${kinds.map(({ kind, count }) => `${kind} ${count}`).join(', ')}`,
+    ],
+  };
+}
