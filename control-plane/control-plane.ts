@@ -9,6 +9,7 @@ import { createServer, type Readiness } from './api/server.ts';
 import { createControlDatabase } from './database/control.ts';
 import { createUserDatabases } from './database/user.ts';
 import type { Settings } from './env.ts';
+import { createFleet } from './fleet.ts';
 import { createHttp } from './http.ts';
 import { createSigner } from './keys.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -36,6 +37,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch });
   const signer = await createSigner({ machineTokenJwk: settings.machineTokenJwk, ticketJwk: settings.ticketJwk, now, randomUuid: randomUUID });
   const fly = createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent });
+  const fleet = createFleet(settings, { fetch: http.fetch, fly, log, now, wake: () => loop?.wake() });
   const hub = createHub();
   const closing = new AbortController();
   // the API is up before the loop is: what it needs of it is filled in below
@@ -45,7 +47,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
 
   const api = await createServer({
     context: {
-      auth, control, userDatabase, signer, hub, now, closing: closing.signal, wake: () => loop?.wake(),
+      auth, control, userDatabase, signer, fleet, hub, now, closing: closing.signal, wake: () => loop?.wake(),
       environment: settings.environment, machineImage: settings.machineImage, machineSupabaseUrl: settings.machineSupabaseUrl, allowUsRegions: settings.allowUsRegions,
     },
     allowedOrigins: settings.allowedOrigins, log, metrics, serveMetrics: settings.metricsPort === undefined,
@@ -74,6 +76,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
     log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked,
   });
   loop = started;
+  const fleetLoops = fleet.start();
 
   return {
     url,
@@ -82,7 +85,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
       closing.abort();
       // Connections that never carried a request (clients open them ahead) count as busy to Node: they are not waited for.
       const impatient = setTimeout(() => api.server.closeAllConnections(), CONNECTIONS_MS);
-      await Promise.all([started.stop(), api.close()]);
+      await Promise.all([started.stop(), fleetLoops.stop(), api.close()]);
       clearTimeout(impatient);
       if (metricsServer !== null) await new Promise((resolve) => { metricsServer.server.close(resolve); metricsServer.server.closeAllConnections(); });
       await http.close();

@@ -1,6 +1,7 @@
 import type { ControlDatabase } from '../database/control.ts';
 import type { OpenUserDatabase } from '../database/user.ts';
 import type { Signer } from '../keys.ts';
+import type { Fleet } from '../fleet.ts';
 import type { Hub } from './hub.ts';
 import type { Authenticator, Caller } from './auth.ts';
 
@@ -10,6 +11,8 @@ export interface ApiContext {
   control: Pick<ControlDatabase, 'deploy' | 'setDesired' | 'machineBySecret'>;
   userDatabase: OpenUserDatabase;
   signer: Signer;
+  /** What operators look after: releases, rollouts, sweeps. */
+  fleet: Fleet;
   hub: Hub;
   /** A wish was written: look for due machines now. */
   wake: () => void;

@@ -11,6 +11,7 @@ import { machineRoutes } from './machines.ts';
 import { orgRoutes } from './org-machines.ts';
 import type { Platform } from './platform.ts';
 import { RateLimits } from './rate-limit.ts';
+import { manifestAnswer } from './registry.ts';
 import { createRouter, type ApiAnswer, type ApiRequest, type Match } from './route.ts';
 import { secretRoutes } from './secrets.ts';
 import { volumeRoutes } from './volumes.ts';
@@ -34,6 +35,7 @@ export function createApi(options: ApiOptions): (request: IncomingMessage, respo
   const limits = new RateLimits(platform.now);
 
   const answer = async (request: IncomingMessage, url: URL, signal: AbortSignal): Promise<ApiAnswer> => {
+    if (url.pathname.startsWith('/v2/')) return manifestAnswer(platform.images, token, url.pathname, request.headers.authorization);
     if (!hasToken(request.headers.authorization, token)) throw new ApiError(401, 'token validation error: no verified tokens');
     if (url.pathname === '/_stand-in/journal') return { status: 200, body: journal(platform, url.searchParams) };
     const match = url.pathname.startsWith('/v1/') ? find(request.method ?? 'GET', url.pathname.slice('/v1'.length)) : null;
