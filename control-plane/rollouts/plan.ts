@@ -92,9 +92,9 @@ function planBack(view: ClaimedRollout): Step {
   const busy = view.underWay.filter((machine) => machine.state === 'reverting').length - marks.length;
   const revert = oneOfEachUser(view.toRevert, view.settings.parallel).slice(0, Math.max(0, view.settings.parallel - busy)).map((candidate) => candidate.machineId);
   const step: Step = { marks, take: [], revert, events: [], nextSeconds: 1 };
-  const back = (view.counts.reverted ?? 0) + marks.filter((mark) => mark.state === 'reverted').length;
-  const stuck = (view.counts.stuck ?? 0) + marks.filter((mark) => mark.state === 'stuck').length;
-  if (busy > 0 || view.toRevert.length > 0) return step;
+  // not in the step that marks the last one: another machine of its user may have waited for it
+  if (view.underWay.length > 0 || view.toRevert.length > 0) return step;
+  const { reverted: back = 0, stuck = 0 } = view.counts;
   return { ...step, state: 'rolled_back', events: [{
     kind: 'rolled_back', message: `${back} machines run the version before again${stuck > 0 ? `; ${stuck} did not come back and need somebody` : ''}. ${view.reason?.message ?? ''}`.trim().slice(0, 2_000), data: { reverted: back, stuck },
   }] };
