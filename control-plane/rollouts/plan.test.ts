@@ -13,7 +13,7 @@ const view = (change: Partial<ClaimedRollout> = {}): ClaimedRollout => ({
 });
 const machine = (change: Partial<UnderWay> = {}): UnderWay => ({
   machineId: 'm', userId: 'u', state: 'updating', counted: true, changedAt: NOW - 1_000, previousImage: 'old', generation: 2, desiredState: 'started', desiredImage: 'new', image: 'old', phase: 'starting',
-  observedGeneration: 1, lastError: null, bootMs: null, crashes: 0, ...change,
+  observedGeneration: 1, lastError: null, wentBack: false, failure: null, bootMs: null, crashes: 0, ...change,
 });
 const done = { phase: 'screening', image: 'new', observedGeneration: 2 };
 
@@ -27,6 +27,7 @@ describe('a machine under way', () => {
     ['has failed when Fly cannot run it', { phase: 'failed', lastError: { code: 'x', message: 'Exit code 3.', at: new Date(NOW).toISOString() } }, [{ machineId: 'm', state: 'failed', reason: 'Exit code 3.' }]],
     ['has not failed by an error from before', { phase: 'failed', lastError: { code: 'x', message: 'Exit code 3.', at: new Date(NOW - 90_000).toISOString() } }, []],
     ['has failed when it ends again and again', { crashes: 2 }, [{ machineId: 'm', state: 'failed', reason: 'It ended against its will 2 times since it was updated.' }]],
+    ['has failed when the reconciler gave the version up', { wentBack: true, failure: 'Exit code 3.' }, [{ machineId: 'm', state: 'failed', reason: 'Exit code 3.' }]],
     ['has failed when it was taken back', { desiredImage: 'old' }, [{ machineId: 'm', state: 'failed', reason: 'It was taken back to another image.' }]],
     ['is left when its user stops it', { desiredState: 'stopped' }, [{ machineId: 'm', state: 'left', reason: 'Its user wished it stopped meanwhile.' }]],
     ['is left when it did not run before either', { counted: false, crashes: 2 }, [{ machineId: 'm', state: 'left', reason: 'It did not run before either. It ended against its will 2 times since it was updated.' }]],

@@ -106,6 +106,7 @@ function judgeMachine({ image, settings: { gates } }: ClaimedRollout, machine: U
   const bad = (reason: string): Mark[] => [machine.counted ? { machineId, state: 'failed', reason } : { machineId, state: 'left', reason: `It did not run before either. ${reason}` }];
   if (machine.desiredState !== 'started') return [{ machineId, state: 'left', reason: `Its user wished it ${machine.desiredState} meanwhile.` }];
   if (machine.desiredImage !== image) return bad(`It was taken back to another image${machine.lastError ? `: ${machine.lastError.message}` : '.'}`);
+  if (machine.wentBack) return bad(machine.failure ?? 'It did not become ready, and runs the version before.');
   if (machine.crashes >= gates.crashes) return bad(`It ended against its will ${machine.crashes} times since it was updated.`);
   if (runsAsWished(machine)) return [{ machineId, state: 'healthy', ...(machine.bootMs === null ? {} : { bootMs: machine.bootMs }) }];
   if (machine.phase === 'failed' && machine.lastError !== null && Date.parse(machine.lastError.at) > machine.changedAt) return bad(machine.lastError.message);

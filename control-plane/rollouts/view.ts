@@ -32,6 +32,9 @@ const UnderWay = z.object({
   phase: z.string(),
   observedGeneration: z.number(),
   lastError: z.object({ code: z.string(), message: z.string(), at: z.string() }).nullable(),
+  /** The reconciler gave the version up by itself, and why. */
+  wentBack: z.boolean(),
+  failure: z.string().nullable(),
   bootMs: z.number().nullable(),
   crashes: z.number(),
 });

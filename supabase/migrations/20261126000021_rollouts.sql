@@ -190,7 +190,10 @@ begin
     'underWay', (select coalesce(jsonb_agg(jsonb_build_object(
         'machineId', m.id, 'userId', m.user_id, 'state', x.state, 'counted', x.counted, 'takenAt', floor(extract(epoch from x.taken_at) * 1000), 'changedAt', floor(extract(epoch from x.changed_at) * 1000),
         'previousImage', x.previous_image, 'generation', x.generation, 'desiredState', m.desired_state, 'desiredImage', m.desired_image, 'image', m.image,
-        'phase', m.phase, 'observedGeneration', m.observed_generation, 'lastError', m.last_error, 'bootMs', private.boot_ms(m.id, x.changed_at),
+        'phase', m.phase, 'observedGeneration', m.observed_generation, 'lastError', m.last_error,
+        -- Where the reconciler itself went back to the version before.
+        'wentBack', coalesce((to_jsonb(m) ->> 'failed_generation')::bigint >= x.generation, false), 'failure', to_jsonb(m) -> 'failure' ->> 'message',
+        'bootMs', private.boot_ms(m.id, x.changed_at),
         'crashes', (select count(*) from public.machine_events e where e.machine_id = m.id and e.kind = 'crash' and e.at > x.changed_at)) order by m.id), '[]')
       from public.rollout_machines x join public.machines m on m.id = x.machine_id where x.rollout_id = p_rollout.id and x.state in ('updating', 'reverting')),
     'toRevert', case when p_rollout.state <> 'rolling_back' then '[]'::jsonb else (select coalesce(jsonb_agg(jsonb_build_object('machineId', r.machine_id, 'userId', r.user_id)), '[]') from (
