@@ -1,5 +1,5 @@
 import { sentenceOf } from '@trademind/core';
-import { FlyError, type FlyClient, type OrgMachine } from '@trademind/fly';
+import { fleetPages, FlyError, type FlyClient, type OrgMachine } from '@trademind/fly';
 import type { Compared, ListedRow, SweepDatabase, SweepRules } from '../database/sweep.ts';
 import { META_MACHINE } from '../reconciler/names.ts';
 
@@ -39,14 +39,11 @@ export async function sweep(fence: number, options: SweepOptions): Promise<Swept
   const began = now();
   const errorRegions = new Set<string>();
   let requests = 0;
-  let cursor: string | undefined;
-  do {
-    const page = await fly.listOrgMachines({ org, cursor, limit: PAGE }, { signal });
+  for await (const page of fleetPages(fly.listOrgMachines, { org, limit: PAGE }, { signal })) {
     requests += 1;
     for (const region of page.errorRegions) errorRegions.add(region);
     if (page.machines.length > 0 && !(await database.page(fence, page.machines.map(rowOf)))) throw new SweepLost();
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
+  }
 
   const compared = await database.compare(fence, [...errorRegions], options.rules);
   if (compared === null) throw new SweepLost();

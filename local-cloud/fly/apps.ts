@@ -2,33 +2,43 @@ import { ApiError, invalid, notFound } from './api-error.ts';
 import { findApp } from './find.ts';
 import { appId } from './ids.ts';
 import type { Platform } from './platform.ts';
-import { ok, type Route } from './route.ts';
+import { ok, type ApiAnswer, type Route } from './route.ts';
 import type { AppRow } from './types.ts';
 
+const MOST_APPS = 10_000;
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export function appRoutes(platform: Platform): Route[] {
-  const { store } = platform;
   return [
-    { method: 'GET', path: '/apps', verb: 'app.list', limit: 'action', handle: ({ query }) => {
-      const apps = store.apps(query.get('org_slug')).map((app) => appView(platform, app));
-      return ok({ apps, total_apps: apps.length });
-    } },
+    { method: 'GET', path: '/apps', verb: 'app.list', limit: 'action', handle: ({ query }) => list(platform, query) },
     { method: 'POST', path: '/apps', verb: 'app.create', limit: 'none', handle: ({ body }) => createApp(platform, body) },
     { method: 'GET', path: '/apps/:app', verb: 'app.get', limit: 'action', handle: (request) => ok(appView(platform, findApp(platform, request))) },
-    { method: 'DELETE', path: '/apps/:app', verb: 'app.delete', limit: 'none', handle: (request) => deleteApp(platform, findApp(platform, request), request.query.get('force') === 'true') },
+    { method: 'DELETE', path: '/apps/:app', verb: 'app.delete', limit: 'app-delete', handle: (request) => deleteApp(platform, findApp(platform, request), request.query.get('force') === 'true') },
   ];
 }
 
-function appView({ store }: Platform, app: AppRow): Record<string, unknown> {
-  const machines = store.machines(app.id);
+/** By name; the next page's cursor is the last name, in the body and in the header that the list of machines uses. */
+function list(platform: Platform, query: URLSearchParams): ApiAnswer {
+  const { store } = platform;
+  const org = query.get('org_slug');
+  const limit = Math.min(Math.max(Number(query.get('limit') ?? MOST_APPS) || MOST_APPS, 1), MOST_APPS);
+  const rows = store.apps(org, query.get('cursor') ?? '', limit + 1);
+  const page = rows.slice(0, limit);
+  const cursor = rows.length > limit ? page.at(-1)?.name ?? '' : '';
   return {
-    id: app.id, name: app.name, status: machines.length > 0 ? 'deployed' : 'pending', network: app.network, machine_count: machines.length,
-    volume_count: store.volumes(app.id).length, organization: { slug: app.orgSlug, name: app.orgSlug },
+    status: 200, body: { apps: page.filter((app) => !app.foreign).map((app) => appView(platform, app)), total_apps: store.countApps(org), next_cursor: cursor },
+    headers: cursor === '' ? {} : { 'fly-next-cursor': cursor },
   };
 }
 
-function createApp({ store, now }: Platform, body: Readonly<Record<string, unknown>>) {
+function appView({ store }: Platform, app: AppRow): Record<string, unknown> {
+  const { machines, volumes } = store.counts(app.id);
+  return {
+    id: app.id, name: app.name, status: machines > 0 ? 'deployed' : 'pending', network: app.network, machine_count: machines, volume_count: volumes, organization: { slug: app.orgSlug, name: app.orgSlug },
+  };
+}
+
+function createApp({ store, now, faults }: Platform, body: Readonly<Record<string, unknown>>) {
   // sources disagree about the name of the name
   const name = body['name'] ?? body['app_name'];
   const { org_slug: orgSlug, network, idempotency_key: key } = body;
@@ -39,7 +49,8 @@ function createApp({ store, now }: Platform, body: Readonly<Record<string, unkno
     if (first && first.name !== name) throw invalid('idempotency_key was used for another name');
     if (first) return ok({ id: first.id, created_at: first.createdAt }, 201);
   }
-  if (store.app(name)) throw new ApiError(422, 'Validation failed: Name has already been taken', 'name_taken');
+  // sources disagree about the status: 422, and 409 on request
+  if (store.app(name)) throw new ApiError(faults.speaks('name-taken-409') ? 409 : 422, 'Validation failed: Name has already been taken', 'name_taken');
   const app: AppRow = {
     id: appId(), name, orgSlug, network: typeof network === 'string' ? network : 'default', createdAt: now(), deletedAt: null, secretsVersion: 0,
     idempotencyKey: typeof key === 'string' ? key : null,
@@ -70,11 +81,11 @@ async function deleteApp(platform: Platform, app: AppRow, force: boolean) {
 }
 
 /** Removes what a deleted app still has, once its last machine is gone. Called after each of them, and at start. */
-export async function finishDeletion({ store, removeVolume }: Pick<Platform, 'store' | 'removeVolume'>, id: string): Promise<void> {
+export async function finishDeletion({ store, folders }: Pick<Platform, 'store' | 'folders'>, id: string): Promise<void> {
   const app = store.appById(id);
   if (!app || app.deletedAt === null || store.machines(id).length > 0) return;
   for (const volume of store.volumes(id)) {
-    await removeVolume(volume.id);
+    await folders.remove(volume.id);
     store.dropVolume(volume.id);
   }
   store.forgetApp(id);

@@ -6,7 +6,7 @@ import { startFly } from './start.ts';
 
 interface Flags {
   port: number; edgePort: number; token?: string; data: string; runtime: 'process' | 'simulated'; images?: string; latency: number; seed: number;
-  rateLimits: boolean; compileCache?: string; allowOrigin?: string[];
+  rateLimits: boolean; allowExec?: boolean; cpuQuota?: boolean; compileCache?: string; allowOrigin?: string[];
 }
 
 function number(least: number, most: number): (text: string) => number {
@@ -30,6 +30,8 @@ export function flyCommand(): Command {
     .option('--latency <factor>', 'simulated machines: 1 = as long as Fly takes, 0 = at once', number(0, 100), 1)
     .option('--seed <n>', 'simulated machines: seed of their durations', number(0, 4_294_967_295), 1)
     .option('--no-rate-limits', 'without Fly\'s rate limits')
+    .option('--allow-exec', 'callers may run commands in machines; without it nothing runs but registered images')
+    .option('--cpu-quota', 'machines are held to the CPU time of their size where the system has control groups (the ready line says whether)')
     .option('--compile-cache <dir>', 'NODE_COMPILE_CACHE of the machines\' processes')
     .option('--allow-origin <origin...>', 'origins of pages that may call the API')
     .addHelpText('after', `
@@ -45,7 +47,7 @@ Examples:
       await runStandIn(async () => startFly({
         port: flags.port, edgePort: flags.edgePort, token: flags.token, dataDir: resolve(flags.data), runtime: flags.runtime,
         images: flags.images === undefined ? {} : readImages(flags.images),
-        latency: flags.latency, seed: flags.seed, rateLimits: flags.rateLimits, allowedOrigins: flags.allowOrigin,
+        latency: flags.latency, seed: flags.seed, rateLimits: flags.rateLimits, allowedOrigins: flags.allowOrigin, allowExec: flags.allowExec, cpuQuota: flags.cpuQuota,
         ...(flags.compileCache === undefined ? {} : { extraEnv: { NODE_COMPILE_CACHE: resolve(flags.compileCache) } }),
       }));
     });

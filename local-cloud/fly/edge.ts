@@ -4,6 +4,7 @@ import { createProxyServer } from 'http-proxy-3';
 import { isLoopbackHost, listen, sendJson, type Listening } from '../shared/http.ts';
 import type { Runtime } from './runtime.ts';
 import type { Store } from './store.ts';
+import type { MachineRow } from './types.ts';
 
 interface Target { prefix: string; path: string; port: number | null }
 class Refused extends Error {
@@ -18,7 +19,7 @@ class Refused extends Error {
  * Fly's edge, by path instead of by host name: `/<app>/<path>` goes to the started machine of that app, the prefix stripped. WebSockets too. It guards
  * no origin: a machine has its own list. It does check Host, as everything on loopback must.
  */
-export async function startEdge(options: { store: Store; runtime: Runtime; port: number }): Promise<Listening> {
+export async function startEdge(options: { store: Store; runtime: Runtime; isUnreachable: (machine: MachineRow) => boolean; port: number }): Promise<Listening> {
   const { store, runtime } = options;
   const proxy = createProxyServer({ xfwd: true });
   const upgraded = new Set<Duplex>();
@@ -28,8 +29,9 @@ export async function startEdge(options: { store: Store; runtime: Runtime; port:
     const [, name = '', rest = ''] = /^\/([^/?]*)(.*)$/.exec(request.url ?? '/') ?? [];
     const app = store.app(name);
     if (!app) throw new Refused(404, 'no such app');
-    const machine = store.machines(app.id).find((row) => row.state === 'started' && row.run !== null && !row.cordoned && row.config.services?.[0] !== undefined);
+    const machine = store.machines(app.id).find((row) => row.state === 'started' && row.run !== null && !row.run.frozen && !row.cordoned && row.config.services?.[0] !== undefined);
     const service = machine?.config.services?.[0];
+    if (machine && options.isUnreachable(machine)) throw new Refused(502, 'the host of the machine does not answer');
     if (!machine?.run || !service) throw new Refused(503, 'no started machine');
     return { prefix: `/${name}`, path: rest.startsWith('/') ? rest : `/${rest}`, port: runtime.port(machine.run, service.internal_port) };
   };

@@ -13,6 +13,7 @@ export function ulid(now: number): string {
 export const machineId = (): string => randomBytes(7).toString('hex');
 export const volumeId = (): string => `vol_${ulid(0).slice(10).toLowerCase()}`;
 export const appId = (): string => ulid(0).slice(12).toLowerCase();
+export const snapshotId = (): string => `vs_${ulid(0).slice(10).toLowerCase()}`;
 export const leaseNonce = (): string => randomBytes(6).toString('hex');
 const group = () => randomBytes(2).toString('hex');
 /** A private (6PN) address; shown, never listened on. */

@@ -7,7 +7,7 @@ import { ok, type ApiAnswer, type ApiRequest, type Route } from './route.ts';
 interface IpRow { ip: string; type: string; region: string; createdAt: number }
 
 const AT = '/apps/:app/ip_assignments';
-const MAKE: Record<string, () => string> = { shared_v4: publicV4, v4: publicV4, v6: publicV6, private_v6: privateIp };
+const MAKE: Record<string, () => string> = { shared_v4: publicV4, v4: publicV4, v6: publicV6, private_v6: privateIp, egress_v4: publicV4, egress_v6: publicV6 };
 
 /** An app's addresses: kept and shown; the edge is where an app really answers. */
 export function ipRoutes(platform: Platform): Route[] {
@@ -26,7 +26,10 @@ export function ipRoutes(platform: Platform): Route[] {
     return ok(view(row));
   };
   return [
-    { method: 'GET', path: AT, verb: 'ip.list', limit: 'action', handle: (request) => ok({ ips: list(findApp(platform, request).id).map(view) }) },
+    { method: 'GET', path: AT, verb: 'ip.list', limit: 'action', handle: (request) => {
+      const ips = list(findApp(platform, request).id).map(view);
+      return ok(platform.faults.speaks('bare-ips') ? ips : { ips });
+    } },
     { method: 'POST', path: AT, verb: 'ip.assign', limit: 'action', handle: assign },
     { method: 'DELETE', path: `${AT}/:ip`, verb: 'ip.release', limit: 'action', handle: (request) => {
       if (store.db.run('delete from ips where app_id = ? and ip = ?', findApp(platform, request).id, request.params['ip'] ?? '') === 0) throw notFound('ip assignment');

@@ -5,9 +5,6 @@ import type { Platform } from './platform.ts';
 import { ok, type ApiAnswer, type ApiRequest, type Route } from './route.ts';
 import type { LeaseRow } from './types.ts';
 
-/** Who holds leases here: the stand-in knows one token, and so one holder. */
-export const OWNER = 'operator@local';
-
 const PATH = '/apps/:app/machines/:machine/lease';
 
 export function leaseRoutes(platform: Platform): Route[] {
@@ -16,7 +13,7 @@ export function leaseRoutes(platform: Platform): Route[] {
     { method: 'GET', path: PATH, verb: 'lease.get', limit: 'action', handle: (request) => {
       const lease = store.lease(findMachine(platform, request).id);
       if (!lease) throw notFound('lease');
-      return ok(view({ ...lease, nonce: '' }));
+      return ok(view(platform, { ...lease, nonce: '' }));
     } },
     { method: 'POST', path: PATH, verb: 'lease.acquire', limit: 'action', handle: (request) => acquire(platform, request) },
     { method: 'DELETE', path: PATH, verb: 'lease.release', limit: 'action', handle: (request) => {
@@ -38,13 +35,15 @@ function acquire(platform: Platform, request: ApiRequest): ApiAnswer {
   const held = store.lease(machine.id);
   const description = typeof request.body['description'] === 'string' ? request.body['description'] : held?.description ?? '';
   const lease: LeaseRow = {
-    machineId: machine.id, nonce: held?.nonce ?? leaseNonce(), owner: OWNER, description, expiresAt: now() + ttl * 1000, version: machine.instanceId,
+    machineId: machine.id, nonce: held?.nonce ?? leaseNonce(), owner: held?.owner ?? request.who, description, expiresAt: now() + ttl * 1000, version: machine.instanceId,
   };
   store.saveLease(lease);
-  return ok(view(lease), 201);
+  return ok(view(platform, lease), 201);
 }
 
-function view(lease: LeaseRow): unknown {
+/** Sources disagree about the form: wrapped, and flat on request. */
+function view({ skew, faults }: Platform, lease: LeaseRow): unknown {
   const { nonce, owner, description, expiresAt, version } = lease;
-  return { status: 'success', data: { nonce, expires_at: Math.floor(expiresAt / 1000), owner, description, version } };
+  const data = { nonce, expires_at: Math.floor((expiresAt + skew()) / 1000), owner, description, version };
+  return faults.speaks('flat-lease') ? data : { status: 'success', data };
 }

@@ -1,4 +1,5 @@
 import { durationMs } from './duration.ts';
+import type { Faults } from './faults/faults.ts';
 import { backoffMs, haltOf, nextMove, RECOVERED_AFTER_MS, restarts } from './next-move.ts';
 import { UNSEEN_EXIT, type Runtime } from './runtime.ts';
 import type { Store } from './store.ts';
@@ -7,6 +8,7 @@ import type { Exit, MachineRow } from './types.ts';
 export interface LifecycleOptions {
   store: Store;
   runtime: Runtime;
+  faults: Faults;
   /** Called when a machine runs (also when it was taken over), and when it has ended. */
   onRunning: (machine: MachineRow) => void;
   onEnded: (machineId: string) => void;
@@ -15,6 +17,11 @@ export interface LifecycleOptions {
   /** Says one line to whoever runs the stand-in. */
   report: (line: string) => void;
 }
+
+/** A machine that could not be launched so many times in a row is given up as failed. */
+const MOST_LAUNCHES = 5;
+/** Even where nothing takes time, a machine that ends at every boot must not take the whole processor. */
+const LEAST_BACKOFF_MS = 20;
 
 /**
  * Brings every machine to its goal, one move at a time and one at a time per machine. Level-based: it reads the row, makes the next move, and reads
@@ -38,7 +45,7 @@ export class Lifecycle {
   open(): void {
     const { store, runtime } = this.#options;
     for (const machine of store.livingMachines()) {
-      if (machine.run && runtime.adopt(machine.id, machine.run)) this.#options.onRunning(machine);
+      if (machine.run && runtime.adopt(machine.id, machine.run, machine)) this.#options.onRunning(machine);
       else if (machine.run) this.ended(machine.id, machine.run.id, UNSEEN_EXIT);
       else if (machine.goal === 'started' && machine.state === 'started') store.changeMachine(machine.id, (row) => { row.state = 'starting'; });
       this.kick(machine.id);
@@ -76,14 +83,55 @@ export class Lifecycle {
     const { store } = this.#options;
     const machine = store.machine(id);
     if (!machine) return false;
-    switch (nextMove(machine, this.#retries.get(id)?.at ?? 0, store.now())) {
+    const move = nextMove(machine, this.#retries.get(id)?.at ?? 0, store.now());
+    if (move !== 'rest' && this.#isHeld(machine)) return false;
+    switch (move) {
       case 'rest':
       case 'wait': return false;
       case 'launch': return this.#launch(machine);
       case 'halt': await this.#halt(machine); return true;
-      case 'settle': store.changeMachine(id, (row) => { row.state = 'stopped'; row.stopWith = null; }); return true;
+      case 'settle': store.changeMachine(id, (row) => { row.goal = row.state = 'stopped'; row.stopWith = null; }); return true;
+      case 'freeze':
+      case 'thaw': await this.#still(machine, move === 'freeze'); return true;
       default: await this.#bury(machine); return false; // bury
     }
+  }
+
+  #appOf(machine: MachineRow): string {
+    return this.#options.store.appById(machine.appId)?.name ?? '';
+  }
+
+  /** Whether the machine's host cannot be reached now. */
+  isUnreachable(machine: MachineRow): boolean {
+    const { faults } = this.#options;
+    return faults.touchMachines && faults.holds('host-unreachable', machine, this.#appOf(machine)) !== undefined;
+  }
+
+  /** Whether a fault keeps the machine where it is; nothing moves it until the fault ends, or until something else is wished. */
+  #isHeld(machine: MachineRow): boolean {
+    const { faults, store } = this.#options;
+    if (!faults.touchMachines) return false;
+    if (this.isUnreachable(machine)) return true;
+    const wedge = faults.holds('wedge', machine, this.#appOf(machine), (order) => order.state === machine.state);
+    const shown = wedge?.as;
+    if (shown !== undefined && shown !== machine.state) store.changeMachine(machine.id, (row) => { row.state = shown; });
+    return wedge !== undefined;
+  }
+
+  /** Suspends a run, or lets it go on. */
+  async #still(machine: MachineRow, frozen: boolean): Promise<void> {
+    const { store, runtime } = this.#options;
+    const { run } = machine;
+    if (!run) return;
+    await (frozen ? runtime.freeze(run) : runtime.thaw(run));
+    store.changeMachine(machine.id, (row) => {
+      if (row.run?.id !== run.id) return;
+      row.run = { ...row.run, frozen };
+      if (frozen) store.closeRun(run.id);
+      else store.openRun(row, run);
+      if (row.goal === (frozen ? 'suspended' : 'started')) row.state = frozen ? 'suspended' : 'started';
+      store.addEvent(row.id, { type: frozen ? 'suspend' : 'start', status: row.state, source: 'flyd' });
+    });
   }
 
   /** A move that could not be made (a full disk, a folder that is gone): said, and tried again. */
@@ -95,20 +143,27 @@ export class Lifecycle {
   }
 
   async #launch(planned: MachineRow): Promise<boolean> {
-    const { store, runtime } = this.#options;
+    const { store, runtime, faults } = this.#options;
     const machine = store.changeMachine(planned.id, (row) => {
       if (!['replacing', 'restarting', 'starting'].includes(row.state)) row.state = 'starting';
     }) ?? planned;
-    const app = store.appById(machine.appId);
+    const appName = this.#appOf(machine);
     const secrets = Object.fromEntries(store.secrets(machine.appId).map(({ name, value }) => [name, value]));
     try {
-      await runtime.launch(machine, { appName: app?.name ?? '', secrets }, (run) => {
+      const refused = faults.machine('launch', machine, appName);
+      if (refused) throw new Error(refused.error);
+      await runtime.launch(machine, { appName, secrets }, (run) => {
         const running = store.changeMachine(machine.id, (row) => {
           row.run = run;
+          delete row.movedFrom;
+          store.openRun(row, run);
           if (row.goal === 'started' && row.boot === run.boot) row.state = 'started';
           store.addEvent(row.id, { type: 'start', status: 'started', source: 'flyd' });
         });
-        if (running) this.#options.onRunning(running);
+        if (!running) return;
+        this.#options.onRunning(running);
+        const end = faults.machine('boot', running, appName);
+        if (end) setTimeout(() => { if (!this.#closed) runtime.crash(machine.id, run, end, end.log); }, end.afterMs).unref();
       });
       return true;
     } catch (error) {
@@ -116,7 +171,11 @@ export class Lifecycle {
       store.changeMachine(machine.id, (row) => {
         row.restartCount += 1;
         store.addEvent(row.id, { type: 'launch', status: 'launch_failed', source: 'flyd', request: { error: (error as Error).message } });
-        this.#retry(row.id, backoffMs(row.restartCount));
+        if (row.goal !== 'started') return;
+        const givenUp = row.restartCount >= MOST_LAUNCHES;
+        row.state = givenUp ? 'failed' : 'launch_failed';
+        if (givenUp) row.goal = 'stopped';
+        else this.#retry(row.id, this.#backoff(row.restartCount));
       });
       return false;
     }
@@ -135,18 +194,29 @@ export class Lifecycle {
     }
   }
 
+  #backoff(restarts: number): number {
+    return Math.max(LEAST_BACKOFF_MS, backoffMs(restarts) * this.#options.runtime.pace);
+  }
+
   /** Notes the end of a run and decides what follows. Telling it twice changes nothing. */
   ended(id: string, runId: string, exit: Exit): void {
     const { store } = this.#options;
-    if (store.machine(id)?.run?.id !== runId) return;
+    const machine = store.machine(id);
+    if (machine?.run?.id !== runId) return;
+    const unseen = this.isUnreachable(machine);
     store.changeMachine(id, (row) => {
       if (!row.run) return;
+      store.closeRun(runId);
+      if (unseen) {
+        row.run = null; // nobody there can tell: what is shown stays as it was
+        return;
+      }
       // also when the stand-in was killed between asking for the end and seeing it
       const requested = this.#halting.has(id) || row.goal !== 'started' || row.run.boot !== row.boot;
       if (store.now() - row.run.startedAt >= RECOVERED_AFTER_MS) row.restartCount = 0;
       row.run = null;
       const again = row.goal === 'started' && (requested || restarts(row.config, exit, row.restartCount));
-      if (!again && row.goal === 'started') row.goal = row.config.auto_destroy ? 'destroyed' : 'stopped';
+      if (!again && (row.goal === 'started' || row.goal === 'suspended')) row.goal = row.config.auto_destroy ? 'destroyed' : 'stopped';
       if (row.goal === 'stopped') {
         row.state = 'stopped';
         row.stopWith = null;
@@ -167,11 +237,16 @@ export class Lifecycle {
       });
       if (again && !requested) {
         store.addEvent(id, { type: 'restart', status: 'starting', source: 'flyd' });
-        this.#retry(row.id, backoffMs(row.restartCount));
+        this.#retry(row.id, this.#backoff(row.restartCount));
       }
     });
     this.#options.onEnded(id);
     this.kick(id);
+  }
+
+  /** A fault has ended: what it held may move again. */
+  release(): void {
+    for (const { id } of this.#options.store.livingMachines()) this.kick(id);
   }
 
   #retry(id: string, wait: number): void {

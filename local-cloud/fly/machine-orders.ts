@@ -1,21 +1,24 @@
-import { precondition } from './api-error.ts';
+import { ApiError, precondition } from './api-error.ts';
 import { durationMs } from './duration.ts';
-import { findForChange, findMachine } from './find.ts';
+import { findForChange, findMachine, findReachable } from './find.ts';
 import type { Platform } from './platform.ts';
 import { ok, type ApiAnswer, type ApiRequest, type Route } from './route.ts';
 import type { MachineRow } from './types.ts';
 
 const cannot = (verb: string, machine: MachineRow) => precondition(`unable to ${verb} machine from current state: '${machine.state}'`);
 
+const MOST_SUSPENDED_MB = 2048;
+
 const order = (verb: string, handle: (request: ApiRequest) => ApiAnswer): Route => ({
   method: 'POST', path: `/apps/:app/machines/:machine/${verb}`, verb: `machine.${verb}`, limit: 'action', handle,
 });
 
-/** start, stop, restart, signal, cordon, uncordon. Each notes a wish; the machine follows in its own time. */
+/** start, stop, suspend, restart, signal, cordon, uncordon. Each notes a wish; the machine follows in its own time. */
 export function machineOrderRoutes(platform: Platform): Route[] {
   return [
     order('start', (request) => start(platform, request)),
     order('stop', (request) => stop(platform, request)),
+    order('suspend', (request) => suspend(platform, request)),
     order('restart', (request) => restart(platform, request)),
     order('signal', (request) => signal(platform, request)),
     order('cordon', (request) => cordon(platform, request, true)),
@@ -25,7 +28,7 @@ export function machineOrderRoutes(platform: Platform): Route[] {
 
 function start(platform: Platform, request: ApiRequest): ApiAnswer {
   const { store, lifecycle } = platform;
-  const machine = findForChange(platform, request);
+  const machine = findReachable(platform, request);
   const answer = ok({ previous_state: machine.state, migrated: false, new_host: '' });
   if (machine.goal === 'started') {
     if (machine.state !== 'started' && machine.state !== 'starting') throw cannot('start', machine);
@@ -33,10 +36,12 @@ function start(platform: Platform, request: ApiRequest): ApiAnswer {
     return answer;
   }
   if (!['created', 'stopped', 'suspended', 'failed'].includes(machine.state)) throw cannot('start', machine);
+  platform.capacity.reserve(request.params['app'] ?? '', machine.region, machine.config, machine.id);
   store.changeMachine(machine.id, (row) => {
     row.goal = 'started';
     row.state = 'starting';
-    row.boot += 1;
+    // what is suspended goes on where it was
+    if (!row.run?.frozen) row.boot += 1;
     row.restartCount = 0;
     row.stopWith = null;
     store.addEvent(row.id, { type: 'start', status: 'starting', source: 'user' });
@@ -47,7 +52,7 @@ function start(platform: Platform, request: ApiRequest): ApiAnswer {
 
 function stop(platform: Platform, request: ApiRequest): ApiAnswer {
   const { store, lifecycle } = platform;
-  const machine = findForChange(platform, request);
+  const machine = findReachable(platform, request);
   if (machine.goal === 'destroyed') throw cannot('stop', machine);
   if (machine.goal === 'stopped') return ok({ ok: true });
   store.changeMachine(machine.id, (row) => {
@@ -60,9 +65,28 @@ function stop(platform: Platform, request: ApiRequest): ApiAnswer {
   return ok({ ok: true });
 }
 
+/** Only a small machine can be suspended: its memory is written to disk. */
+function suspend(platform: Platform, request: ApiRequest): ApiAnswer {
+  const { store, lifecycle } = platform;
+  const machine = findReachable(platform, request);
+  if (machine.goal === 'suspended') return ok({ ok: true });
+  if (machine.state !== 'started' || !machine.run) throw cannot('suspend', machine);
+  const { guest } = machine.config;
+  if ((guest?.memory_mb ?? 0) > MOST_SUSPENDED_MB || (machine.config['swap_size_mb'] as number | undefined ?? 0) > 0) {
+    throw new ApiError(400, `invalid_argument: a machine with more than ${MOST_SUSPENDED_MB} MB or with swap cannot be suspended`);
+  }
+  store.changeMachine(machine.id, (row) => {
+    row.goal = 'suspended';
+    row.state = 'suspending';
+    store.addEvent(row.id, { type: 'suspend', status: 'suspending', source: 'user' });
+  });
+  lifecycle.kick(machine.id, { now: true });
+  return ok({ ok: true });
+}
+
 function restart(platform: Platform, request: ApiRequest): ApiAnswer {
   const { store, lifecycle } = platform;
-  const machine = findForChange(platform, request);
+  const machine = findReachable(platform, request);
   if (machine.goal !== 'started' || machine.state !== 'started') throw cannot('restart', machine);
   const { query } = request;
   store.changeMachine(machine.id, (row) => {
@@ -86,8 +110,8 @@ function how(signal: unknown, timeout: unknown): MachineRow['stopWith'] {
 }
 
 function signal(platform: Platform, request: ApiRequest): ApiAnswer {
-  const machine = findForChange(platform, request);
-  if (!machine.run) throw cannot('signal', machine);
+  const machine = findReachable(platform, request);
+  if (!machine.run || machine.run.frozen) throw cannot('signal', machine);
   platform.runtime.signal(machine.run, how(request.body['signal'], undefined)?.signal ?? 'SIGINT');
   return ok({ ok: true });
 }

@@ -1,5 +1,7 @@
-import { ApiError, notFound, precondition } from './api-error.ts';
-import { findForChange, findMachine } from './find.ts';
+import { ApiError, notFound } from './api-error.ts';
+import { findForChange, findMachine, findReachable } from './find.ts';
+import { eventsView } from './machine-view.ts';
+import { stale } from './machines.ts';
 import type { Platform } from './platform.ts';
 import { ok, type ApiAnswer, type ApiRequest, type Route } from './route.ts';
 
@@ -11,7 +13,7 @@ export function machineRecordRoutes(platform: Platform): Route[] {
   return [
     { method: 'GET', path: `${AT}/events`, verb: 'machine.events', limit: 'action', handle: (request) => {
       const limit = Math.min(Math.max(Number(request.query.get('limit') ?? 20) || 20, 1), 50);
-      return ok(store.events(findMachine(platform, request).id, limit));
+      return ok(eventsView(platform, findMachine(platform, request).id, limit));
     } },
     { method: 'GET', path: `${AT}/versions`, verb: 'machine.versions', limit: 'action', handle: (request) => {
       const rows = store.db.all<{ version: string; config: string }>(
@@ -36,7 +38,7 @@ export function machineRecordRoutes(platform: Platform): Route[] {
 }
 
 function change(platform: Platform, request: ApiRequest, edit: (metadata: Record<string, string>) => Record<string, string>): ApiAnswer {
-  const machine = findForChange(platform, request);
+  const machine = findReachable(platform, request);
   platform.store.changeMachine(machine.id, (row) => { row.config.metadata = edit(row.config.metadata ?? {}); });
   return { status: 204 };
 }
@@ -44,7 +46,7 @@ function change(platform: Platform, request: ApiRequest, edit: (metadata: Record
 function replace(platform: Platform, request: ApiRequest): ApiAnswer {
   const { machine_version: version, metadata } = request.body;
   const machine = findForChange(platform, request);
-  if (typeof version === 'string' && version !== machine.instanceId) throw precondition(`machine version is ${machine.instanceId}, not ${version}`);
+  if (typeof version === 'string' && version !== machine.instanceId) throw stale(platform, machine, version);
   if (typeof metadata !== 'object' || metadata === null || !Object.values(metadata).every((value) => typeof value === 'string')) {
     throw new ApiError(400, 'invalid_argument: metadata must map names to strings');
   }

@@ -1,12 +1,21 @@
 import { imageRef } from './images.ts';
 import type { Platform } from './platform.ts';
-import type { MachineRow } from './types.ts';
+import type { MachineEventRow, MachineRow } from './types.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
+/** Events, newest first, by the clock that is told. */
+export function eventsView({ store, skew }: Platform, machineId: string, limit: number): MachineEventRow[] {
+  const off = skew();
+  const events = store.events(machineId, limit);
+  return off === 0 ? events : events.map((event) => ({ ...event, timestamp: event.timestamp + off }));
+}
+
 /** A machine as Fly shows it. */
 export function machineView(platform: Platform, machine: MachineRow, more: { nonce?: string; eventCount?: number } = {}): Record<string, unknown> {
-  const { store, checks } = platform;
+  const { checks } = platform;
+  const off = platform.skew();
+  const unreachable = platform.lifecycle.isUnreachable(machine);
   return {
     id: machine.id,
     name: machine.name,
@@ -16,23 +25,25 @@ export function machineView(platform: Platform, machine: MachineRow, more: { non
     instance_id: machine.instanceId,
     version: machine.instanceId,
     private_ip: machine.privateIp,
-    created_at: iso(machine.createdAt),
-    updated_at: iso(machine.updatedAt),
-    ...(machine.hostStatus === 'ok' ? { config: machine.config } : { incomplete_config: machine.config }),
-    events: store.events(machine.id, more.eventCount ?? 20),
+    created_at: iso(machine.createdAt + off),
+    updated_at: iso(machine.updatedAt + off),
+    ...(unreachable ? { incomplete_config: machine.config } : { config: machine.config }),
+    events: eventsView(platform, machine.id, more.eventCount ?? 20),
     checks: checks.of(machine.id),
-    host_status: machine.hostStatus,
+    host_status: unreachable ? 'unreachable' : 'ok',
     cordoned: machine.cordoned,
     ...(more.nonce === undefined ? {} : { nonce: more.nonce }),
   };
 }
 
 /** A machine as the organisation's listing shows it: with its app and version, without instance id, events and most of its config. */
-export function slimView(machine: MachineRow, appName: string): Record<string, unknown> {
+export function slimView(platform: Platform, machine: MachineRow, appName: string): Record<string, unknown> {
+  const off = platform.skew();
   const { image, guest, metadata } = machine.config;
   return {
     id: machine.id, name: machine.name, state: machine.state, region: machine.region, app_name: appName, version: machine.instanceId,
-    private_ip: machine.privateIp, created_at: iso(machine.createdAt), updated_at: iso(machine.updatedAt), host_status: machine.hostStatus,
+    private_ip: machine.privateIp, created_at: iso(machine.createdAt + off), updated_at: iso(machine.updatedAt + off),
+    host_status: platform.lifecycle.isUnreachable(machine) ? 'unreachable' : 'ok',
     config: { image, guest, metadata },
   };
 }

@@ -1,8 +1,7 @@
 import { ApiError, invalid, precondition } from './api-error.ts';
-import { findApp, findForChange, findMachine } from './find.ts';
+import { findApp, findForChange, findMachine, findReachable } from './find.ts';
 import { leaseNonce, machineId, privateIp, ulid } from './ids.ts';
 import { findImage } from './images.ts';
-import { OWNER } from './leases.ts';
 import { acceptConfig } from './machine-config.ts';
 import { machineView } from './machine-view.ts';
 import type { Platform } from './platform.ts';
@@ -17,6 +16,8 @@ export function machineRoutes(platform: Platform): Route[] {
     { method: 'POST', path: '/apps/:app/machines', verb: 'machine.create', limit: 'action', handle: (request) => createMachine(platform, request) },
     { method: 'GET', path: '/apps/:app/machines/:machine', verb: 'machine.get', limit: 'get-machine', handle: (request) => ok(machineView(platform, findMachine(platform, request))) },
     { method: 'POST', path: '/apps/:app/machines/:machine', verb: 'machine.update', limit: 'action', handle: (request) => updateMachine(platform, request) },
+    // sources disagree: POST in the documentation, PUT in a published client
+    { method: 'PUT', path: '/apps/:app/machines/:machine', verb: 'machine.update', limit: 'action', handle: (request) => updateMachine(platform, request) },
     { method: 'DELETE', path: '/apps/:app/machines/:machine', verb: 'machine.destroy', limit: 'action', handle: (request) => destroyMachine(platform, request) },
   ];
 }
@@ -25,7 +26,9 @@ function listMachines(platform: Platform, request: ApiRequest) {
   const { query } = request;
   const states = query.get('state')?.split(',');
   const metadata = [...query].filter(([key]) => key.startsWith('metadata.')).map(([key, value]) => [key.slice('metadata.'.length), value] as const);
-  const machines = platform.store.machines(findApp(platform, request).id, query.get('include_deleted') === 'true').filter((machine) =>
+  const app = findApp(platform, request);
+  const all = platform.store.machines(app.id, query.get('include_deleted') === 'true');
+  const machines = platform.past.show('app', all, (id) => platform.store.machine(id), (machine) => machine.appId === app.id).filter((machine) =>
     (!states || states.includes(machine.state)) && (!query.has('region') || query.get('region') === machine.region)
     && metadata.every(([key, value]) => machine.config.metadata?.[key] === value));
   // sources disagree whether this list pages: it does for whoever asks for a limit
@@ -65,16 +68,17 @@ function createMachine(platform: Platform, request: ApiRequest) {
   if (!isRegion(region)) throw invalid(`unknown region ${JSON.stringify(region)}`);
   findImage(images, config.image);
   checkSecretsVersion(platform, request);
+  const skip = body['skip_launch'] === true;
+  platform.capacity.reserve(app.name, region, config);
   const id = machineId();
   const name = typeof body['name'] === 'string' && body['name'] !== '' ? body['name'] : `machine-${id}`;
   const existing = store.machineByName(app.id, name);
   if (existing) throw new ApiError(409, `already_exists: unique machine name violation, machine ID ${existing.id} already exists with name "${name}"`);
 
-  const skip = body['skip_launch'] === true;
   const time = now();
   const machine: MachineRow = {
     id, appId: app.id, name, region, state: 'created', goal: skip ? 'created' : 'started', config, instanceId: ulid(time), boot: 1, run: null, stopWith: null,
-    privateIp: privateIp(), cordoned: body['skip_service_registration'] === true, hostStatus: 'ok', restartCount: 0, createdAt: time, updatedAt: time, destroyedAt: null,
+    privateIp: privateIp(), cordoned: body['skip_service_registration'] === true, restartCount: 0, createdAt: time, updatedAt: time, destroyedAt: null,
   };
   const ttl = body['lease_ttl'];
   const nonce = typeof ttl === 'number' && ttl > 0 ? leaseNonce() : undefined;
@@ -83,19 +87,25 @@ function createMachine(platform: Platform, request: ApiRequest) {
     store.saveMachine(machine);
     store.saveVersion(machine);
     store.addEvent(id, { type: 'launch', status: 'created', source: 'user' });
-    if (nonce !== undefined) store.saveLease({ machineId: id, nonce, owner: OWNER, description: '', expiresAt: time + Number(ttl) * 1000, version: machine.instanceId });
+    if (nonce !== undefined) store.saveLease({ machineId: id, nonce, owner: request.who, description: '', expiresAt: time + Number(ttl) * 1000, version: machine.instanceId });
   });
   const view = machineView(platform, machine, nonce === undefined ? {} : { nonce });
   lifecycle.kick(id);
   return ok(view);
 }
 
+/** Sources disagree about the status of a stale version: 412, and 409 on request. */
+export function stale({ faults }: Platform, machine: MachineRow, given: string): ApiError {
+  const message = `machine version is ${machine.instanceId}, not ${given}`;
+  return faults.speaks('stale-version-409') ? new ApiError(409, `aborted: ${message}`) : precondition(message);
+}
+
 function updateMachine(platform: Platform, request: ApiRequest) {
   const { store, lifecycle, images, now } = platform;
   const { body } = request;
-  const machine = findForChange(platform, request);
+  const machine = findReachable(platform, request);
   const { current_version: current } = body;
-  if (typeof current === 'string' && current !== machine.instanceId) throw precondition(`machine version is ${machine.instanceId}, not ${current}`);
+  if (typeof current === 'string' && current !== machine.instanceId) throw stale(platform, machine, current);
   if (machine.goal === 'destroyed') throw precondition(`unable to update machine from current state: '${machine.state}'`);
   for (const key of ['name', 'region'] as const) {
     const given = body[key];
@@ -104,6 +114,7 @@ function updateMachine(platform: Platform, request: ApiRequest) {
   const config = acceptConfig(body['config']);
   findImage(images, config.image);
   checkSecretsVersion(platform, request);
+  if (body['skip_launch'] !== true) platform.capacity.reserve(request.params['app'] ?? '', machine.region, config, machine.id);
   const updated = store.db.transaction(() => {
     bindVolumes(platform, machine, config);
     return store.changeMachine(machine.id, (row) => {
@@ -128,6 +139,8 @@ function destroyMachine(platform: Platform, request: ApiRequest) {
   const machine = findForChange(platform, request);
   // sources disagree about the word
   const force = request.query.get('force') === 'true' || request.query.get('kill') === 'true';
+  // on a host that cannot be reached it is only marked, and waits
+  if (!force && platform.lifecycle.isUnreachable(machine)) throw new ApiError(503, `unavailable: the host of machine ${machine.id} is unreachable`);
   if (!force && machine.goal === 'started' && machine.state !== 'created') {
     throw precondition(`unable to destroy machine, not currently stopped: '${machine.state}'; use force`);
   }

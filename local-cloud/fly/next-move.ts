@@ -1,6 +1,6 @@
 import type { Exit, MachineConfig, MachineRow } from './types.ts';
 
-export type Move = 'rest' | 'wait' | 'launch' | 'halt' | 'settle' | 'bury';
+export type Move = 'rest' | 'wait' | 'launch' | 'halt' | 'freeze' | 'thaw' | 'settle' | 'bury';
 
 /** What a machine needs next to become what is wished. Pure: a stand-in that was killed in the middle goes on from the row alone. */
 export function nextMove(machine: Pick<MachineRow, 'goal' | 'run' | 'boot' | 'state' | 'destroyedAt'>, retryAt: number, now: number): Move {
@@ -8,11 +8,14 @@ export function nextMove(machine: Pick<MachineRow, 'goal' | 'run' | 'boot' | 'st
   switch (machine.goal) {
     case 'created': return machine.run ? 'halt' : 'rest';
     case 'destroyed': return machine.run ? 'halt' : 'bury';
+    case 'suspended':
+      if (machine.run) return machine.run.frozen ? 'rest' : 'freeze';
+      return 'settle';
     case 'stopped':
       if (machine.run) return 'halt';
       return machine.state === 'stopped' || machine.state === 'failed' ? 'rest' : 'settle';
     default: // started
-      if (machine.run) return machine.run.boot === machine.boot ? 'rest' : 'halt';
+      if (machine.run) return machine.run.boot === machine.boot ? machine.run.frozen ? 'thaw' : 'rest' : 'halt';
       return retryAt > now ? 'wait' : 'launch';
   }
 }
@@ -33,8 +36,9 @@ export function restarts(config: MachineConfig, exit: Exit, restartCount: number
   }
 }
 
-/** How a machine is asked to end: by the request, else its configuration, else as Fly does by default (SIGINT, 5 s). */
-export function haltOf(machine: Pick<MachineRow, 'stopWith' | 'config'>, parse: (value: unknown) => number | null): { signal: string; timeoutMs: number } {
+/** How a machine is asked to end: by the request, else its configuration, else as Fly does by default (SIGINT, 5 s). One that is suspended can hear nothing. */
+export function haltOf(machine: Pick<MachineRow, 'stopWith' | 'config' | 'run'>, parse: (value: unknown) => number | null): { signal: string; timeoutMs: number } {
+  if (machine.run?.frozen) return { signal: 'SIGKILL', timeoutMs: 0 };
   const configured = machine.config.stop_config;
   return {
     signal: machine.stopWith?.signal ?? configured?.signal ?? 'SIGINT',

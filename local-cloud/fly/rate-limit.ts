@@ -1,5 +1,5 @@
 /** Fly's limits: requests per second and burst, per action and id. Source: Fly's documentation of the Machines API. */
-export const LIMITS = { action: { perSecond: 1, burst: 3 }, 'get-machine': { perSecond: 5, burst: 10 } } as const;
+export const LIMITS = { action: { perSecond: 1, burst: 3 }, 'get-machine': { perSecond: 5, burst: 10 }, 'app-delete': { perSecond: 100 / 60, burst: 100 } } as const;
 
 interface Bucket { tokens: number; at: number }
 

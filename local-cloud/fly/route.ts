@@ -6,6 +6,8 @@ export interface ApiRequest {
   /** The JSON body; an empty object when there was none. */
   body: Readonly<Record<string, unknown>>;
   nonce: string | undefined;
+  /** Whose token it is. */
+  who: string;
   /** Aborted when the caller has gone. */
   signal: AbortSignal;
 }
@@ -16,7 +18,7 @@ export interface Route {
   method: string;
   path: string;
   verb: string;
-  limit: 'action' | 'get-machine' | 'none';
+  limit: 'action' | 'get-machine' | 'app-delete' | 'none';
   handle: (request: ApiRequest) => ApiAnswer | Promise<ApiAnswer>;
 }
 

@@ -117,7 +117,7 @@ test('nothing runs before its pid is stored, and a process of another start time
   const runtime = new ProcessRuntime({ dataDir, images: { x: { command } }, now: Date.now, onExit: (_machine, run) => exits.push(run) });
   const machine: MachineRow = {
     id: 'm', appId: 'a', name: 'n', region: 'sin', state: 'starting', goal: 'started', config: { image: 'x', env: { DATA_DIR: dataDir } }, instanceId: 'i', boot: 1, run: null,
-    stopWith: null, privateIp: '::1', cordoned: false, hostStatus: 'ok', restartCount: 0, createdAt: 0, updatedAt: 0, destroyedAt: null,
+    stopWith: null, privateIp: '::1', cordoned: false, restartCount: 0, createdAt: 0, updatedAt: 0, destroyedAt: null,
   };
   const boot = { appName: 'a', secrets: {} };
   await expect(runtime.launch(machine, boot, () => { throw new Error('the disk is full'); })).rejects.toThrow('the disk is full');

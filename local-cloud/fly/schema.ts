@@ -21,7 +21,15 @@ create index if not exists volumes_app on volumes (app_id);
 create index if not exists volumes_machine on volumes (machine_id);
 create table if not exists secrets (app_id text not null, name text not null, value text not null, created_at integer not null, updated_at integer not null, primary key (app_id, name)) strict;
 create table if not exists ips (app_id text not null, ip text not null, type text not null, region text not null, created_at integer not null, primary key (app_id, ip)) strict;
-create table if not exists journal (
-  seq integer primary key autoincrement, time integer not null, verb text not null, app text, machine text, name text, status integer not null, error text
+create table if not exists snapshots (id text primary key, volume_id text not null, body text not null) strict;
+create table if not exists writes (
+  seq integer primary key autoincrement, time integer not null, who text not null, agent text, verb text not null, app text, machine text, name text,
+  nonce text, lease text, status integer not null, error text, fault text
 ) strict;
+create table if not exists runs (
+  seq integer primary key autoincrement, run_id text not null, machine_id text not null, app text not null, name text not null, region text not null, image text not null,
+  metadata text not null, started_at integer not null, ended_at integer
+) strict;
+create index if not exists runs_open on runs (run_id) where ended_at is null;
+create index if not exists runs_app on runs (app);
 `;

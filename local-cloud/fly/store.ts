@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { Database } from './database.ts';
 import { ulid } from './ids.ts';
 import { SCHEMA } from './schema.ts';
-import type { AppRow, LeaseRow, MachineEventRow, MachineRow, VolumeRow } from './types.ts';
+import type { AppRow, LeaseRow, MachineEventRow, MachineRow, Run, SnapshotRow, VolumeRow } from './types.ts';
 
 interface Body { body: string }
 const parse = (row: unknown): unknown => (row === undefined ? undefined : JSON.parse((row as Body).body));
@@ -13,6 +13,8 @@ export class Store {
   readonly db: Database;
   readonly now: () => number;
   readonly #changes = new EventEmitter().setMaxListeners(0);
+  /** Called before a machine's row is written; `before` reads what it replaces. */
+  onSave: ((id: string, before: () => MachineRow | null) => void) | undefined;
 
   constructor(file: string, now: () => number) {
     this.db = new Database(file, SCHEMA);
@@ -29,8 +31,17 @@ export class Store {
   appByKey(key: string): AppRow | undefined {
     return parse(this.db.get('select body from apps where idempotency_key = ? and deleted_at is null', key)) as AppRow | undefined;
   }
-  apps(orgSlug: string | null): AppRow[] {
-    return parseAll(this.db.all('select body from apps where deleted_at is null and (?1 is null or org_slug = ?1) order by name', orgSlug));
+  /** In the order of their names, after this one. */
+  apps(orgSlug: string | null, after: string, limit: number): AppRow[] {
+    return parseAll(this.db.all('select body from apps where deleted_at is null and (?1 is null or org_slug = ?1) and name > ?2 order by name limit ?3', orgSlug, after, limit));
+  }
+  countApps(orgSlug: string | null): number {
+    return (this.db.get('select count(*) as count from apps where deleted_at is null and (?1 is null or org_slug = ?1)', orgSlug) as { count: number }).count;
+  }
+  counts(appId: string): { machines: number; volumes: number } {
+    return this.db.get(
+      'select (select count(*) from machines where app_id = ?1 and destroyed_at is null) as machines, (select count(*) from volumes where app_id = ?1) as volumes', appId,
+    ) as { machines: number; volumes: number };
   }
   saveApp(app: AppRow): void {
     this.db.run(
@@ -62,6 +73,7 @@ export class Store {
   }
   saveMachine(machine: MachineRow): void {
     machine.updatedAt = this.now();
+    this.onSave?.(machine.id, () => this.machine(machine.id) ?? null);
     this.db.run(
       `insert into machines (id, app_id, name, state, region, updated_at, destroyed_at, body) values (?, ?, ?, ?, ?, ?, ?, ?)
        on conflict (id) do update set state = excluded.state, updated_at = excluded.updated_at, destroyed_at = excluded.destroyed_at, body = excluded.body`,
@@ -99,6 +111,17 @@ export class Store {
     return parseAll(this.db.all('select body from events where machine_id = ? order by seq desc limit ?', machineId, limit));
   }
 
+  // runs: when which machine was running
+  openRun(machine: MachineRow, run: Run): void {
+    this.db.run(
+      'insert into runs (run_id, machine_id, app, name, region, image, metadata, started_at) values (?, ?, ?, ?, ?, ?, ?, ?)', run.id, machine.id,
+      this.appById(machine.appId)?.name ?? '', machine.name, machine.region, machine.config.image, JSON.stringify(machine.config.metadata ?? {}), this.now(),
+    );
+  }
+  closeRun(runId: string): void {
+    this.db.run('update runs set ended_at = ? where run_id = ? and ended_at is null', this.now(), runId);
+  }
+
   // leases
   /** The lease that holds now; one that has run out is none. */
   lease(machineId: string): LeaseRow | undefined {
@@ -130,6 +153,16 @@ export class Store {
   }
   dropVolume(id: string): void {
     this.db.run('delete from volumes where id = ?', id);
+  }
+
+  snapshot(id: string): SnapshotRow | undefined {
+    return parse(this.db.get('select body from snapshots where id = ?', id)) as SnapshotRow | undefined;
+  }
+  snapshots(volumeId: string): SnapshotRow[] {
+    return parseAll(this.db.all('select body from snapshots where volume_id = ? order by rowid desc', volumeId));
+  }
+  saveSnapshot(snapshot: SnapshotRow): void {
+    this.db.run('insert into snapshots (id, volume_id, body) values (?, ?, ?)', snapshot.id, snapshot.volumeId, JSON.stringify(snapshot));
   }
 
   secrets(appId: string): { name: string; value: string; createdAt: number; updatedAt: number }[] {

@@ -17,7 +17,7 @@ export interface MachineConfig {
 export interface CheckConfig { type?: string; port?: number; interval?: string | number; timeout?: string | number; method?: string; path?: string }
 
 /** What should become of a machine. `created`: it rests until someone starts it. */
-export type Goal = 'created' | 'started' | 'stopped' | 'destroyed';
+export type Goal = 'created' | 'started' | 'stopped' | 'suspended' | 'destroyed';
 
 /** One life of a machine: from a start to an exit. */
 export interface Run {
@@ -25,6 +25,8 @@ export interface Run {
   /** The boot it serves; a machine whose `boot` is greater is to be booted anew. */
   boot: number;
   startedAt: number;
+  /** Suspended: it stands still and goes on where it was. */
+  frozen?: boolean;
   /** Absent in the simulated runtime. */
   process?: { pid: number; identity: string; ports: Record<string, number> };
 }
@@ -47,17 +49,19 @@ export interface MachineRow {
   stopWith: { signal?: string; timeoutMs?: number } | null;
   privateIp: string;
   cordoned: boolean;
-  hostStatus: 'ok' | 'unknown' | 'unreachable';
   restartCount: number;
+  /** The volume was moved to another host under a new id: the next boot finds its data there. */
+  movedFrom?: string | undefined;
   createdAt: number;
   updatedAt: number;
   destroyedAt: number | null;
 }
 
-export interface AppRow { id: string; name: string; orgSlug: string; network: string; createdAt: number; deletedAt: number | null; secretsVersion: number; idempotencyKey: string | null }
+export interface AppRow { id: string; name: string; orgSlug: string; network: string; createdAt: number; deletedAt: number | null; secretsVersion: number; idempotencyKey: string | null; foreign?: boolean }
 export interface VolumeRow {
   id: string; appId: string; name: string; region: string; sizeGb: number; machineId: string | null; createdAt: number;
 }
+export interface SnapshotRow { id: string; volumeId: string; createdAt: number; sizeGb: number }
 export interface LeaseRow { machineId: string; nonce: string; owner: string; description: string; expiresAt: number; version: string }
 export interface MachineEventRow { id: string; type: string; status: string; source: 'user' | 'flyd'; timestamp: number; request?: unknown }
 

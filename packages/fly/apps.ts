@@ -9,7 +9,8 @@ export interface FlyApps {
   create(wish: { name: string; orgSlug: string; network?: string | undefined; idempotencyKey?: string | undefined }, options?: CallOptions): Promise<CreatedApp>;
   /** Machines, volumes and addresses go with it; `force` without waiting for them to shut down. */
   delete(app: string, options?: CallOptions & { force?: boolean | undefined }): Promise<void>;
-  list(filter: { orgSlug: string; cursor?: string | undefined; limit?: number | undefined }, options?: CallOptions): Promise<App[]>;
+  /** All of an organisation's, page by page while Fly gives a cursor. */
+  list(filter: { orgSlug: string; limit?: number | undefined }, options?: CallOptions): Promise<App[]>;
 }
 
 const Nothing = z.unknown().transform(() => undefined);
@@ -33,9 +34,20 @@ export function createApps(send: Send): FlyApps {
       });
     },
 
-    list: async (filter, options) => (await send({
-      kind: 'read', doing: `list apps of ${filter.orgSlug}`, method: 'GET', path: '/apps',
-      query: { org_slug: filter.orgSlug, cursor: filter.cursor, limit: filter.limit }, parse: AppList.parse, options,
-    })).value.apps,
+    async list(filter, options) {
+      const apps: App[] = [];
+      let cursor: string | undefined;
+      do {
+        const { value, nextCursor } = await send({
+          kind: 'read', doing: `list apps of ${filter.orgSlug}`, method: 'GET', path: '/apps',
+          query: { org_slug: filter.orgSlug, cursor, limit: filter.limit }, parse: AppList.parse, options,
+        });
+        apps.push(...value.apps);
+        // where the cursor stands is not documented: in the body or in the header of the list of machines; never twice the same
+        const next = value.next_cursor || nextCursor;
+        cursor = next === cursor ? undefined : next;
+      } while (cursor !== undefined);
+      return apps;
+    },
   };
 }

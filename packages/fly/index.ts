@@ -1,6 +1,11 @@
 export { createFlyClient, type FlyClient } from './client.ts';
 export type { CallOptions, FlyClientOptions } from './transport.ts';
-export { FlyError, FLY_ERROR_CODES, type FlyErrorCode } from './errors.ts';
+export { FlyError } from './errors.ts';
+export { FLY_ERROR_CODES, type FlyErrorCode } from './error-table.ts';
+export { exitOf, lastExit, type MachineExit } from './exits.ts';
+export { withLease, type Hold, type HoldLease } from './hold-lease.ts';
+export { createReadFlyLogs, type FlyLogLine, type ReadFlyLogs } from './logs.ts';
+export { fleetPages } from './org-machines.ts';
 export { machineConfig, DATA_PATH, METRICS_PORT, SERVICE_PORT, type MachinePlan } from './machine-config.ts';
 export type { FlyApps } from './apps.ts';
 export type { ChangeOptions, CreateMachine, FlyMachines, UpdateMachine, WaitState } from './machines.ts';
@@ -9,4 +14,4 @@ export type { FlyVolumes } from './volumes.ts';
 export type { FlySecrets } from './secrets.ts';
 export type { FlyIpAssignments, IpType } from './ip-assignments.ts';
 export type { FleetPage, FleetQuery, ListOrgMachines } from './org-machines.ts';
-export type { App, IpAssignment, Lease, Machine, MachineConfig, MachineEvent, OrgMachine, Secret, Volume, WaitResult } from './shapes.ts';
+export type { App, ExecResult, IpAssignment, Lease, Machine, MachineConfig, MachineEvent, OrgMachine, Secret, Volume, VolumeSnapshot, WaitResult } from './shapes.ts';

@@ -1,7 +1,7 @@
 import { IpAssignment, IpAssignments } from './shapes.ts';
 import { path, type CallOptions, type Send } from './transport.ts';
 
-export type IpType = 'shared_v4' | 'v4' | 'v6' | 'private_v6';
+export type IpType = 'shared_v4' | 'v4' | 'v6' | 'private_v6' | 'egress_v4' | 'egress_v6';
 
 /** The public addresses of an app. Shared v4 and v6 cost nothing; a dedicated v4 does. */
 export interface FlyIpAssignments {

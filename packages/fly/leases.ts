@@ -19,9 +19,11 @@ function held(body: unknown, known?: string): HeldLease {
   const lease = Lease.parse(body);
   const nonce = lease.nonce ?? known;
   if (!nonce) throw new Error('the lease has no nonce');
-  // seconds as documented; a value that can only be milliseconds is taken as such
-  const expires = lease.expires_at ?? undefined;
-  return { nonce, expiresAtMs: expires === undefined ? undefined : expires > 1e11 ? expires : expires * 1000 };
+  // seconds as documented; a value that can only be milliseconds, or a date, is taken as such
+  const { expires_at: expires } = lease;
+  if (expires == null) return { nonce, expiresAtMs: undefined };
+  const told = typeof expires === 'string' ? Date.parse(expires) : expires > 1e11 ? expires : expires * 1000;
+  return { nonce, expiresAtMs: Number.isNaN(told) ? undefined : told };
 }
 
 const at = (app: string, machineId: string) => path('apps', app, 'machines', machineId, 'lease');

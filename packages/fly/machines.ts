@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Machine, MachineEvent, MachineVersion, WaitResult, type MachineConfig } from './shapes.ts';
+import { ExecResult, Machine, MachineEvent, MachineVersion, Metadata, WaitResult, type MachineConfig } from './shapes.ts';
 import { path, type CallOptions, type Send } from './transport.ts';
 
 /** What a change of a machine may carry: the nonce of the lease held on it. */
@@ -37,7 +37,13 @@ export interface FlyMachines {
   update(app: string, machineId: string, wish: UpdateMachine, options?: ChangeOptions): Promise<Machine>;
   start(app: string, machineId: string, options?: ChangeOptions): Promise<void>;
   stop(app: string, machineId: string, options?: ChangeOptions & { stopSignal?: string | undefined; stopTimeout?: string | undefined }): Promise<void>;
-  restart(app: string, machineId: string, options?: ChangeOptions & { forceStop?: boolean | undefined; stopTimeout?: string | undefined }): Promise<void>;
+  /** Its memory is kept (at most 2 GB, no swap), and a start goes on where it was. */
+  suspend(app: string, machineId: string, options?: ChangeOptions): Promise<void>;
+  restart(app: string, machineId: string, options?: ChangeOptions & { forceStop?: boolean | undefined; stopTimeout?: string | undefined; stopSignal?: string | undefined }): Promise<void>;
+  /** By name (`SIGTERM`), or 9. */
+  signal(app: string, machineId: string, signal: string | number, options?: ChangeOptions): Promise<void>;
+  /** Succeeds also when the command failed: read `exit_code`. */
+  exec(app: string, machineId: string, wish: { command: readonly string[]; timeoutSeconds?: number | undefined }, options?: ChangeOptions): Promise<ExecResult>;
   /** `force` kills a running machine. A machine that is gone already is `fly_not_found`. */
   destroy(app: string, machineId: string, options?: ChangeOptions & { force?: boolean | undefined }): Promise<void>;
   /** Waits at Fly for a state, at most 60 s (`fly_wait_expired` afterwards). For `destroyed` an absent machine is success. */
@@ -49,9 +55,11 @@ export interface FlyMachines {
   uncordon(app: string, machineId: string, options?: ChangeOptions): Promise<void>;
   metadata: {
     get(app: string, machineId: string, options?: CallOptions): Promise<Record<string, string>>;
-    /** Does not change the machine's version. */
+    /** Does not change the machine's version. A machine changed under leases wants the nonce here too. */
     set(app: string, machineId: string, key: string, value: string, options?: ChangeOptions): Promise<void>;
     delete(app: string, machineId: string, key: string, options?: ChangeOptions): Promise<void>;
+    /** The whole map; refused (`fly_precondition`) when the machine has another version by now. */
+    replace(app: string, machineId: string, wish: { metadata: Record<string, string>; machineVersion?: string | undefined }, options?: ChangeOptions): Promise<void>;
   };
 }
 
@@ -105,7 +113,13 @@ export function createMachines(send: Send): FlyMachines {
 
     start: (app, machineId, options) => order('start', app, machineId, options),
     stop: (app, machineId, options) => order('stop', app, machineId, options, undefined, { signal: options?.stopSignal, timeout: options?.stopTimeout }),
-    restart: (app, machineId, options) => order('restart', app, machineId, options, { force_stop: options?.forceStop, timeout: options?.stopTimeout }),
+    suspend: (app, machineId, options) => order('suspend', app, machineId, options),
+    restart: (app, machineId, options) => order('restart', app, machineId, options, { force_stop: options?.forceStop, timeout: options?.stopTimeout, signal: options?.stopSignal }),
+    signal: (app, machineId, signal, options) => order('signal', app, machineId, options, undefined, { signal }),
+    exec: async (app, machineId, wish, options) => (await send({
+      kind: 'write', doing: `run a command in machine ${machineId}`, method: 'POST', path: at(app, machineId, 'exec'), leaseNonce: options?.leaseNonce,
+      body: { command: wish.command, timeout: wish.timeoutSeconds }, parse: ExecResult.parse, options,
+    })).value,
     cordon: (app, machineId, options) => order('cordon', app, machineId, options),
     uncordon: (app, machineId, options) => order('uncordon', app, machineId, options),
 
@@ -142,12 +156,18 @@ export function createMachines(send: Send): FlyMachines {
 
     metadata: {
       get: async (app, machineId, options) => (await send({
-        kind: 'read', doing: `read metadata of machine ${machineId}`, method: 'GET', path: at(app, machineId, 'metadata'), parse: z.record(z.string(), z.string()).parse, options,
+        kind: 'read', doing: `read metadata of machine ${machineId}`, method: 'GET', path: at(app, machineId, 'metadata'), parse: Metadata.parse, options,
       })).value,
       set: async (app, machineId, key, value, options) => {
         await send({
           kind: 'write', doing: `set metadata ${key} of machine ${machineId}`, method: 'POST', path: at(app, machineId, 'metadata', key),
           body: { value }, leaseNonce: options?.leaseNonce, parse: nothing, options,
+        });
+      },
+      replace: async (app, machineId, wish, options) => {
+        await send({
+          kind: 'write', doing: `replace the metadata of machine ${machineId}`, method: 'PUT', path: at(app, machineId, 'metadata'),
+          body: { metadata: wish.metadata, machine_version: wish.machineVersion }, leaseNonce: options?.leaseNonce, parse: nothing, options,
         });
       },
       delete: async (app, machineId, key, options) => {

@@ -1,3 +1,4 @@
+import { flyError } from './errors.ts';
 import { OrgMachinesPage, type OrgMachine } from './shapes.ts';
 import { path, type CallOptions, type Send } from './transport.ts';
 
@@ -15,6 +16,22 @@ export interface FleetQuery { org: string; updatedAfter?: string | undefined; cu
 
 /** Reads one page of an organisation's machines. Eventually consistent, in no certain order: overlap the windows. */
 export type ListOrgMachines = (query: FleetQuery, options?: CallOptions) => Promise<FleetPage>;
+
+/**
+ * All pages of an organisation's machines. Ends where Fly gives no cursor, and throws `fly_unexpected_answer` when it gives one that it gave before: a
+ * listing that goes round in a circle must not look complete. A machine may be on two pages.
+ */
+export async function* fleetPages(listOrgMachines: ListOrgMachines, query: Omit<FleetQuery, 'cursor'>, options?: CallOptions): AsyncGenerator<FleetPage> {
+  const seen = new Set<string>();
+  let cursor: string | undefined;
+  do {
+    const page = await listOrgMachines({ ...query, cursor }, options);
+    yield page;
+    cursor = page.nextCursor;
+    if (cursor !== undefined && seen.has(cursor)) throw flyError('fly_unexpected_answer', `list machines of organisation ${query.org}: Fly gave the cursor ${cursor} twice`);
+    if (cursor !== undefined) seen.add(cursor);
+  } while (cursor !== undefined);
+}
 
 export function createListOrgMachines(send: Send): ListOrgMachines {
   return async (query, options) => {

@@ -43,6 +43,11 @@ export const MachineConfig = z.looseObject({
 });
 export type MachineConfig = z.infer<typeof MachineConfig>;
 
+const ExitEvent = z.looseObject({
+  exit_code: z.number().nullish(), guest_exit_code: z.number().nullish(), signal: z.number().nullish(), guest_signal: z.number().nullish(),
+  oom_killed: z.boolean().nullish(), requested_stop: z.boolean().nullish(), restarting: z.boolean().nullish(),
+});
+
 export const MachineEvent = z.looseObject({
   id: z.string(),
   type: z.string(),
@@ -51,10 +56,9 @@ export const MachineEvent = z.looseObject({
   /** Milliseconds. */
   timestamp: z.number(),
   request: z.looseObject({
-    exit_event: z.looseObject({
-      exit_code: z.number().nullish(), guest_exit_code: z.number().nullish(), signal: z.number().nullish(), guest_signal: z.number().nullish(),
-      oom_killed: z.boolean().nullish(), requested_stop: z.boolean().nullish(), restarting: z.boolean().nullish(),
-    }).nullish(),
+    exit_event: ExitEvent.nullish(),
+    // sources disagree about where it is
+    monitor_event: z.looseObject({ exit_event: ExitEvent.nullish() }).nullish(),
     restart_count: z.number().nullish(),
   }).nullish(),
 });
@@ -89,7 +93,9 @@ export type Machine = z.infer<typeof Machine>;
 /** A row of the organisation's listing: slim config, no instance id, eventually consistent. */
 export const OrgMachine = z.looseObject({
   id: z.string(), name: z.string(), state: z.string(), region: z.string(), app_name: z.string(), version: z.string().nullish(),
-  updated_at: z.string().nullish(), created_at: z.string().nullish(), config: z.looseObject({}).nullish(),
+  updated_at: z.string().nullish(), created_at: z.string().nullish(), host_status: z.string().nullish(), private_ip: z.string().nullish(),
+  // slim: what of it is there is not promised
+  config: z.looseObject({ image: z.string().nullish(), guest: Guest.nullish(), metadata: z.record(z.string(), z.string()).nullish() }).nullish(),
 });
 export type OrgMachine = z.infer<typeof OrgMachine>;
 
@@ -99,7 +105,7 @@ export const OrgMachinesPage = z.looseObject({
   last_machine_id: z.string().nullish(),
   last_updated_at: z.string().nullish(),
   /** Regions that were NOT read: never conclude from an absence there. */
-  error_regions: z.array(z.string()).nullish().transform((regions) => regions ?? []),
+  error_regions: z.array(z.union([z.string(), z.looseObject({ region: z.string() }).transform((row) => row.region)])).nullish().transform((regions) => regions ?? []),
 });
 export type OrgMachinesPage = z.infer<typeof OrgMachinesPage>;
 
@@ -108,11 +114,13 @@ export const App = z.looseObject({
   name: z.string(),
   status: z.string().nullish(),
   network: z.string().nullish(),
+  machine_count: z.number().nullish(),
+  volume_count: z.number().nullish(),
   organization: z.looseObject({ slug: z.string(), name: z.string().nullish() }).nullish(),
 });
 export type App = z.infer<typeof App>;
 
-export const AppList = z.looseObject({ apps: z.array(App).nullish().transform((rows) => rows ?? []), total_apps: z.number().nullish() });
+export const AppList = z.looseObject({ apps: z.array(App).nullish().transform((rows) => rows ?? []), total_apps: z.number().nullish(), next_cursor: z.string().nullish() });
 
 export const CreatedApp = z.looseObject({ id: z.string(), created_at: z.union([z.number(), z.string()]).nullish() });
 export type CreatedApp = z.infer<typeof CreatedApp>;
@@ -123,10 +131,19 @@ export const Volume = z.looseObject({
 });
 export type Volume = z.infer<typeof Volume>;
 
+export const ExtendedVolume = z.union([z.looseObject({ volume: Volume, needs_restart: z.boolean().nullish() }), Volume.transform((volume) => ({ volume, needs_restart: undefined }))]);
+
+export const VolumeSnapshot = z.looseObject({ id: z.string(), status: z.string().nullish(), size: z.number().nullish(), created_at: z.string().nullish() });
+export type VolumeSnapshot = z.infer<typeof VolumeSnapshot>;
+
+/** `exit_code` says whether the command succeeded: Fly answers 200 either way. */
+export const ExecResult = z.looseObject({ exit_code: z.number().nullish().transform((code) => code ?? 0), exit_signal: z.number().nullish(), stdout: z.string().nullish(), stderr: z.string().nullish() });
+export type ExecResult = z.infer<typeof ExecResult>;
+
 const LeaseData = z.looseObject({
-  nonce: z.string().nullish(), expires_at: z.number().nullish(), owner: z.string().nullish(), description: z.string().nullish(), version: z.string().nullish(),
+  nonce: z.string().nullish(), expires_at: z.union([z.number(), z.string()]).nullish(), owner: z.string().nullish(), description: z.string().nullish(), version: z.string().nullish(),
 });
-/** `{status, data: {…}}` or the flat object. `expires_at` is in seconds. */
+/** `{status, data: {…}}` or the flat object. `expires_at` is in seconds, or a date. */
 export const Lease = z.union([z.looseObject({ data: LeaseData }).transform((wrapped) => wrapped.data), LeaseData]);
 export type Lease = z.infer<typeof LeaseData>;
 
@@ -151,6 +168,8 @@ export const IpAssignments = z.union([
   z.looseObject({ ips: z.array(IpAssignment).nullish() }).transform((answer) => answer.ips ?? []),
   z.array(IpAssignment),
 ]);
+
+export const Metadata = z.union([z.looseObject({ metadata: z.record(z.string(), z.string()) }).transform((wrapped) => wrapped.metadata), z.record(z.string(), z.string())]);
 
 export const MachineVersion = z.looseObject({ version: z.string(), user_config: MachineConfig.nullish() });
 export type MachineVersion = z.infer<typeof MachineVersion>;

@@ -1,5 +1,6 @@
 import { request, type Dispatcher } from 'undici';
-import { errorFromAnswer, errorFromTransport, flyError, type CallKind } from './errors.ts';
+import type { CallKind } from './error-table.ts';
+import { errorFromAnswer, errorFromTransport, flyError } from './errors.ts';
 
 export interface FlyClientOptions {
   /** Where the API is, with its version: `https://api.machines.dev/v1`. */

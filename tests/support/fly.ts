@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { createFlyClient, machineConfig, type FlyClient, type MachineConfig } from '../../packages/fly/index.ts';
 import { startFly, type FlyStandInOptions } from '../../local-cloud/fly/start.ts';
+import { flyStandInAdmin, type FlyStandInAdmin } from './fly-stand-in.ts';
 
 export type { Machine, MachineConfig } from '../../packages/fly/index.ts';
 
@@ -25,6 +26,7 @@ export interface TestFly {
   edgeUrl: string;
   dataDir: string;
   fly: FlyClient;
+  admin: FlyStandInAdmin;
   /** Ends it as a host that goes down, and removes its folder unless `keep`. */
   close(options?: { keep?: boolean }): Promise<void>;
 }
@@ -36,7 +38,7 @@ export async function startTestFly(options: Partial<FlyStandInOptions> = {}): Pr
   const dataDir = options.dataDir ?? await tempFolder();
   const standIn = await startFly({ port: 0, edgePort: 0, token: TEST_TOKEN, runtime: 'simulated', images: IMAGES, latency: 0, rateLimits: false, ...options, dataDir });
   return {
-    url: standIn.url, edgeUrl: String(standIn['edgeUrl']), dataDir, fly: createFlyClient({ baseUrl: standIn.url, token: TEST_TOKEN }),
+    url: standIn.url, edgeUrl: String(standIn['edgeUrl']), dataDir, fly: createFlyClient({ baseUrl: standIn.url, token: TEST_TOKEN }), admin: flyStandInAdmin(standIn.url, TEST_TOKEN),
     close: async ({ keep = false } = {}) => {
       await standIn.close();
       if (!keep) await rm(dataDir, { recursive: true, force: true });
@@ -62,7 +64,7 @@ export async function spawnTestFly(dataDir: string): Promise<SpawnedFly> {
   const said = JSON.parse(line) as { ready: boolean; url: string; edgeUrl: string };
   if (!said.ready) throw new Error(line);
   return {
-    child, dataDir, url: said.url, edgeUrl: said.edgeUrl, fly: createFlyClient({ baseUrl: said.url, token: TEST_TOKEN }),
+    child, dataDir, url: said.url, edgeUrl: said.edgeUrl, fly: createFlyClient({ baseUrl: said.url, token: TEST_TOKEN }), admin: flyStandInAdmin(said.url, TEST_TOKEN),
     kill: async (signal) => {
       const exit = once(child, 'exit');
       child.kill(signal);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createSweepDatabase, type SweepDatabase, type SweepRules } from '../../control-plane/database/sweep.ts';
 import { SWEEP_RULES } from '../../control-plane/sweep/loop.ts';
 import { sweep, SweepLost, type SweepFly } from '../../control-plane/sweep/sweep.ts';
-import { FlyError } from '../../packages/fly/index.ts';
+import type { FlyError } from '../../packages/fly/index.ts';
 import { callApi, controlPlaneEnv, startTestControlPlane } from '../support/control-plane.ts';
 import { eventually, startTestFly, testMachine, TEST_IMAGES, type TestFly } from '../support/fly.ts';
 import { startTestSupabase, type TestSupabase } from '../support/supabase.ts';
@@ -58,8 +58,12 @@ beforeEach(async () => { await settled(); });
 describe('a sweep', () => {
   test('of a settled fleet finds nothing, wakes nobody, and reads each page once', async () => {
     expect(await sweepTimes(2)).toMatchObject({ ...quiet, listed: FLEET, known: FLEET, requests: 1 });
-    const pages = await sweepNow({}, { listOrgMachines: (wish, call) => fly.fly.listOrgMachines({ ...wish, limit: 5 }, call) });
-    expect(pages).toMatchObject({ ...quiet, listed: FLEET, requests: 3 });
+    // pages may be short or empty, and in no order
+    const ragged = await fly.admin.fault({ kind: 'ragged-pages', seed: 5 });
+    const pages = await sweepNow({}, { listOrgMachines: (wish, call) => fly.fly.listOrgMachines({ ...wish, limit: 4 }, call) });
+    await ragged.end();
+    expect(pages).toMatchObject({ ...quiet, listed: FLEET });
+    expect(pages.requests).toBeGreaterThan(3);
   });
 
   test('wakes whoever looks after a machine that somebody stopped, and only at the second look', async () => {
@@ -107,8 +111,10 @@ describe('a sweep', () => {
     const { fly_app: app, fly_machine_id: id } = await row();
     await query(`update machines set next_look_at = now() + interval '1 hour'`);
     await fly.fly.machines.destroy(app, id, { force: true });
-    const blind: SweepFly['listOrgMachines'] = async (wish, call) => ({ ...(await fly.fly.listOrgMachines(wish, call)), errorRegions: ['sin'] });
-    expect(await sweepNow({}, { listOrgMachines: blind })).toMatchObject({ missing: 0, errorRegions: ['sin'] });
+    await eventually(async () => ((await fly.fly.machines.list(app)).length === 0 ? true : undefined));
+    const blind = await fly.admin.fault({ kind: 'error-region', region: 'sin' });
+    for (let look = 0; look < 3; look += 1) expect(await sweepNow()).toMatchObject({ listed: 0, missing: 0, woken: 0, errorRegions: ['sin'] });
+    await blind.end();
     expect(await sweepTimes(2)).toMatchObject({ missing: 1, woken: 1 });
     await eventually(async () => { const machines = await fly.fly.machines.list(app); return machines.length === 1 && machines[0]?.id !== id ? true : undefined; });
     await settled();
@@ -127,11 +133,9 @@ describe('a sweep', () => {
   });
 
   test('that breaks off in the middle concludes nothing', async () => {
-    const half: SweepFly['listOrgMachines'] = async (wish, call) => {
-      if (wish.cursor !== undefined) throw new FlyError({ code: 'fly_unavailable', message: 'Fly is away.', retryable: true, outcome: 'known' });
-      return fly.fly.listOrgMachines({ ...wish, limit: 2 }, call);
-    };
-    await expect(sweepNow({}, { listOrgMachines: half })).rejects.toMatchObject({ code: 'fly_unavailable' });
+    const half = await fly.admin.fault({ kind: 'status', status: 503, verb: 'org.machines', skip: 1 });
+    await expect(sweepNow({}, { listOrgMachines: (wish, call) => fly.fly.listOrgMachines({ ...wish, limit: 2 }, call) })).rejects.toMatchObject({ code: 'fly_unavailable' });
+    await half.end();
     expect(await query('select * from fleet_findings')).toEqual([]);
     await query('update fleet_sweep set lease_expires_at = now()');
   });
@@ -222,11 +226,13 @@ describe('what nobody owns', () => {
 
   test('and cannot be removed is abandoned after five attempts, and the fleet says why', async () => {
     const [orphan] = await orphans(1);
-    const refuses: SweepFly['apps'] = { delete: () => Promise.reject(new FlyError({ code: 'fly_unavailable', message: 'Fly answers 500.', retryable: true, outcome: 'unknown' })) };
-    for (let look = 0; look < 8; look += 1) expect(await sweepNow({}, { apps: refuses })).toMatchObject({ orphan: 1, removed: 0 });
+    const refuses = await fly.admin.fault({ kind: 'status', status: 500, error: 'internal: no', verb: 'app.delete' });
+    for (let look = 0; look < 8; look += 1) expect(await sweepNow()).toMatchObject({ orphan: 1, removed: 0 });
+    expect(await refuses.strikes()).toBe(5);
+    await refuses.end();
     const fleet = await database.fleet();
-    expect(fleet.findings).toMatchObject([{ kind: 'orphan', subject: orphan?.fly_machine_id, attempts: 5, lastError: 'Fly answers 500.', abandonedAt: expect.any(String) as string }]);
-    expect(fleet.events[0]).toMatchObject({ kind: 'abandoned', message: expect.stringContaining('could not be removed in 5 attempts and is left to you: Fly answers 500.') as string });
+    expect(fleet.findings).toMatchObject([{ kind: 'orphan', subject: orphan?.fly_machine_id, attempts: 5, lastError: expect.stringContaining('internal: no') as string, abandonedAt: expect.any(String) as string }]);
+    expect(fleet.events[0]).toMatchObject({ kind: 'abandoned', message: expect.stringContaining('could not be removed in 5 attempts and is left to you: ') as string });
     expect(await sweepNow()).toMatchObject({ removed: 0 });
     await database.resume(0, '00000000-0000-4000-8000-000000000000');
     expect(await sweepNow()).toMatchObject({ removed: 1 });

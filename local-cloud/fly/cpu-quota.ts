@@ -1,0 +1,122 @@
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Fly's rule for a shared vCPU: 5 of every 80 ms, unused time banked for bursts up to 500 s. A performance vCPU is a whole core. */
+export const SHARE = { periodUs: 80_000, quotaUs: 5_000, mostBankedS: 500 } as const;
+/** What a new machine may burst before it has saved anything; ours, for nobody publishes Fly's. */
+const FIRST_BALANCE_S = 50;
+const LOOK_MS = 1000;
+
+/** A control group of one machine, by the version of the system. */
+interface Group { create(folder: string): void; limit(folder: string, quotaUs: number): void; add(folder: string, pid: number): void; usedUs(folder: string): number }
+
+const put = (folder: string, file: string, text: string | number) => writeFileSync(join(folder, file), String(text));
+const read = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8');
+const used = (folder: string, pattern: RegExp, file: string) => Number(pattern.exec(read(folder, file))?.[1] ?? 0);
+
+const V1: Group = {
+  create: (folder) => { mkdirSync(folder, { recursive: true }); put(folder, 'cpu.cfs_period_us', SHARE.periodUs); },
+  limit: (folder, quotaUs) => put(folder, 'cpu.cfs_quota_us', Math.round(quotaUs)),
+  add: (folder, pid) => put(folder, 'cgroup.procs', pid),
+  usedUs: (folder) => Number(read(folder.replace('/cpu/', '/cpuacct/'), 'cpuacct.usage')) / 1000,
+};
+const V2: Group = {
+  create: (folder) => { mkdirSync(folder, { recursive: true }); },
+  limit: (folder, quotaUs) => put(folder, 'cpu.max', `${Math.round(quotaUs)} ${SHARE.periodUs}`),
+  add: (folder, pid) => put(folder, 'cgroup.procs', pid),
+  usedUs: (folder) => used(folder, /usage_usec (\d+)/, 'cpu.stat'),
+};
+
+/** Where control groups may be made here, or why not. */
+export function findCgroup(root = '/sys/fs/cgroup'): { group: Group; base: string; name: string } | { why: string } {
+  if (process.platform !== 'linux') return { why: `${process.platform} has no control groups` };
+  const v1 = join(root, 'cpu');
+  const candidate = existsSync(join(v1, 'cpu.cfs_quota_us')) ? { group: V1, base: v1, name: 'cgroup v1', needs: [v1, join(root, 'cpuacct')] }
+    : existsSync(join(root, 'cgroup.controllers')) && /\bcpu\b/.test(read(root, 'cgroup.subtree_control')) ? { group: V2, base: root, name: 'cgroup v2', needs: [root] } : null;
+  if (!candidate) return { why: 'no control group of the system governs cpu time' };
+  try {
+    for (const folder of candidate.needs) accessSync(folder, constants.W_OK);
+  } catch {
+    return { why: 'control groups may not be made by this user' };
+  }
+  return candidate;
+}
+
+interface Governed { folder: string; cpus: number; shared: boolean; balanceUs: number; usedUs: number; burst: boolean }
+
+/**
+ * What a machine may burst with: grows by its share while it uses less, up to the most that is banked, and is spent above it. Pure; microseconds.
+ */
+export function nextBalance(balanceUs: number, usedUs: number, elapsedUs: number, cpus: number): number {
+  const share = SHARE.quotaUs / SHARE.periodUs;
+  return Math.max(0, Math.min(balanceUs + elapsedUs * cpus * share - usedUs, SHARE.mostBankedS * 1e6 * share * cpus));
+}
+
+/** Holds machines to the CPU time of their size: a shared one to a sixteenth of a core once its bank is empty. */
+export class CpuQuota {
+  readonly #group: Group;
+  readonly #base: string;
+  readonly #machines = new Map<string, Governed>();
+  readonly #timer: NodeJS.Timeout;
+  #lookedAt = performance.now();
+
+  constructor({ group, base }: { group: Group; base: string }) {
+    this.#group = group;
+    this.#base = base;
+    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  /** From now on this process and its children are governed. Throws the system's error when that is not possible. */
+  govern(machineId: string, pid: number, guest: { cpu_kind: string; cpus: number }): void {
+    const folder = join(this.#base, `trademind-${machineId}`);
+    this.#group.create(folder);
+    if (this.#group === V1) mkdirSync(folder.replace('/cpu/', '/cpuacct/'), { recursive: true });
+    const shared = guest.cpu_kind === 'shared';
+    const before = this.#machines.get(machineId);
+    const machine: Governed = { folder, cpus: guest.cpus, shared, balanceUs: before?.balanceUs ?? FIRST_BALANCE_S * 1e6 * guest.cpus, usedUs: this.#group.usedUs(folder), burst: true };
+    this.#machines.set(machineId, machine);
+    this.#group.limit(folder, SHARE.periodUs * guest.cpus);
+    this.#group.add(folder, pid);
+    if (this.#group === V1) put(folder.replace('/cpu/', '/cpuacct/'), 'cgroup.procs', pid);
+  }
+
+  /** What a machine may still burst with, in seconds of a core; null when it is not governed. */
+  balance(machineId: string): number | null {
+    const machine = this.#machines.get(machineId);
+    return machine ? machine.balanceUs / 1e6 : null;
+  }
+
+  #look(): void {
+    const now = performance.now();
+    const elapsedUs = (now - this.#lookedAt) * 1000;
+    this.#lookedAt = now;
+    for (const machine of this.#machines.values()) {
+      if (!machine.shared) continue;
+      const usedUs = this.#group.usedUs(machine.folder);
+      machine.balanceUs = nextBalance(machine.balanceUs, usedUs - machine.usedUs, elapsedUs, machine.cpus);
+      machine.usedUs = usedUs;
+      const burst = machine.balanceUs > 0;
+      if (burst !== machine.burst) this.#group.limit(machine.folder, machine.cpus * (burst ? SHARE.periodUs : SHARE.quotaUs));
+      machine.burst = burst;
+    }
+  }
+
+  /** Forgets a machine; its group goes when nothing runs in it any more. */
+  release(machineId: string): void {
+    const machine = this.#machines.get(machineId);
+    this.#machines.delete(machineId);
+    if (!machine) return;
+    for (const folder of new Set([machine.folder, machine.folder.replace('/cpu/', '/cpuacct/')])) {
+      try {
+        rmdirSync(folder);
+      } catch {
+        // something of it still ends: an empty group costs nothing
+      }
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const id of this.#machines.keys()) this.release(id);
+  }
+}
