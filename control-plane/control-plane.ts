@@ -13,6 +13,7 @@ import { createRpc } from './database/rpc.ts';
 import { createSecretsDatabase } from './database/secrets.ts';
 import { createUserDatabases } from './database/user.ts';
 import type { Settings } from './env.ts';
+import { createFleet } from './fleet.ts';
 import { createHttp } from './http.ts';
 import { createSigner } from './keys.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -46,6 +47,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const signer = await createSigner({ machineTokenJwk: settings.machineTokenJwk, ticketJwk: settings.ticketJwk, now, randomUuid: randomUUID });
   const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now });
   const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
+  const fleet = createFleet(settings, { fetch: http.fetch, fly, log, now, wake: () => loop?.wake() });
   const hub = createHub();
   const closing = new AbortController();
   // the API is up before the loop is: what it needs of it is filled in below
@@ -56,7 +58,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
 
   const api = await createServer({
     context: {
-      auth, control, machines: createMachineDatabase(rpc), plans, secrets: createUserSecrets(createSecretsDatabase(rpc), settings.sealingKeys), userDatabase, signer, hub, now, closing: closing.signal, wake: () => loop?.wake(),
+      auth, control, machines: createMachineDatabase(rpc), plans, secrets: createUserSecrets(createSecretsDatabase(rpc), settings.sealingKeys), userDatabase, signer, fleet, hub, now, closing: closing.signal, wake: () => loop?.wake(),
       environment: settings.environment, machineImage: settings.machineImage, machineSupabaseUrl: settings.machineSupabaseUrl, allowUsRegions: settings.allowUsRegions,
       gemini: settings.gemini, controlPlaneUrl: () => settings.controlPlaneUrl ?? listening, fetch: http.fetch,
     },
@@ -90,6 +92,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
     log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked, replicas: budget.share,
   });
   loop = started;
+  const fleetLoops = fleet.start();
 
   return {
     url,
@@ -98,7 +101,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
       closing.abort();
       // Connections that never carried a request (clients open them ahead) count as busy to Node: they are not waited for.
       const impatient = setTimeout(() => api.server.closeAllConnections(), CONNECTIONS_MS);
-      await Promise.all([started.stop(), api.close()]);
+      await Promise.all([started.stop(), fleetLoops.stop(), api.close()]);
       clearTimeout(impatient);
       if (metricsServer !== null) await new Promise((resolve) => { metricsServer.server.close(resolve); metricsServer.server.closeAllConnections(); });
       await budget.stop();

@@ -38,6 +38,11 @@ export interface Settings {
   /** How long a replica that died keeps others from its machines. */
   leaseSeconds: number;
   logLevel: string;
+  /** A registry that has every image, whatever host its name says (the local cloud's). */
+  imageRegistryUrl: string | undefined;
+  /** How often the organisation is compared with the database, and how long an orphan is left alone. */
+  sweepSeconds: number;
+  orphanGraceSeconds: number;
 }
 
 const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).transform((text) => text.replace(/\/+$/, ''));
@@ -108,6 +113,9 @@ const Env = z.object({
   ALLOW_US_REGIONS: flag.default(false),
   REPLICA_ID: z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots or dashes').optional(),
   LEASE_SECONDS: z.coerce.number().int().min(3).max(300).default(10),
+  IMAGE_REGISTRY_URL: url.optional(),
+  SWEEP_SECONDS: z.coerce.number().int().min(1).max(86_400).default(300),
+  ORPHAN_GRACE_SECONDS: z.coerce.number().int().min(0).max(604_800).default(3_600),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -152,6 +160,9 @@ export function readSettings(source: Readonly<Record<string, string | undefined>
     replicaId: env.REPLICA_ID ?? `cp-${randomBytes(4).toString('hex')}`,
     leaseSeconds: env.LEASE_SECONDS,
     logLevel: env.LOG_LEVEL,
+    imageRegistryUrl: env.IMAGE_REGISTRY_URL,
+    sweepSeconds: env.SWEEP_SECONDS,
+    orphanGraceSeconds: env.ORPHAN_GRACE_SECONDS,
   } };
 }
 

@@ -4,6 +4,7 @@ import type { PlansDatabase } from '../database/plans.ts';
 import type { OpenUserDatabase } from '../database/user.ts';
 import type { Signer } from '../keys.ts';
 import type { UserSecretStore } from '../secrets/user-secrets.ts';
+import type { Fleet } from '../fleet.ts';
 import type { Hub } from './hub.ts';
 import type { Authenticator, Caller } from './auth.ts';
 
@@ -16,6 +17,8 @@ export interface ApiContext {
   secrets: UserSecretStore;
   userDatabase: OpenUserDatabase;
   signer: Signer;
+  /** What operators look after: releases, rollouts, sweeps. */
+  fleet: Fleet;
   hub: Hub;
   /** A wish was written: look for due machines now. */
   wake: () => void;

@@ -14,6 +14,9 @@ import { machineScaleRoutes } from './machine-scale.ts';
 import { machineRoutes } from './machines.ts';
 import { problem, problemOf, sendProblem } from './problems.ts';
 import { openApiTransform, zodSerializer, zodValidator, type Api, type ZodProvider } from './schema.ts';
+import { fleetRoutes } from './fleet.ts';
+import { releaseRoutes } from './releases.ts';
+import { rolloutRoutes } from './rollouts.ts';
 import { traderRoutes } from './traders.ts';
 
 export interface Readiness { ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }
@@ -118,6 +121,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     eventRoutes(typed, context);
     traderRoutes(typed, context);
     meRoutes(typed);
+    for (const routes of [fleetRoutes, releaseRoutes, rolloutRoutes]) routes(typed, context);
     await Promise.resolve();
   });
   machineTokenRoutes(api, context);

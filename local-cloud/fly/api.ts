@@ -14,6 +14,7 @@ import { orgRoutes } from './org-machines.ts';
 import { pass, type Fate, type Passing } from './pass.ts';
 import type { Platform } from './platform.ts';
 import { RateLimits } from './rate-limit.ts';
+import { manifestAnswer } from './registry.ts';
 import { createRouter } from './route.ts';
 import { secretRoutes } from './secrets.ts';
 import { whoHolds } from './tokens.ts';
@@ -41,6 +42,7 @@ export function createApi(options: ApiOptions): (request: IncomingMessage, respo
 
   const answer = async (request: IncomingMessage, url: URL, signal: AbortSignal): Promise<Fate> => {
     const { pathname, searchParams: query } = url;
+    if (pathname.startsWith('/v2/')) return { kind: 'answer', ...manifestAnswer(platform.images, token, pathname, request.headers.authorization) };
     const method = request.method ?? 'GET';
     const isLogs = pathname.startsWith('/api/v1/');
     const who = whoHolds(request.headers.authorization, token, isLogs);

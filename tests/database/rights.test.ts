@@ -17,7 +17,11 @@ const READ = 'select';
 const TABLES: Record<string, Partial<Record<Role, string>>> = {
   analyses: { authenticated: READ, service_role: READ },
   control_replicas: { service_role: READ },
+  current_releases: { service_role: READ },
   decisions: { authenticated: READ, service_role: READ },
+  fleet_events: { service_role: READ },
+  fleet_findings: { service_role: READ },
+  fleet_sweep: { service_role: READ },
   machine_events: { authenticated: READ, service_role: 'insert(at,data,kind,machine_id,message) select' },
   machine_heartbeats: { authenticated: READ, service_role: READ },
   machine_metrics: { authenticated: READ, service_role: READ },
@@ -25,6 +29,10 @@ const TABLES: Record<string, Partial<Record<Role, string>>> = {
   machines: { authenticated: READ, machine: READ, service_role: READ },
   notifications: { authenticated: READ, service_role: READ },
   owner_leases: { authenticated: READ, service_role: READ },
+  releases: { service_role: READ },
+  rollout_events: { service_role: READ },
+  rollout_machines: { service_role: READ },
+  rollouts: { service_role: READ },
   signals: { authenticated: READ, machine: READ, service_role: READ },
   ticket_keys: { service_role: READ },
   traders: {
@@ -41,15 +49,26 @@ const FUNCTIONS: Record<string, readonly Role[]> = {
   'private.token_user_id': ['machine'],
   'public.add_machine_secret': ['service_role'],
   'public.adopt_machine': ['service_role'],
+  'public.advance_rollout': ['service_role'],
   'public.claim_machines': ['service_role'],
+  'public.claim_rollout': ['service_role'],
+  'public.claim_sweep': ['service_role'],
+  'public.compare_sweep': ['service_role'],
+  'public.control_rollout': ['service_role'],
   'public.db_pre_request': ['anon', 'authenticated', 'machine', 'service_role'],
   'public.deploy_machine': ['service_role'],
+  'public.end_sweep': ['service_role'],
+  'public.exclude_from_rollout': ['service_role'],
+  'public.fleet_summary': ['service_role'],
   'public.hold_owner_lease': ['machine'],
   'public.machine_beat': ['machine'],
   'public.machine_by_secret': ['service_role'],
+  'public.may_reap': ['service_role'],
+  'public.note_reaped': ['service_role'],
   'public.publish_ticket_keys': ['service_role'],
   'public.record_observation': ['service_role'],
   'public.record_step': ['service_role'],
+  'public.register_release': ['service_role'],
   'public.release_machine': ['service_role'],
   'public.release_owner_lease': ['machine'],
   'public.renew_machine_lease': ['service_role'],
@@ -57,12 +76,17 @@ const FUNCTIONS: Record<string, readonly Role[]> = {
   'public.replica_leave': ['service_role'],
   'public.request_drain': ['service_role'],
   'public.retire_machine_secrets': ['service_role'],
+  'public.resume_sweep': ['service_role'],
   'public.revoke_machine_tokens': ['service_role'],
+  'public.rollout_counts': ['service_role'],
   'public.set_machine_desired': ['service_role'],
   'public.set_machine_secret': ['service_role'],
   'public.set_user_settings': ['service_role'],
+  'public.start_rollout': ['service_role'],
+  'public.sweep_page': ['service_role'],
   'public.user_keys_changed': ['service_role'],
   'public.wish_machine_again': ['service_role'],
+  'public.withdraw_release': ['service_role'],
   'public.write_facts': ['machine'],
   'public.write_signals': ['machine'],
 };
@@ -126,6 +150,13 @@ describe('what row-level security shows and refuses', () => {
     await asRole(database.pool, 'service_role', {}, 'select public.replica_beat($1)', ['a replica']);
     await asRole(database.pool, 'service_role', {}, 'select public.publish_ticket_keys($1)', [{ keys: [] }]);
     await database.pool.query(`insert into public.machine_secrets (machine_id, hashes) values ($1, array[$2])`, [machine.id, user.replaceAll('-', '').padEnd(64, '0')]);
+    await database.pool.query(`with r as (insert into public.releases (version, image, registered_by) values ($1::text, 'registry.example/machine@sha256:' || $2, $1::uuid) returning id),
+      c as (insert into public.current_releases (environment, release_id) select 'w' || left($1, 8), id from r),
+      o as (insert into public.rollouts (release_id, settings, started_by) select id, '{}', $1::uuid from r returning id),
+      m as (insert into public.rollout_machines (rollout_id, machine_id, user_id, wave, state, previous_image, counted, generation) select id, $3, $1::uuid, 0, 'healthy', 'x', true, 1 from o),
+      e as (insert into public.rollout_events (rollout_id, kind, message) select id, 'started', 'It began.' from o),
+      f as (insert into public.fleet_findings (kind, subject, machine_id, why) values ('orphan', $1, $3, 'It belongs to nobody.'))
+      insert into public.fleet_events (kind, message) values ('removed', 'It was removed.')`, [user, user.replaceAll('-', '').padEnd(64, '0'), machine.id]);
     return { user, machine: machine.id };
   }
 
@@ -157,6 +188,9 @@ describe('what row-level security shows and refuses', () => {
     expect(seen).toEqual({
       analyses: 'owner service', control_replicas: 'service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
       machine_secrets: 'service', machines: 'owner operator machine service', notifications: 'owner service', owner_leases: 'owner operator service', signals: 'owner machine service',
+      analyses: 'owner service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
+      machine_secrets: 'service', machines: 'owner operator machine service', releases: 'service', current_releases: 'service', rollouts: 'service', rollout_machines: 'service', rollout_events: 'service',
+      fleet_sweep: 'service', fleet_findings: 'service', fleet_events: 'service', notifications: 'owner service', owner_leases: 'owner operator service', signals: 'owner machine service',
       ticket_keys: 'service', traders: 'owner machine service', usage: 'owner operator machine service', user_settings: 'owner machine service',
     });
   });
