@@ -3,12 +3,15 @@ import { createServer as createHttpServer, type Server } from 'node:http';
 import { createFlyClient } from '@trademind/fly';
 import { TradeMindError } from '@trademind/core';
 import type { Logger } from 'pino';
+import { tellingActor } from './actor.ts';
 import { createAuthenticator } from './api/auth.ts';
 import { createHub } from './api/hub.ts';
 import { createServer, type Readiness } from './api/server.ts';
+import { createAccountDatabase } from './database/account.ts';
 import { createControlDatabase } from './database/control.ts';
 import { createMachineDatabase } from './database/machine.ts';
 import { createPlansDatabase } from './database/plans.ts';
+import { createRequestsDatabase } from './database/requests.ts';
 import { createRpc } from './database/rpc.ts';
 import { createSecretsDatabase } from './database/secrets.ts';
 import { createUserDatabases } from './database/user.ts';
@@ -36,12 +39,14 @@ export interface ControlPlane {
 export async function startControlPlane(settings: Settings, log: Logger): Promise<ControlPlane> {
   const now = Date.now;
   const http = createHttp();
-  const control = createControlDatabase({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch });
+  const told = tellingActor(http.fetch);
+  const control = createControlDatabase({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: told });
   const userDatabase = createUserDatabases({ url: settings.supabase.url, publishableKey: settings.supabase.publishableKey, fetch: http.fetch });
-  const rpc = createRpc({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch });
-  const plans = createPlansDatabase(rpc);
-  const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch });
+  const rpc = createRpc({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: told });
+  const [plans, account, secretsDatabase] = [createPlansDatabase(rpc), createAccountDatabase(rpc), createSecretsDatabase(rpc)];
+  const secrets = createUserSecrets(secretsDatabase, settings.sealingKeys);
   const signer = await createSigner({ machineTokenJwk: settings.machineTokenJwk, ticketJwk: settings.ticketJwk, now, randomUuid: randomUUID });
+  const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch, tokenByHash: account.tokenByHash, userToken: signer.userToken });
   const fly = createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent });
   const hub = createHub();
   const closing = new AbortController();
@@ -53,7 +58,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
 
   const api = await createServer({
     context: {
-      auth, control, machines: createMachineDatabase(rpc), plans, secrets: createUserSecrets(createSecretsDatabase(rpc), settings.sealingKeys), userDatabase, signer, hub, now, closing: closing.signal, wake: () => loop?.wake(),
+      auth, control, machines: createMachineDatabase(rpc), plans, secrets, secretsDatabase, account, requests: createRequestsDatabase(rpc), sealingKeys: settings.sealingKeys, userDatabase, signer, hub, now, closing: closing.signal, wake: () => loop?.wake(),
       environment: settings.environment, machineImage: settings.machineImage, machineSupabaseUrl: settings.machineSupabaseUrl, allowUsRegions: settings.allowUsRegions,
       gemini: settings.gemini, controlPlaneUrl: () => settings.controlPlaneUrl ?? listening, fetch: http.fetch,
     },

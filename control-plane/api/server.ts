@@ -5,15 +5,23 @@ import swaggerUi from '@fastify/swagger-ui';
 import fastify, { LogController, type FastifyBaseLogger } from 'fastify';
 import { z } from 'zod';
 import type { Metrics } from '../metrics.ts';
-import type { ApiContext } from './context.ts';
+import { actFor } from '../actor.ts';
+import { auditRoutes } from './audit.ts';
+import { callerOf, type ApiContext } from './context.ts';
 import { eventRoutes } from './events.ts';
-import { machineTokenRoutes, meRoutes } from './identity.ts';
+import { costRoutes } from './cost.ts';
+import { idempotency } from './idempotency.ts';
+import { machineTokenRoutes } from './identity.ts';
 import { machineGeminiRoutes } from './machine-gemini.ts';
 import { machineKeyRoutes } from './machine-keys.ts';
 import { machineScaleRoutes } from './machine-scale.ts';
 import { machineRoutes } from './machines.ts';
+import { meRoutes } from './me.ts';
+import { planRoutes } from './plans.ts';
 import { problem, problemOf, sendProblem } from './problems.ts';
 import { openApiTransform, zodSerializer, zodValidator, type Api, type ZodProvider } from './schema.ts';
+import { refuseCaller } from './scopes.ts';
+import { tokenRoutes } from './tokens.ts';
 import { traderRoutes } from './traders.ts';
 
 export interface Readiness { ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }
@@ -48,6 +56,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   api.setSerializerCompiler(zodSerializer);
   api.removeContentTypeParser('text/plain');
   api.decorateRequest('caller', null);
+  api.decorateRequest('actor');
 
   api.setErrorHandler((error, request, reply) => {
     const body = problemOf(error, request.id);
@@ -55,7 +64,13 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     return sendProblem(reply, body);
   });
   api.setNotFoundHandler((request, reply) => sendProblem(reply, problem(404, 'route_not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`, request.id, undefined, 'See /docs for what is there.')));
-  api.addHook('onRequest', (request, reply, done) => { void reply.header('x-request-id', request.id); done(); });
+  api.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    request.actor = { kind: 'system', id: null, via: null, requestId: request.id };
+    actFor(request.actor, done);
+  });
+  // reading a body comes back in the connection's context: the request's is taken up again
+  api.addHook('preValidation', (request, _reply, done) => { actFor(request.actor, done); });
   api.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime / 1_000);
@@ -65,14 +80,14 @@ export async function createServer(options: ServerOptions): Promise<Api> {
 
   await api.register(cors, {
     origin: [...options.allowedOrigins], methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], maxAge: 600,
-    allowedHeaders: ['authorization', 'content-type', 'if-match', 'idempotency-key', 'last-event-id', 'x-request-id'], exposedHeaders: ['etag', 'location', 'x-request-id', 'retry-after'],
+    allowedHeaders: ['authorization', 'content-type', 'if-match', 'idempotency-key', 'last-event-id', 'x-request-id'], exposedHeaders: ['etag', 'location', 'x-request-id', 'retry-after', 'idempotency-replayed'],
   });
   await api.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'TradeMind control plane', version: '1.0.0', description: 'Wishes for machines, and what became of them. Errors are problems (RFC 9457) with a stable `code` and a `nextStep`.' },
       components: { securitySchemes: {
-        user: { type: 'http', scheme: 'bearer', description: 'Access token of a signed-in user' },
+        user: { type: 'http', scheme: 'bearer', description: 'The session token of a signed-in user, or an access token (tm_…)' },
         machine: { type: 'http', scheme: 'bearer', description: 'The secret that a machine was born with, or its database token' },
       } },
       security: [{ user: [] }],
@@ -112,12 +127,22 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   }
 
   await api.register(async (users) => {
-    users.addHook('onRequest', async (request) => { request.caller = await context.auth.user(request); });
+    users.addHook('onRequest', async (request) => {
+      const caller = await context.auth.user(request);
+      request.caller = caller;
+      Object.assign(request.actor, { kind: caller.tokenId !== null ? 'token' : caller.operator ? 'operator' : 'user', id: caller.userId, via: caller.tokenId });
+      refuseCaller(callerOf(request), request.method, request.routeOptions.url ?? '');
+    });
     const typed = users.withTypeProvider<ZodProvider>();
+    idempotency(typed, { requests: context.requests, sealing: context.sealingKeys, now: context.now });
     machineRoutes(typed, context);
     eventRoutes(typed, context);
     traderRoutes(typed, context);
-    meRoutes(typed);
+    costRoutes(typed, context);
+    meRoutes(typed, context);
+    tokenRoutes(typed, context);
+    planRoutes(typed, context);
+    auditRoutes(typed, context);
     await Promise.resolve();
   });
   machineTokenRoutes(api, context);
