@@ -16,6 +16,7 @@ import { createRpc } from './database/rpc.ts';
 import { createSecretsDatabase } from './database/secrets.ts';
 import { createUserDatabases } from './database/user.ts';
 import type { Settings } from './env.ts';
+import { startHousekeeping } from './housekeeping.ts';
 import { createHttp } from './http.ts';
 import { createSigner } from './keys.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -90,6 +91,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
     log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked,
   });
   loop = started;
+  const housekeeping = startHousekeeping({ account, secrets, log, random: Math.random, wake: () => started.wake() });
 
   return {
     url,
@@ -98,7 +100,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
       closing.abort();
       // Connections that never carried a request (clients open them ahead) count as busy to Node: they are not waited for.
       const impatient = setTimeout(() => api.server.closeAllConnections(), CONNECTIONS_MS);
-      await Promise.all([started.stop(), api.close()]);
+      await Promise.all([started.stop(), housekeeping.stop(), api.close()]);
       clearTimeout(impatient);
       if (metricsServer !== null) await new Promise((resolve) => { metricsServer.server.close(resolve); metricsServer.server.closeAllConnections(); });
       await http.close();

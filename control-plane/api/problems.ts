@@ -20,6 +20,9 @@ const HTTP_ERRORS: Readonly<Record<string, { status: number; code: string; messa
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: { status: 400, code: 'body_malformed', message: 'The body is not as long as announced.', nextStep: 'Send the request again.' },
 };
 
+/** Errors of our own that come from below the API. */
+const OWN_ERRORS: Readonly<Record<string, number>> = { sealing_not_configured: 503, secret_unreadable: 500 };
+
 /** Statuses that are told without the detail of what went wrong inside. */
 const TITLES: Readonly<Record<number, string>> = {
   400: 'The request is not valid', 401: 'Not signed in', 403: 'Not allowed', 404: 'Not found', 409: 'Conflict', 412: 'It has changed meanwhile',
@@ -33,6 +36,8 @@ export function problemOf(error: unknown, requestId: string): Problem {
     return problem(error.status, error.code, error.message, requestId, error.field, error.nextStep);
   }
   if (known) return problem(known.status, known.code, known.message, requestId, undefined, known.nextStep);
+  const own = error instanceof TradeMindError ? OWN_ERRORS[error.code] : undefined;
+  if (own !== undefined && error instanceof TradeMindError) return problem(own, error.code, error.message, requestId, error.field, error.nextStep);
   const status = (error as Partial<FastifyError> | null)?.statusCode;
   if (status !== undefined && status >= 400 && status < 500) return problem(status, 'request_refused', (error as Error).message, requestId);
   return problem(500, 'internal', 'The request could not be answered because of a fault on our side.', requestId, undefined, 'Repeat it; if it stays, tell the operator the requestId.');
