@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer as createHttpServer, type Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createFlyClient } from '@trademind/fly';
 import { TradeMindError } from '@trademind/core';
 import type { Logger } from 'pino';
@@ -27,11 +28,13 @@ import type { MachineContract } from './reconciler/wish.ts';
 
 /** How long requests under way may take when this replica ends. */
 const CONNECTIONS_MS = 500;
+/** How long the start waits for what is told to the database first; a database that is away hears it later. */
+const BEGIN_MS = 2_000;
 
 export interface ControlPlane {
   url: string;
-  /** Where `/metrics` is when it has a port of its own. */
-  metricsUrl: string | null;
+  /** Where `/metrics` is: never on the public port. */
+  metricsUrl: string;
   /** Takes no new work, ends or gives back what is under way, closes every connection. */
   close(): Promise<void>;
 }
@@ -63,13 +66,12 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
       environment: settings.environment, machineImage: settings.machineImage, machineSupabaseUrl: settings.machineSupabaseUrl, allowUsRegions: settings.allowUsRegions,
       gemini: settings.gemini, controlPlaneUrl: () => settings.controlPlaneUrl ?? listening, fetch: http.fetch,
     },
-    allowedOrigins: settings.allowedOrigins, log, metrics, serveMetrics: settings.metricsPort === undefined,
+    allowedOrigins: settings.allowedOrigins, log, metrics, limits: settings.limits, trustedProxies: settings.trustedProxies,
     readiness: () => readiness(() => control.ping(), claimAgeMs),
   });
   const url = await listenOn(() => api.listen({ port: settings.port, host: settings.host }), settings.port);
   listening = url;
-  if (settings.defaultPlan !== undefined) await plans.setDefault(settings.defaultPlan);
-  const metricsServer = settings.metricsPort === undefined ? null : await serveMetrics(metrics, settings.metricsPort, settings.host);
+  const metricsServer = await serveMetrics(metrics, settings.metricsPort, settings.host);
 
   const contract: MachineContract = {
     appNameKey: settings.appNameKey,
@@ -91,18 +93,26 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
     log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked,
   });
   loop = started;
-  const housekeeping = startHousekeeping({ account, secrets, log, random: Math.random, wake: () => started.wake() });
+  const housekeeping = startHousekeeping({
+    account, secrets, log, random: Math.random, wake: () => started.wake(),
+    atStart: [
+      // machines hear of new ticket keys with their next beat
+      ['ticket keys', () => account.publishTicketKeys(JSON.parse(signer.ticketJwks))],
+      ...(settings.defaultPlan === undefined ? [] : [['default plan', () => plans.setDefault(settings.defaultPlan ?? '')] as const]),
+    ],
+  });
+  await Promise.race([housekeeping.begun, sleep(BEGIN_MS)]);
 
   return {
     url,
-    metricsUrl: metricsServer === null ? null : metricsServer.url,
+    metricsUrl: metricsServer.url,
     async close() {
       closing.abort();
       // Connections that never carried a request (clients open them ahead) count as busy to Node: they are not waited for.
       const impatient = setTimeout(() => api.server.closeAllConnections(), CONNECTIONS_MS);
       await Promise.all([started.stop(), housekeeping.stop(), api.close()]);
       clearTimeout(impatient);
-      if (metricsServer !== null) await new Promise((resolve) => { metricsServer.server.close(resolve); metricsServer.server.closeAllConnections(); });
+      await new Promise((resolve) => { metricsServer.server.close(resolve); metricsServer.server.closeAllConnections(); });
       await http.close();
     },
   };

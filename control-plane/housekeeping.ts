@@ -8,18 +8,35 @@ const BUDGETS_AT_ONCE = 200;
 const SECRETS_AT_ONCE = 100;
 
 export interface Housekeeping {
+  /** Resolves when everything was tried once. */
+  begun: Promise<void>;
   /** Ends what is under way and starts nothing more. */
   stop(): Promise<void>;
+}
+
+type Task = readonly [name: string, work: () => Promise<void>];
+
+interface HousekeepingOptions {
+  account: Pick<AccountDatabase, 'checkBudgets' | 'sweep'>;
+  secrets: Pick<UserSecretStore, 'resealSome'>;
+  /** What the database is told once, as soon as it answers. */
+  atStart: readonly Task[];
+  log: Logger;
+  random: () => number;
+  /** A wish was written. */
+  wake: () => void;
 }
 
 /**
  * What has to be looked at again and again and waits for nobody: budgets (warnings, and what their users chose), secrets under an old sealing key, answers that need not be kept any more. Every replica does it;
  * the database gives each piece to one of them.
  */
-export function startHousekeeping(options: { account: Pick<AccountDatabase, 'checkBudgets' | 'sweep'>; secrets: Pick<UserSecretStore, 'resealSome'>; log: Logger; random: () => number; wake: () => void }): Housekeeping {
+export function startHousekeeping(options: HousekeepingOptions): Housekeeping {
   const { account, secrets, log, random, wake } = options;
+  const begun = Promise.withResolvers<void>();
+  let atStart = options.atStart;
   const ended = new AbortController();
-  const tasks: readonly (readonly [string, () => Promise<void>])[] = [
+  const tasks: readonly Task[] = [
     ['budgets', async () => {
       const given = await account.checkBudgets(BUDGETS_AT_ONCE);
       for (const { user_id: user, percent, action } of given) log.info({ user, percent, action }, 'budget warning');
@@ -33,16 +50,29 @@ export function startHousekeeping(options: { account: Pick<AccountDatabase, 'che
     ['answers', () => account.sweep()],
   ];
 
+  async function done([name, work]: Task): Promise<boolean> {
+    if (ended.signal.aborted) return false;
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (!ended.signal.aborted) log.warn({ err: error, task: name }, 'housekeeping failed; it is tried again');
+      return false;
+    }
+  }
+
   async function run(): Promise<void> {
     while (!ended.signal.aborted) {
-      for (const [task, work] of tasks) {
-        if (ended.signal.aborted) return;
-        await work().catch((error: unknown) => { if (!ended.signal.aborted) log.warn({ err: error, task }, 'housekeeping failed; it is tried again'); });
-      }
+      const left: Task[] = [];
+      for (const task of atStart) if (!(await done(task))) left.push(task);
+      atStart = left;
+      begun.resolve();
+      for (const task of tasks) await done(task);
+      if (ended.signal.aborted) return;
       // replicas that started together do not stay together
       await sleep(EVERY_MS * (0.75 + random() / 2), undefined, { signal: ended.signal }).catch(() => undefined);
     }
   }
   const running = run();
-  return { stop: () => { ended.abort(); return running; } };
+  return { begun: begun.promise, stop: () => { ended.abort(); return running; } };
 }

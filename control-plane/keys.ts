@@ -29,9 +29,16 @@ function publicHalf(jwk: JWK, alg: string): JWK {
   return { kty, ...(crv ? { crv } : {}), ...(x ? { x } : {}), ...(y ? { y } : {}), ...(kid ? { kid } : {}), alg, use: 'sig' } as JWK;
 }
 
+/** One private key, or a set of which the first signs. */
+function ticketKeysOf(text: string): [JWK, ...JWK[]] {
+  const value = JSON.parse(text) as JWK | { keys: [JWK, ...JWK[]] };
+  return Array.isArray((value as { keys?: unknown }).keys) ? (value as { keys: [JWK, ...JWK[]] }).keys : [value as JWK];
+}
+
 export async function createSigner(options: { machineTokenJwk: string; ticketJwk: string; now: () => number; randomUuid: () => string }): Promise<Signer> {
   const machineJwk = JSON.parse(options.machineTokenJwk) as JWK;
-  const ticketJwk = JSON.parse(options.ticketJwk) as JWK;
+  const ticketJwks = ticketKeysOf(options.ticketJwk);
+  const [ticketJwk] = ticketJwks;
   const [machineKey, ticketKey] = await Promise.all([importJWK(machineJwk, 'ES256'), importJWK(ticketJwk, 'EdDSA')]);
   const machinePublic = await importJWK(publicHalf(machineJwk, 'ES256'), 'ES256');
   const seconds = () => Math.floor(options.now() / 1_000);
@@ -69,6 +76,6 @@ export async function createSigner(options: { machineTokenJwk: string; ticketJwk
       const token = await new SignJWT(claims).setProtectedHeader({ alg: 'EdDSA', typ: 'JWT', ...(ticketJwk.kid ? { kid: ticketJwk.kid } : {}) }).sign(ticketKey);
       return { token, expiresAt: new Date(claims.exp * 1_000) };
     },
-    ticketJwks: JSON.stringify({ keys: [publicHalf(ticketJwk, 'EdDSA')] }),
+    ticketJwks: JSON.stringify({ keys: ticketJwks.map((key) => publicHalf(key, 'EdDSA')) }),
   };
 }

@@ -284,7 +284,11 @@ describe('the edges of HTTP', () => {
     expect(JSON.stringify(paths['/v1/machines']?.['post']?.requestBody)).toContain('memoryMb');
     expect(JSON.stringify(body)).toContain('application/problem+json');
     expect((await fetch(`${controlPlane.url}/docs/`)).status).toBe(200);
-    expect(await (await fetch(`${controlPlane.url}/metrics`)).text()).toMatch(/trademind_looks_total\{outcome="done"\} \d+/);
+    expect(await (await fetch(controlPlane.metricsUrl + '/metrics')).text()).toMatch(/trademind_looks_total\{outcome="done"\} \d+/);
+    expect((await fetch(`${controlPlane.url}/metrics`)).status).toBe(404);
+    const published = (await supabase.database.pool.query<{ jwks: unknown }>('select jwks from public.ticket_keys')).rows[0]?.jwks;
+    expect((await call(null, 'GET', '/.well-known/jwks.json')).body).toEqual(published);
+    expect(JSON.stringify(published)).not.toContain('"d"');
     expect(await call(alice.accessToken, 'GET', '/v1/me')).toMatchObject({ status: 200, body: { id: alice.id, email: alice.email, role: 'user', operator: false, plan: { name: 'tests' }, budget: null, scaling: null, keys: { binance: null, gemini: null }, notifications: null } });
     expect(await call(null, 'GET', '/readyz')).toMatchObject({ status: 200, body: { ready: true } });
   });

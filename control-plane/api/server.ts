@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
+import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { LogController, type FastifyBaseLogger } from 'fastify';
@@ -18,7 +19,7 @@ import { machineScaleRoutes } from './machine-scale.ts';
 import { machineRoutes } from './machines.ts';
 import { meRoutes } from './me.ts';
 import { planRoutes } from './plans.ts';
-import { problem, problemOf, sendProblem } from './problems.ts';
+import { ApiProblem, problem, problemOf, sendProblem } from './problems.ts';
 import { openApiTransform, zodSerializer, zodValidator, type Api, type ZodProvider } from './schema.ts';
 import { refuseCaller } from './scopes.ts';
 import { tokenRoutes } from './tokens.ts';
@@ -31,12 +32,16 @@ export interface ServerOptions {
   allowedOrigins: readonly string[];
   log: FastifyBaseLogger;
   metrics: Metrics;
-  /** `/metrics` is served here unless it has a port of its own. */
-  serveMetrics: boolean;
+  /** Requests in a minute: of one address, whoever it says it is; of one user, from wherever. Each replica counts by itself. */
+  limits: { perAddress: number; perUser: number };
+  /** Proxies whose word on the caller's address is believed. */
+  trustedProxies: readonly string[];
   readiness: () => Promise<Readiness>;
 }
 
 const BODY_LIMIT = 256 * 1_024;
+/** Above all that the database may take. */
+const HANDLER_TIMEOUT_MS = 25_000;
 const ReadinessAnswer = z.object({ ready: z.boolean(), checks: z.record(z.string(), z.object({ ok: z.boolean(), detail: z.string() })) });
 
 /** The HTTP API, not yet listening. Every answer that is not a success is a problem with a stable code. */
@@ -46,6 +51,8 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     loggerInstance: options.log,
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
+    handlerTimeout: HANDLER_TIMEOUT_MS,
+    ...(options.trustedProxies.length === 0 ? {} : { trustProxy: [...options.trustedProxies] }),
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
@@ -82,6 +89,10 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     origin: [...options.allowedOrigins], methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], maxAge: 600,
     allowedHeaders: ['authorization', 'content-type', 'if-match', 'idempotency-key', 'last-event-id', 'x-request-id'], exposedHeaders: ['etag', 'location', 'x-request-id', 'retry-after', 'idempotency-replayed'],
   });
+  await api.register(rateLimit, {
+    global: true, max: options.limits.perAddress, timeWindow: 60_000, cache: 20_000, keyGenerator: (request) => request.ip, errorResponseBuilder: (_request, { ttl }) => tooFast(ttl),
+    allowList: (request) => request.url === '/healthz' || request.url === '/readyz',
+  });
   await api.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -117,14 +128,12 @@ export async function createServer(options: ServerOptions): Promise<Api> {
       return reply.status(readiness.ready ? 200 : 503).send(readiness);
     },
   });
-  if (options.serveMetrics) {
-    api.route({
+  api.route({
     method: 'GET',
-    url: '/metrics',
-    schema: { hide: true },
-    handler: async (_request, reply) => reply.type(metrics.registry.contentType).serializer(String).send(await metrics.registry.metrics()),
+    url: '/.well-known/jwks.json',
+    schema: { tags: ['health'], summary: 'The public keys that tickets are verified with', security: [], response: { 200: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }) } },
+    handler: (_request, reply) => { void reply.header('cache-control', 'public, max-age=300'); return JSON.parse(context.signer.ticketJwks) as { keys: Record<string, unknown>[] }; },
   });
-  }
 
   await api.register(async (users) => {
     users.addHook('onRequest', async (request) => {
@@ -133,6 +142,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
       Object.assign(request.actor, { kind: caller.tokenId !== null ? 'token' : caller.operator ? 'operator' : 'user', id: caller.userId, via: caller.tokenId });
       refuseCaller(callerOf(request), request.method, request.routeOptions.url ?? '');
     });
+    users.addHook('onRequest', users.rateLimit({ max: options.limits.perUser, timeWindow: 60_000, keyGenerator: (request) => `user ${request.caller?.userId ?? ''}`, errorResponseBuilder: (_request, { ttl }) => tooFast(ttl) }));
     const typed = users.withTypeProvider<ZodProvider>();
     idempotency(typed, { requests: context.requests, sealing: context.sealingKeys, now: context.now });
     machineRoutes(typed, context);
@@ -151,3 +161,5 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   machineGeminiRoutes(api, context);
   return api;
 }
+
+const tooFast = (ttlMs: number) => new ApiProblem(429, { code: 'too_many_requests', message: 'Too many requests in a minute.', nextStep: `Repeat it in ${Math.max(1, Math.ceil(ttlMs / 1_000))} seconds.` });

@@ -31,6 +31,8 @@ export interface AccountDatabase {
   /** Warns and acts where a budget is reached; resolves to the warnings given. */
   checkBudgets(limit: number): Promise<z.infer<typeof BudgetNotice>[]>;
   sweep(): Promise<void>;
+  /** The public keys of tickets, for all machines; the same again changes nothing. */
+  publishTicketKeys(jwks: unknown): Promise<void>;
 }
 
 export function createAccountDatabase(rpc: Rpc): AccountDatabase {
@@ -44,6 +46,7 @@ export function createAccountDatabase(rpc: Rpc): AccountDatabase {
       await rpc(z.null(), 'set_budget', { p_user_id: userId, p_monthly_usd: budget?.monthlyUsd ?? null, p_action: budget?.action ?? null });
     },
     checkBudgets: (limit) => rpc(z.array(BudgetNotice), 'check_budgets', { p_limit: limit }),
+    async publishTicketKeys(jwks) { await rpc(z.number(), 'publish_ticket_keys', { p_jwks: jwks }); },
     async sweep() { await rpc(z.null(), 'sweep_requests', {}); },
   };
 }

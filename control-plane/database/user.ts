@@ -72,7 +72,8 @@ export function createUserDatabases(options: { url: string; publishableKey: stri
     const timeout = () => AbortSignal.timeout(options.timeoutMs ?? 8_000);
 
     async function list<T extends { id: string; created_at: string }>(table: 'machines' | 'traders', columns: string, row: z.ZodType<T>, paging: Paging): Promise<Page<T>> {
-      const all = client.from(table).select(columns);
+      // an operator's token shows all machines: a list of one's own is asked for by name
+      const all = client.from(table).select(columns).eq('user_id', userOf(token));
       const living = table === 'machines' ? all.neq('phase', 'destroyed') : all.is('deleted_at', null);
       const wanted = paging.cursor === undefined ? living : living.or(afterCursor(paging.cursor));
       const { data, error, status } = await wanted.order('created_at').order('id').limit(paging.limit + 1).abortSignal(timeout());
