@@ -17,6 +17,8 @@ const HTTP_ERRORS: Readonly<Record<string, { status: number; code: string; messa
   FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, code: 'body_too_large', message: 'The body is too large.', nextStep: 'Send at most 256 KB.' },
   FST_ERR_CTP_EMPTY_JSON_BODY: { status: 400, code: 'body_empty', message: 'The body is announced as JSON, and empty.', nextStep: 'Send a JSON object, or no content-type.' },
   FST_ERR_CTP_INVALID_JSON_BODY: { status: 400, code: 'body_malformed', message: 'The body is not valid JSON.', nextStep: 'Correct the JSON.' },
+  FST_ERR_BAD_URL: { status: 400, code: 'address_malformed', message: 'The address is not one that can be read.', nextStep: 'Encode what stands in it.' },
+  FST_ERR_MAX_PARAM_LENGTH: { status: 414, code: 'address_too_long', message: 'A part of the address is too long.', nextStep: 'See /docs for what is there.' },
   FST_ERR_HANDLER_TIMEOUT: { status: 503, code: 'timeout', message: 'It took too long to answer.', nextStep: 'Repeat it with the same Idempotency-Key.' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: { status: 400, code: 'body_malformed', message: 'The body is not as long as announced.', nextStep: 'Send the request again.' },
 };

@@ -56,6 +56,8 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    // addresses that the router does not even read
+    frameworkErrors: (error, request, reply) => { void sendProblem(reply, problemOf(error, request.id)); },
     // a caller's own id makes a request findable on both sides
     genReqId: (request) => { const id = request.headers['x-request-id']; return typeof id === 'string' && /^[\w.-]{8,64}$/.test(id) ? id : randomUUID(); },
   }).withTypeProvider<ZodProvider>();
