@@ -1,19 +1,24 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer as createHttpServer, type Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createFlyClient, createReadFlyLogs } from '@trademind/fly';
 import { TradeMindError } from '@trademind/core';
 import type { Logger } from 'pino';
+import { tellingActor } from './actor.ts';
 import { createAuthenticator } from './api/auth.ts';
 import { createHub } from './api/hub.ts';
 import { createServer, type Readiness } from './api/server.ts';
+import { createAccountDatabase } from './database/account.ts';
 import { createControlDatabase } from './database/control.ts';
 import { createMachineDatabase } from './database/machine.ts';
 import { createPlansDatabase } from './database/plans.ts';
+import { createRequestsDatabase } from './database/requests.ts';
 import { createRpc } from './database/rpc.ts';
 import { createSecretsDatabase } from './database/secrets.ts';
 import { createUserDatabases } from './database/user.ts';
 import type { Settings } from './env.ts';
 import { createFleet } from './fleet.ts';
+import { startHousekeeping } from './housekeeping.ts';
 import { createHttp } from './http.ts';
 import { createSigner } from './keys.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -26,11 +31,13 @@ import type { MachineContract } from './reconciler/wish.ts';
 
 /** How long requests under way may take when this replica ends. */
 const CONNECTIONS_MS = 500;
+/** How long the start waits for what is told to the database first; a database that is away hears it later. */
+const BEGIN_MS = 2_000;
 
 export interface ControlPlane {
   url: string;
-  /** Where `/metrics` is when it has a port of its own. */
-  metricsUrl: string | null;
+  /** Where `/metrics` is: never on the public port. */
+  metricsUrl: string;
   /** Takes no new work, ends or gives back what is under way, closes every connection. */
   close(): Promise<void>;
 }
@@ -39,12 +46,14 @@ export interface ControlPlane {
 export async function startControlPlane(settings: Settings, log: Logger): Promise<ControlPlane> {
   const now = Date.now;
   const http = createHttp();
-  const control = createControlDatabase({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch });
+  const told = tellingActor(http.fetch);
+  const control = createControlDatabase({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: told });
   const userDatabase = createUserDatabases({ url: settings.supabase.url, publishableKey: settings.supabase.publishableKey, fetch: http.fetch });
-  const rpc = createRpc({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch });
-  const plans = createPlansDatabase(rpc);
-  const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch });
+  const rpc = createRpc({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: told });
+  const [plans, account, secretsDatabase] = [createPlansDatabase(rpc), createAccountDatabase(rpc), createSecretsDatabase(rpc)];
+  const secrets = createUserSecrets(secretsDatabase, settings.sealingKeys);
   const signer = await createSigner({ machineTokenJwk: settings.machineTokenJwk, ticketJwk: settings.ticketJwk, now, randomUuid: randomUUID });
+  const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch, tokenByHash: account.tokenByHash, userToken: signer.userToken });
   const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now });
   const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
   const fleet = createFleet(settings, { fetch: http.fetch, fly, log, now, wake: () => loop?.wake() });
@@ -58,17 +67,16 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
 
   const api = await createServer({
     context: {
-      auth, control, machines: createMachineDatabase(rpc), plans, secrets: createUserSecrets(createSecretsDatabase(rpc), settings.sealingKeys), userDatabase, signer, fleet, hub, now, closing: closing.signal, wake: () => loop?.wake(),
+      auth, control, machines: createMachineDatabase(rpc), plans, secrets, secretsDatabase, account, requests: createRequestsDatabase(rpc), sealingKeys: settings.sealingKeys, userDatabase, signer, fleet, hub, now, closing: closing.signal, wake: () => loop?.wake(),
       environment: settings.environment, machineImage: settings.machineImage, machineSupabaseUrl: settings.machineSupabaseUrl, allowUsRegions: settings.allowUsRegions,
       gemini: settings.gemini, controlPlaneUrl: () => settings.controlPlaneUrl ?? listening, fetch: http.fetch,
     },
-    allowedOrigins: settings.allowedOrigins, log, metrics, serveMetrics: settings.metricsPort === undefined,
+    allowedOrigins: settings.allowedOrigins, log, metrics, limits: settings.limits, trustedProxies: settings.trustedProxies,
     readiness: () => readiness(() => control.ping(), claimAgeMs),
   });
   const url = await listenOn(() => api.listen({ port: settings.port, host: settings.host }), settings.port);
   listening = url;
-  if (settings.defaultPlan !== undefined) await plans.setDefault(settings.defaultPlan);
-  const metricsServer = settings.metricsPort === undefined ? null : await serveMetrics(metrics, settings.metricsPort, settings.host);
+  const metricsServer = await serveMetrics(metrics, settings.metricsPort, settings.host);
 
   const contract: MachineContract = {
     appNameKey: settings.appNameKey,
@@ -93,17 +101,26 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   });
   loop = started;
   const fleetLoops = fleet.start();
+  const housekeeping = startHousekeeping({
+    account, secrets, log, random: Math.random, wake: () => started.wake(),
+    atStart: [
+      // machines hear of new ticket keys with their next beat
+      ['ticket keys', () => account.publishTicketKeys(JSON.parse(signer.ticketJwks))],
+      ...(settings.defaultPlan === undefined ? [] : [['default plan', () => plans.setDefault(settings.defaultPlan ?? '')] as const]),
+    ],
+  });
+  await Promise.race([housekeeping.begun, sleep(BEGIN_MS)]);
 
   return {
     url,
-    metricsUrl: metricsServer === null ? null : metricsServer.url,
+    metricsUrl: metricsServer.url,
     async close() {
       closing.abort();
       // Connections that never carried a request (clients open them ahead) count as busy to Node: they are not waited for.
       const impatient = setTimeout(() => api.server.closeAllConnections(), CONNECTIONS_MS);
-      await Promise.all([started.stop(), fleetLoops.stop(), api.close()]);
+      await Promise.all([started.stop(), fleetLoops.stop(), housekeeping.stop(), api.close()]);
       clearTimeout(impatient);
-      if (metricsServer !== null) await new Promise((resolve) => { metricsServer.server.close(resolve); metricsServer.server.closeAllConnections(); });
+      await new Promise((resolve) => { metricsServer.server.close(resolve); metricsServer.server.closeAllConnections(); });
       await budget.stop();
       await http.close();
     },

@@ -6,8 +6,8 @@ import type { SealingKeys } from './secrets/envelope.ts';
 export interface Settings {
   port: number;
   host: string;
-  /** `/metrics` moves to this private port when it is given. */
-  metricsPort: number | undefined;
+  /** `/metrics` has a port of its own, never the public one; 0: any that is free. */
+  metricsPort: number;
   supabase: { url: string; secretKey: string; publishableKey: string };
   /** How machines reach Supabase; the same address unless told. */
   machineSupabaseUrl: string;
@@ -22,7 +22,10 @@ export interface Settings {
   controlPlaneUrl: string | undefined;
   /** Plain environment that every machine gets beside its contract. */
   machineEnv: Readonly<Record<string, string>>;
-  /** Private JWKs as JSON text. */
+  /** Requests in a minute. */
+  limits: { perAddress: number; perUser: number };
+  trustedProxies: readonly string[];
+  /** Private JWKs as JSON text; of tickets one, or `{"keys": […]}`: the first signs, all verify. */
   machineTokenJwk: string;
   ticketJwk: string;
   appNameKey: string;
@@ -50,15 +53,18 @@ const secret = (least: number) => z.string().min(least, `must have at least ${le
 const port = z.coerce.number({ error: 'must be a number' }).int().min(0).max(65_535);
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 
-function jwk(kty: string, crv: string) {
+/** @param several said when a set of keys is taken as well. */
+function jwk(kty: string, crv: string, several?: string) {
+  interface Key { kty?: unknown; crv?: unknown; d?: unknown; kid?: unknown }
   return z.string().refine((text) => {
     try {
-      const key = JSON.parse(text) as { kty?: unknown; crv?: unknown; d?: unknown; kid?: unknown };
-      return key.kty === kty && key.crv === crv && typeof key.d === 'string' && typeof key.kid === 'string';
+      const value = JSON.parse(text) as Key & { keys?: Key[] };
+      const keys = several !== undefined && Array.isArray(value.keys) ? value.keys : [value];
+      return keys.length > 0 && new Set(keys.map(({ kid }) => kid)).size === keys.length && keys.every((key) => key.kty === kty && key.crv === crv && typeof key.d === 'string' && typeof key.kid === 'string');
     } catch {
       return false;
     }
-  }, `must be a private ${crv} JWK as JSON, with a kid`);
+  }, `must be a private ${crv} JWK as JSON, with a kid${several === undefined ? '' : `, ${several}`}`);
 }
 
 const plainEnv = z.string().transform((text, context) => {
@@ -84,7 +90,11 @@ const sealingKeys = z.string().transform((text, context): SealingKeys => {
 const Env = z.object({
   PORT: port,
   HOST: z.string().default('127.0.0.1'),
-  METRICS_PORT: port.optional(),
+  METRICS_PORT: port.default(0),
+  RATE_LIMIT_PER_ADDRESS: z.coerce.number().int().min(1).default(3_000),
+  RATE_LIMIT_PER_USER: z.coerce.number().int().min(1).default(600),
+  TRUSTED_PROXIES: z.string().default('').transform((text) => text.split(',').map((one) => one.trim()).filter((one) => one !== ''))
+    .refine((all) => all.every((one) => /^[0-9a-f.:]+(\/\d{1,3})?$/i.test(one)), 'must be addresses or networks separated by commas, e.g. 172.16.0.0/12'),
   SUPABASE_URL: url,
   SUPABASE_SECRET_KEY: secret(8),
   SUPABASE_PUBLISHABLE_KEY: secret(8),
@@ -101,7 +111,7 @@ const Env = z.object({
   CONTROL_PLANE_URL: url.optional(),
   MACHINE_ENV: plainEnv.default({}),
   MACHINE_TOKEN_JWK: jwk('EC', 'P-256'),
-  TICKET_JWK: jwk('OKP', 'Ed25519'),
+  TICKET_JWK: jwk('OKP', 'Ed25519', 'or {"keys":[…]} of such, the one that signs first'),
   APP_NAME_KEY: secret(16),
   SEALING_KEYS: sealingKeys.optional(),
   GEMINI_API_KEY: secret(8).optional(),
@@ -141,6 +151,8 @@ export function readSettings(source: Readonly<Record<string, string | undefined>
     port: env.PORT,
     host: env.HOST,
     metricsPort: env.METRICS_PORT,
+    limits: { perAddress: env.RATE_LIMIT_PER_ADDRESS, perUser: env.RATE_LIMIT_PER_USER },
+    trustedProxies: env.TRUSTED_PROXIES,
     supabase: { url: env.SUPABASE_URL, secretKey: env.SUPABASE_SECRET_KEY, publishableKey: env.SUPABASE_PUBLISHABLE_KEY },
     machineSupabaseUrl: env.MACHINE_SUPABASE_URL ?? env.SUPABASE_URL,
     fly: { url: env.FLY_API_URL, token: env.FLY_API_TOKEN, org: env.FLY_ORG, perSecond: env.FLY_REQUESTS_PER_SECOND, logsUrl: env.FLY_LOGS_URL },

@@ -4,12 +4,17 @@ import { SignJWT, importJWK, jwtVerify, type JWK } from 'jose';
 /** How long a machine's database token lives. */
 export const MACHINE_TOKEN_SECONDS = 3_600;
 
+/** A revoked access token ends a watch after so long at most. */
+const USER_TOKEN_SECONDS = 300;
+
 export interface Signed { token: string; expiresAt: Date }
 
 /** What the control plane signs: machines' database tokens and tickets to machines. */
 export interface Signer {
   /** ES256, for PostgREST: role machine, bound to the row's epoch. */
   machineToken(machine: { machineId: string; userId: string; epoch: number }): Promise<Signed>;
+  /** ES256, for PostgREST: role authenticated, in the name of a user whose access token was shown. Lives as long as a watch may. */
+  userToken(owner: { userId: string; tokenId: string; operator: boolean }): Promise<Signed>;
   /** The claims of a database token that this control plane has signed and that has not ended; null for any other. Whether it was revoked the database knows. */
   readMachineToken(token: string): Promise<MachineTokenClaims | null>;
   /** EdDSA, at most 60 s, one use, for one machine. */
@@ -24,9 +29,16 @@ function publicHalf(jwk: JWK, alg: string): JWK {
   return { kty, ...(crv ? { crv } : {}), ...(x ? { x } : {}), ...(y ? { y } : {}), ...(kid ? { kid } : {}), alg, use: 'sig' } as JWK;
 }
 
+/** One private key, or a set of which the first signs. */
+function ticketKeysOf(text: string): [JWK, ...JWK[]] {
+  const value = JSON.parse(text) as JWK | { keys: [JWK, ...JWK[]] };
+  return Array.isArray((value as { keys?: unknown }).keys) ? (value as { keys: [JWK, ...JWK[]] }).keys : [value as JWK];
+}
+
 export async function createSigner(options: { machineTokenJwk: string; ticketJwk: string; now: () => number; randomUuid: () => string }): Promise<Signer> {
   const machineJwk = JSON.parse(options.machineTokenJwk) as JWK;
-  const ticketJwk = JSON.parse(options.ticketJwk) as JWK;
+  const ticketJwks = ticketKeysOf(options.ticketJwk);
+  const [ticketJwk] = ticketJwks;
   const [machineKey, ticketKey] = await Promise.all([importJWK(machineJwk, 'ES256'), importJWK(ticketJwk, 'EdDSA')]);
   const machinePublic = await importJWK(publicHalf(machineJwk, 'ES256'), 'ES256');
   const seconds = () => Math.floor(options.now() / 1_000);
@@ -39,6 +51,13 @@ export async function createSigner(options: { machineTokenJwk: string; ticketJwk
       });
       const token = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', typ: 'JWT', ...(machineJwk.kid ? { kid: machineJwk.kid } : {}) }).sign(machineKey);
       return { token, expiresAt: new Date(claims.exp * 1_000) };
+    },
+    async userToken({ userId, tokenId, operator }) {
+      const iat = seconds();
+      const exp = iat + USER_TOKEN_SECONDS;
+      const token = await new SignJWT({ role: 'authenticated', aud: 'authenticated', sub: userId, access_token: tokenId, iat, exp, ...(operator ? { app_metadata: { trademind_role: 'operator' } } : {}) })
+        .setProtectedHeader({ alg: 'ES256', typ: 'JWT', ...(machineJwk.kid ? { kid: machineJwk.kid } : {}) }).sign(machineKey);
+      return { token, expiresAt: new Date(exp * 1_000) };
     },
     async readMachineToken(token) {
       try {
@@ -57,6 +76,6 @@ export async function createSigner(options: { machineTokenJwk: string; ticketJwk
       const token = await new SignJWT(claims).setProtectedHeader({ alg: 'EdDSA', typ: 'JWT', ...(ticketJwk.kid ? { kid: ticketJwk.kid } : {}) }).sign(ticketKey);
       return { token, expiresAt: new Date(claims.exp * 1_000) };
     },
-    ticketJwks: JSON.stringify({ keys: [publicHalf(ticketJwk, 'EdDSA')] }),
+    ticketJwks: JSON.stringify({ keys: ticketJwks.map((key) => publicHalf(key, 'EdDSA')) }),
   };
 }

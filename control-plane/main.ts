@@ -18,7 +18,7 @@ const log = createLog(settings);
 
 try {
   const controlPlane = await startControlPlane(settings, log);
-  process.stdout.write(`${JSON.stringify({ ready: true, name: 'control-plane', url: controlPlane.url, pid: process.pid, ...(controlPlane.metricsUrl === null ? {} : { metrics: controlPlane.metricsUrl }) })}\n`);
+  process.stdout.write(`${JSON.stringify({ ready: true, name: 'control-plane', url: controlPlane.url, pid: process.pid, metrics: controlPlane.metricsUrl })}\n`);
   let ending = false;
   const end = (why: string) => {
     if (ending) return;

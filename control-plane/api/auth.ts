@@ -1,10 +1,15 @@
 import type { FastifyRequest } from 'fastify';
 import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
 import { z } from 'zod';
+import type { AccountDatabase } from '../database/account.ts';
+import type { Signer } from '../keys.ts';
 import { ApiProblem } from './problems.ts';
+import { ACCESS_TOKEN, hashOfToken } from './tokens.ts';
 
-/** Who calls: a signed-in user. `token` goes on to the database, whose row-level security decides what is seen. */
-export interface Caller { userId: string; email: string | null; role: string; operator: boolean; token: string; expiresAt: number }
+/**
+ * Who calls: a signed-in user, or a script with a user's access token (`scopes` says what for; null: a session, all). `token` goes on to the database, whose row-level security decides what is seen.
+ */
+export interface Caller { userId: string; email: string | null; role: string; operator: boolean; token: string; expiresAt: number; scopes: readonly string[] | null; tokenId: string | null }
 
 export interface Authenticator {
   /** Throws 401 for every token that is not a signed-in user's, 503 when the keys cannot be had. */
@@ -21,14 +26,23 @@ const Claims = z.object({
   app_metadata: z.object({ trademind_role: z.string().optional() }).optional(),
 });
 
+interface AuthOptions {
+  supabaseUrl: string;
+  fetch: typeof fetch;
+  tokenByHash: AccountDatabase['tokenByHash'];
+  /** A short-lived token for the database, in the name of an access token's user. */
+  userToken: Signer['userToken'];
+}
+
 /** Users' tokens are verified against Supabase Auth's published keys: signature, issuer, audience, expiry, role and subject. */
-export function createAuthenticator(options: { supabaseUrl: string; fetch: typeof fetch }): Authenticator {
+export function createAuthenticator(options: AuthOptions): Authenticator {
   const issuer = `${options.supabaseUrl}/auth/v1`;
   const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`), { cooldownDuration: 5_000, [customFetch]: options.fetch });
 
   return {
     async user(request) {
       const token = bearerOf(request);
+      if (ACCESS_TOKEN.test(token)) return script(token);
       let payload: unknown;
       try {
         ({ payload } = await jwtVerify(token, keys, { issuer, audience: 'authenticated', algorithms: ['ES256', 'RS256', 'EdDSA'], clockTolerance: 5 }));
@@ -41,10 +55,18 @@ export function createAuthenticator(options: { supabaseUrl: string; fetch: typeo
       const claims = Claims.safeParse(payload);
       if (!claims.success) throw refused(claims.error);
       const { sub, exp, email, app_metadata: metadata } = claims.data;
-      return { userId: sub, email: email || null, role: metadata?.trademind_role ?? 'user', operator: metadata?.trademind_role === 'operator', token, expiresAt: exp * 1_000 };
+      return { userId: sub, email: email || null, role: metadata?.trademind_role ?? 'user', operator: metadata?.trademind_role === 'operator', token, expiresAt: exp * 1_000, scopes: null, tokenId: null };
     },
     hasKeys: () => keys.jwks() !== undefined,
   };
+
+  async function script(token: string): Promise<Caller> {
+    const owner = await options.tokenByHash(hashOfToken(token));
+    if (owner === null) throw refused(undefined);
+    const operator = owner.role === 'operator' && owner.scopes.includes('operator');
+    const signed = await options.userToken({ userId: owner.user_id, tokenId: owner.id, operator });
+    return { userId: owner.user_id, email: owner.email, role: owner.role ?? 'user', operator, token: signed.token, expiresAt: Math.min(signed.expiresAt.getTime(), Date.parse(owner.expires_at)), scopes: owner.scopes, tokenId: owner.id };
+  }
 }
 
 const refused = (cause: unknown) => new ApiProblem(401, { code: 'token_refused', message: 'The token is not a signed-in user\'s, or no longer valid.', nextStep: 'Sign in again.', cause });

@@ -1,8 +1,13 @@
 import type { ControlDatabase } from '../database/control.ts';
+import type { Actor } from '../actor.ts';
+import type { AccountDatabase } from '../database/account.ts';
 import type { MachineDatabase } from '../database/machine.ts';
 import type { PlansDatabase } from '../database/plans.ts';
+import type { RequestsDatabase } from '../database/requests.ts';
+import type { SecretsDatabase } from '../database/secrets.ts';
 import type { OpenUserDatabase } from '../database/user.ts';
 import type { Signer } from '../keys.ts';
+import type { SealingKeys } from '../secrets/envelope.ts';
 import type { UserSecretStore } from '../secrets/user-secrets.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Hub } from './hub.ts';
@@ -15,6 +20,10 @@ export interface ApiContext {
   machines: MachineDatabase;
   plans: PlansDatabase;
   secrets: UserSecretStore;
+  secretsDatabase: Pick<SecretsDatabase, 'setSetting'>;
+  account: AccountDatabase;
+  requests: RequestsDatabase;
+  sealingKeys: SealingKeys | null;
   userDatabase: OpenUserDatabase;
   signer: Signer;
   /** What operators look after: releases, rollouts, sweeps. */
@@ -40,6 +49,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set before the handler on every route that needs a user. */
     caller: Caller | null;
+    /** For whom the database is asked: filled in once it is known who calls. */
+    actor: Actor;
   }
 }
 

@@ -1,20 +1,7 @@
-import { MachineTokenAnswer, Me } from '@trademind/core';
-import { callerOf, type ApiContext } from './context.ts';
+import { MachineTokenAnswer } from '@trademind/core';
+import type { ApiContext } from './context.ts';
 import { callingMachine } from './machine-auth.ts';
 import type { Api } from './schema.ts';
-
-/** Who the caller is. */
-export function meRoutes(api: Api): void {
-  api.route({
-    method: 'GET',
-    url: '/v1/me',
-    schema: { tags: ['me'], summary: 'Who you are', response: { 200: Me } },
-    handler: (request) => {
-      const { userId, email, role, operator } = callerOf(request);
-      return { id: userId, email, role, operator };
-    },
-  });
-}
 
 /** Machines show the secret they were born with and get a token for the database: no service key stands on a machine. */
 export function machineTokenRoutes(api: Api, context: ApiContext): void {

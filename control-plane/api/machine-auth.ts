@@ -20,5 +20,6 @@ export async function callingMachine(request: FastifyRequest, database: Pick<Mac
   if (owner === null) {
     throw new ApiProblem(401, { code: 'machine_secret_refused', message: 'No machine has this secret.', nextStep: 'The machine must be restarted with its present secret, or deployed again.' });
   }
+  Object.assign(request.actor, { kind: 'machine', id: owner.machine_id });
   return owner;
 }

@@ -22,6 +22,7 @@ export function machineGeminiRoutes(api: Api, { machines, signer, gemini, fetch:
     method: 'POST',
     url: '/v1/machine/gemini/*',
     bodyLimit: BODY_LIMIT,
+    handlerTimeout: TIMEOUT_MS + 10_000,
     schema: {
       tags: ['machine'], security: [{ machine: [] }], summary: 'generateContent with the platform\'s key',
       description: 'Path and body as at Google: `v1beta/models/{model}:generateContent`. `x-goog-api-key` or `Authorization: Bearer` carries the machine\'s secret. Limited by plan, share, day and budget (429).',

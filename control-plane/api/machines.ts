@@ -89,6 +89,8 @@ export function machineRoutes(api: Api, context: ApiContext): void {
     schema: { tags, summary: 'A ticket to the machine\'s feed', description: 'Lives 60 seconds, opens one session, is good for this machine only.', params: IdParams, body: TicketRequest, response: { 200: TicketAnswer } },
     handler: async (request) => {
       const row = await own(request, request.params.id);
+      // an operator sees that a machine runs, and not what its user looks for
+      if (row.user_id !== callerOf(request).userId) throw machineNotFound();
       if (row.url === null || row.desired_state === 'destroyed') {
         throw new ApiProblem(409, { code: 'machine_not_reachable', message: `The machine is ${row.phase} and has no address.`, nextStep: 'Wait until it is started (watch its events), then ask again.' });
       }

@@ -17,8 +17,14 @@ const HTTP_ERRORS: Readonly<Record<string, { status: number; code: string; messa
   FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, code: 'body_too_large', message: 'The body is too large.', nextStep: 'Send at most 256 KB.' },
   FST_ERR_CTP_EMPTY_JSON_BODY: { status: 400, code: 'body_empty', message: 'The body is announced as JSON, and empty.', nextStep: 'Send a JSON object, or no content-type.' },
   FST_ERR_CTP_INVALID_JSON_BODY: { status: 400, code: 'body_malformed', message: 'The body is not valid JSON.', nextStep: 'Correct the JSON.' },
+  FST_ERR_BAD_URL: { status: 400, code: 'address_malformed', message: 'The address is not one that can be read.', nextStep: 'Encode what stands in it.' },
+  FST_ERR_MAX_PARAM_LENGTH: { status: 414, code: 'address_too_long', message: 'A part of the address is too long.', nextStep: 'See /docs for what is there.' },
+  FST_ERR_HANDLER_TIMEOUT: { status: 503, code: 'timeout', message: 'It took too long to answer.', nextStep: 'Repeat it with the same Idempotency-Key.' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: { status: 400, code: 'body_malformed', message: 'The body is not as long as announced.', nextStep: 'Send the request again.' },
 };
+
+/** Errors of our own that come from below the API. */
+const OWN_ERRORS: Readonly<Record<string, number>> = { sealing_not_configured: 503, secret_unreadable: 500 };
 
 /** Statuses that are told without the detail of what went wrong inside. */
 const TITLES: Readonly<Record<number, string>> = {
@@ -33,6 +39,8 @@ export function problemOf(error: unknown, requestId: string): Problem {
     return problem(error.status, error.code, error.message, requestId, error.field, error.nextStep);
   }
   if (known) return problem(known.status, known.code, known.message, requestId, undefined, known.nextStep);
+  const own = error instanceof TradeMindError ? OWN_ERRORS[error.code] : undefined;
+  if (own !== undefined && error instanceof TradeMindError) return problem(own, error.code, error.message, requestId, error.field, error.nextStep);
   const status = (error as Partial<FastifyError> | null)?.statusCode;
   if (status !== undefined && status >= 400 && status < 500) return problem(status, 'request_refused', (error as Error).message, requestId);
   return problem(500, 'internal', 'The request could not be answered because of a fault on our side.', requestId, undefined, 'Repeat it; if it stays, tell the operator the requestId.');

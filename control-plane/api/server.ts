@@ -1,22 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
+import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { LogController, type FastifyBaseLogger } from 'fastify';
 import { z } from 'zod';
 import type { Metrics } from '../metrics.ts';
-import type { ApiContext } from './context.ts';
+import { actFor } from '../actor.ts';
+import { auditRoutes } from './audit.ts';
+import { callerOf, type ApiContext } from './context.ts';
 import { eventRoutes } from './events.ts';
-import { machineTokenRoutes, meRoutes } from './identity.ts';
+import { costRoutes } from './cost.ts';
+import { idempotency } from './idempotency.ts';
+import { machineTokenRoutes } from './identity.ts';
 import { machineGeminiRoutes } from './machine-gemini.ts';
 import { machineKeyRoutes } from './machine-keys.ts';
 import { machineScaleRoutes } from './machine-scale.ts';
 import { machineRoutes } from './machines.ts';
-import { problem, problemOf, sendProblem } from './problems.ts';
+import { meRoutes } from './me.ts';
+import { planRoutes } from './plans.ts';
+import { ApiProblem, problem, problemOf, sendProblem } from './problems.ts';
 import { openApiTransform, zodSerializer, zodValidator, type Api, type ZodProvider } from './schema.ts';
 import { fleetRoutes } from './fleet.ts';
 import { releaseRoutes } from './releases.ts';
 import { rolloutRoutes } from './rollouts.ts';
+import { refuseCaller } from './scopes.ts';
+import { tokenRoutes } from './tokens.ts';
 import { traderRoutes } from './traders.ts';
 
 export interface Readiness { ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }
@@ -26,12 +35,16 @@ export interface ServerOptions {
   allowedOrigins: readonly string[];
   log: FastifyBaseLogger;
   metrics: Metrics;
-  /** `/metrics` is served here unless it has a port of its own. */
-  serveMetrics: boolean;
+  /** Requests in a minute: of one address, whoever it says it is; of one user, from wherever. Each replica counts by itself. */
+  limits: { perAddress: number; perUser: number };
+  /** Proxies whose word on the caller's address is believed. */
+  trustedProxies: readonly string[];
   readiness: () => Promise<Readiness>;
 }
 
 const BODY_LIMIT = 256 * 1_024;
+/** Above all that the database may take. */
+const HANDLER_TIMEOUT_MS = 25_000;
 const ReadinessAnswer = z.object({ ready: z.boolean(), checks: z.record(z.string(), z.object({ ok: z.boolean(), detail: z.string() })) });
 
 /** The HTTP API, not yet listening. Every answer that is not a success is a problem with a stable code. */
@@ -41,9 +54,13 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     loggerInstance: options.log,
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
+    handlerTimeout: HANDLER_TIMEOUT_MS,
+    ...(options.trustedProxies.length === 0 ? {} : { trustProxy: [...options.trustedProxies] }),
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    // addresses that the router does not even read
+    frameworkErrors: (error, request, reply) => { void sendProblem(reply, problemOf(error, request.id)); },
     // a caller's own id makes a request findable on both sides
     genReqId: (request) => { const id = request.headers['x-request-id']; return typeof id === 'string' && /^[\w.-]{8,64}$/.test(id) ? id : randomUUID(); },
   }).withTypeProvider<ZodProvider>();
@@ -51,6 +68,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   api.setSerializerCompiler(zodSerializer);
   api.removeContentTypeParser('text/plain');
   api.decorateRequest('caller', null);
+  api.decorateRequest('actor');
 
   api.setErrorHandler((error, request, reply) => {
     const body = problemOf(error, request.id);
@@ -58,7 +76,13 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     return sendProblem(reply, body);
   });
   api.setNotFoundHandler((request, reply) => sendProblem(reply, problem(404, 'route_not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`, request.id, undefined, 'See /docs for what is there.')));
-  api.addHook('onRequest', (request, reply, done) => { void reply.header('x-request-id', request.id); done(); });
+  api.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    request.actor = { kind: 'system', id: null, via: null, requestId: request.id };
+    actFor(request.actor, done);
+  });
+  // reading a body comes back in the connection's context: the request's is taken up again
+  api.addHook('preValidation', (request, _reply, done) => { actFor(request.actor, done); });
   api.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime / 1_000);
@@ -68,14 +92,18 @@ export async function createServer(options: ServerOptions): Promise<Api> {
 
   await api.register(cors, {
     origin: [...options.allowedOrigins], methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], maxAge: 600,
-    allowedHeaders: ['authorization', 'content-type', 'if-match', 'idempotency-key', 'last-event-id', 'x-request-id'], exposedHeaders: ['etag', 'location', 'x-request-id', 'retry-after'],
+    allowedHeaders: ['authorization', 'content-type', 'if-match', 'idempotency-key', 'last-event-id', 'x-request-id'], exposedHeaders: ['etag', 'location', 'x-request-id', 'retry-after', 'idempotency-replayed'],
+  });
+  await api.register(rateLimit, {
+    global: true, max: options.limits.perAddress, timeWindow: 60_000, cache: 20_000, keyGenerator: (request) => request.ip, errorResponseBuilder: (_request, { ttl }) => tooFast(ttl),
+    allowList: (request) => request.url === '/healthz' || request.url === '/readyz',
   });
   await api.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'TradeMind control plane', version: '1.0.0', description: 'Wishes for machines, and what became of them. Errors are problems (RFC 9457) with a stable `code` and a `nextStep`.' },
       components: { securitySchemes: {
-        user: { type: 'http', scheme: 'bearer', description: 'Access token of a signed-in user' },
+        user: { type: 'http', scheme: 'bearer', description: 'The session token of a signed-in user, or an access token (tm_…)' },
         machine: { type: 'http', scheme: 'bearer', description: 'The secret that a machine was born with, or its database token' },
       } },
       security: [{ user: [] }],
@@ -105,23 +133,32 @@ export async function createServer(options: ServerOptions): Promise<Api> {
       return reply.status(readiness.ready ? 200 : 503).send(readiness);
     },
   });
-  if (options.serveMetrics) {
-    api.route({
+  api.route({
     method: 'GET',
-    url: '/metrics',
-    schema: { hide: true },
-    handler: async (_request, reply) => reply.type(metrics.registry.contentType).serializer(String).send(await metrics.registry.metrics()),
+    url: '/.well-known/jwks.json',
+    schema: { tags: ['health'], summary: 'The public keys that tickets are verified with', security: [], response: { 200: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }) } },
+    handler: (_request, reply) => { void reply.header('cache-control', 'public, max-age=300'); return JSON.parse(context.signer.ticketJwks) as { keys: Record<string, unknown>[] }; },
   });
-  }
 
   await api.register(async (users) => {
-    users.addHook('onRequest', async (request) => { request.caller = await context.auth.user(request); });
+    users.addHook('onRequest', async (request) => {
+      const caller = await context.auth.user(request);
+      request.caller = caller;
+      Object.assign(request.actor, { kind: caller.tokenId !== null ? 'token' : caller.operator ? 'operator' : 'user', id: caller.userId, via: caller.tokenId });
+      refuseCaller(callerOf(request), request.method, request.routeOptions.url ?? '');
+    });
+    users.addHook('onRequest', users.rateLimit({ max: options.limits.perUser, timeWindow: 60_000, keyGenerator: (request) => `user ${request.caller?.userId ?? ''}`, errorResponseBuilder: (_request, { ttl }) => tooFast(ttl) }));
     const typed = users.withTypeProvider<ZodProvider>();
+    idempotency(typed, { requests: context.requests, sealing: context.sealingKeys, now: context.now });
     machineRoutes(typed, context);
     eventRoutes(typed, context);
     traderRoutes(typed, context);
-    meRoutes(typed);
     for (const routes of [fleetRoutes, releaseRoutes, rolloutRoutes]) routes(typed, context);
+    costRoutes(typed, context);
+    meRoutes(typed, context);
+    tokenRoutes(typed, context);
+    planRoutes(typed, context);
+    auditRoutes(typed, context);
     await Promise.resolve();
   });
   machineTokenRoutes(api, context);
@@ -130,3 +167,5 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   machineGeminiRoutes(api, context);
   return api;
 }
+
+const tooFast = (ttlMs: number) => new ApiProblem(429, { code: 'too_many_requests', message: 'Too many requests in a minute.', nextStep: `Repeat it in ${Math.max(1, Math.ceil(ttlMs / 1_000))} seconds.` });

@@ -1,10 +1,21 @@
 import { createClient } from '@supabase/supabase-js';
+import { decodeJwt } from 'jose';
 import { z } from 'zod';
 import { DatabaseError, databaseError } from './errors.ts';
+import { PlanRow } from './plans.ts';
 import { EventRow, MachineRow, TraderRow } from './rows.ts';
 
 export interface Paging { limit: number; cursor?: string | undefined }
 export interface Page<T> { items: T[]; next: string | null }
+
+export const AuditRow = z.object({
+  id: z.number(), at: z.string(), actor_kind: z.string(), actor_id: z.uuid().nullable(), via: z.string().nullable(), request_id: z.string().nullable(), action: z.string(),
+  subject_user: z.uuid().nullable(), subject: z.string().nullable(), before: z.record(z.string(), z.unknown()).nullable(), after: z.record(z.string(), z.unknown()).nullable(),
+});
+export type AuditRow = z.infer<typeof AuditRow>;
+export interface AuditFilter { user?: string | undefined; actor?: string | undefined; action?: string | undefined; before: number | null; limit: number }
+
+const BudgetRow = z.object({ monthly_usd: z.number(), action: z.enum(['notify', 'downsize', 'stop']) });
 
 /** What a user reads and writes with the user's own token: row-level security decides what that is. All throw DatabaseError. */
 export interface UserDatabase {
@@ -14,6 +25,10 @@ export interface UserDatabase {
   /** Events with a larger id than `after`, oldest first. */
   events(machineId: string, after: number, limit: number): Promise<EventRow[]>;
   traders(paging: Paging): Promise<Page<TraderRow>>;
+  plans(): Promise<Omit<PlanRow, 'own' | 'used'>[]>;
+  budget(): Promise<{ monthlyUsd: number; action: z.infer<typeof BudgetRow>['action'] } | null>;
+  /** Newest first; nothing for whoever is no operator. */
+  audit(filter: AuditFilter): Promise<AuditRow[]>;
   trader(id: string): Promise<TraderRow | null>;
   addTrader(wish: { name: string; enabled: boolean; document: unknown }): Promise<TraderRow>;
   changeTrader(id: string, wish: { name: string; enabled?: boolean; document: unknown }): Promise<TraderRow | null>;
@@ -46,6 +61,9 @@ const traderAnswer = ({ data, error, status }: { data: unknown; error: Parameter
   return data === null ? null : TraderRow.parse(data);
 };
 
+/** Whose token it is; it was verified before it came here. An operator sees others' rows too. */
+const userOf = (token: string): string => decodeJwt(token).sub ?? '';
+
 export type OpenUserDatabase = (token: string) => UserDatabase;
 
 export function createUserDatabases(options: { url: string; publishableKey: string; fetch: typeof fetch; timeoutMs?: number }): OpenUserDatabase {
@@ -54,7 +72,8 @@ export function createUserDatabases(options: { url: string; publishableKey: stri
     const timeout = () => AbortSignal.timeout(options.timeoutMs ?? 8_000);
 
     async function list<T extends { id: string; created_at: string }>(table: 'machines' | 'traders', columns: string, row: z.ZodType<T>, paging: Paging): Promise<Page<T>> {
-      const all = client.from(table).select(columns);
+      // an operator's token shows all machines: a list of one's own is asked for by name
+      const all = client.from(table).select(columns).eq('user_id', userOf(token));
       const living = table === 'machines' ? all.neq('phase', 'destroyed') : all.is('deleted_at', null);
       const wanted = paging.cursor === undefined ? living : living.or(afterCursor(paging.cursor));
       const { data, error, status } = await wanted.order('created_at').order('id').limit(paging.limit + 1).abortSignal(timeout());
@@ -74,6 +93,27 @@ export function createUserDatabases(options: { url: string; publishableKey: stri
           .eq('machine_id', machineId).gt('id', after).order('id').limit(limit).abortSignal(timeout());
         if (error) throw databaseError('read the events', status, error);
         return z.array(EventRow).parse(data);
+      },
+      async plans() {
+        const { data, error, status } = await client.from('plans').select('*').order('machines').order('traders').order('name').abortSignal(timeout());
+        if (error) throw databaseError('read the plans', status, error);
+        return z.array(PlanRow.omit({ own: true, used: true })).parse(data);
+      },
+      async budget() {
+        const { data, error, status } = await client.from('budgets').select('monthly_usd,action').eq('user_id', userOf(token)).abortSignal(timeout()).maybeSingle();
+        if (error) throw databaseError('read the budget', status, error);
+        const row = BudgetRow.nullable().parse(data);
+        return row === null ? null : { monthlyUsd: row.monthly_usd, action: row.action };
+      },
+      async audit({ user, actor, action, before, limit }) {
+        let rows = client.from('audit_log').select('*');
+        if (user !== undefined) rows = rows.eq('subject_user', user);
+        if (actor !== undefined) rows = rows.eq('actor_id', actor);
+        if (action !== undefined) rows = rows.eq('action', action);
+        if (before !== null) rows = rows.lt('id', before);
+        const { data, error, status } = await rows.order('id', { ascending: false }).limit(limit).abortSignal(timeout());
+        if (error) throw databaseError('read the audit log', status, error);
+        return z.array(AuditRow).parse(data);
       },
       traders: (paging) => list('traders', TRADER_COLUMNS, TraderRow, paging),
       trader: async (id) => traderAnswer(

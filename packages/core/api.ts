@@ -77,9 +77,6 @@ export type TicketAnswer = z.infer<typeof TicketAnswer>;
 export const TraderWrite = z.strictObject({ document: TraderDocument, enabled: z.optional(z.boolean()) });
 export type TraderWrite = z.input<typeof TraderWrite>;
 
-export const Me = z.object({ id: z.uuid(), email: z.nullable(z.string()), role: z.string(), operator: z.boolean() });
-export type Me = z.infer<typeof Me>;
-
 /** POST /v1/machine/token: a machine shows its secret (Authorization: Bearer) and gets a database token. */
 export const MachineTokenAnswer = z.object({ token: z.string(), expiresAt: z.string(), machineId: z.uuid(), userId: z.uuid(), supabaseUrl: z.string() });
 export type MachineTokenAnswer = z.infer<typeof MachineTokenAnswer>;

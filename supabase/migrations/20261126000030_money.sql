@@ -210,7 +210,7 @@ begin
     return null;
   end if;
   select coalesce(jsonb_agg(jsonb_build_object('machine_id', s.machine_id, 'day', s.day, 'kind', s.kind, 'region', s.region, 'cpu_kind', s.cpu_kind, 'cpus', s.cpus,
-      'memory_mb', s.memory_mb, 'seconds', round(s.seconds, 3), 'usd', round(s.usd, 9)) order by s.day, s.machine_id, s.kind), '[]'), coalesce(sum(s.usd), 0)
+      'memory_mb', s.memory_mb, 'seconds', round(s.seconds, 3), 'usd', round(s.usd, 9)) order by s.day, s.machine_id, s.kind, s.region, s.cpu_kind desc, s.cpus, s.memory_mb), '[]'), coalesce(sum(s.usd), 0)
     into v_rows, v_spent
     from private.spend(p_user_id, v_from, v_to) s where p_machine_id is null or s.machine_id = p_machine_id;
   if p_machine_id is null then

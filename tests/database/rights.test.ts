@@ -15,20 +15,29 @@ type Role = (typeof ROLES)[number];
 const READ = 'select';
 /** What each role may do with each table; with names in brackets: on these columns alone. Everything else is refused. */
 const TABLES: Record<string, Partial<Record<Role, string>>> = {
+  access_tokens: {},
   analyses: { authenticated: READ, service_role: READ },
+  audit_log: { authenticated: READ, service_role: READ },
+  budget_notices: { authenticated: READ, service_role: READ },
+  budgets: { authenticated: READ, service_role: READ },
   control_replicas: { service_role: READ },
   current_releases: { service_role: READ },
   decisions: { authenticated: READ, service_role: READ },
   fleet_events: { service_role: READ },
   fleet_findings: { service_role: READ },
   fleet_sweep: { service_role: READ },
+  gemini_calls: { authenticated: READ, service_role: READ },
+  idempotency_keys: {},
   machine_events: { authenticated: READ, service_role: 'insert(at,data,kind,machine_id,message) select' },
   machine_heartbeats: { authenticated: READ, service_role: READ },
   machine_metrics: { authenticated: READ, service_role: READ },
   machine_secrets: { service_role: READ },
+  machine_spans: { authenticated: READ, service_role: READ },
   machines: { authenticated: READ, machine: READ, service_role: READ },
   notifications: { authenticated: READ, service_role: READ },
   owner_leases: { authenticated: READ, service_role: READ },
+  plans: { anon: READ, authenticated: READ, service_role: READ },
+  price_lists: { authenticated: READ, service_role: READ },
   releases: { service_role: READ },
   rollout_events: { service_role: READ },
   rollout_machines: { service_role: READ },
@@ -39,6 +48,8 @@ const TABLES: Record<string, Partial<Record<Role, string>>> = {
     authenticated: 'insert(document,enabled,id,name,user_id) select update(deleted_at,document,enabled,name)', machine: READ, service_role: 'delete insert select update',
   },
   usage: { authenticated: READ, machine: READ, service_role: READ },
+  user_plans: { authenticated: READ, service_role: READ },
+  user_secrets: {},
   user_settings: { authenticated: READ, machine: READ, service_role: READ },
 };
 
@@ -47,24 +58,34 @@ const FUNCTIONS: Record<string, readonly Role[]> = {
   'private.claim': ['machine'],
   'private.token_machine_id': ['machine'],
   'private.token_user_id': ['machine'],
+  'public.access_token_by_hash': ['service_role'],
+  'public.access_tokens_of': ['service_role'],
   'public.add_machine_secret': ['service_role'],
   'public.adopt_machine': ['service_role'],
   'public.advance_rollout': ['service_role'],
+  'public.begin_gemini_call': ['service_role'],
+  'public.begin_request': ['service_role'],
+  'public.check_budgets': ['service_role'],
   'public.claim_machines': ['service_role'],
   'public.claim_rollout': ['service_role'],
   'public.claim_sweep': ['service_role'],
   'public.compare_sweep': ['service_role'],
   'public.control_rollout': ['service_role'],
+  'public.create_access_token': ['service_role'],
   'public.db_pre_request': ['anon', 'authenticated', 'machine', 'service_role'],
   'public.deploy_machine': ['service_role'],
+  'public.end_gemini_call': ['service_role'],
+  'public.end_request': ['service_role'],
   'public.end_sweep': ['service_role'],
   'public.exclude_from_rollout': ['service_role'],
   'public.fleet_summary': ['service_role'],
   'public.hold_owner_lease': ['machine'],
   'public.machine_beat': ['machine'],
   'public.machine_by_secret': ['service_role'],
+  'public.machine_by_token': ['service_role'],
   'public.may_reap': ['service_role'],
   'public.note_reaped': ['service_role'],
+  'public.note_scale_refusal': ['service_role'],
   'public.publish_ticket_keys': ['service_role'],
   'public.record_observation': ['service_role'],
   'public.record_step': ['service_role'],
@@ -75,16 +96,30 @@ const FUNCTIONS: Record<string, readonly Role[]> = {
   'public.replica_beat': ['service_role'],
   'public.replica_leave': ['service_role'],
   'public.request_drain': ['service_role'],
-  'public.retire_machine_secrets': ['service_role'],
+  'public.reseal_secret': ['service_role'],
   'public.resume_sweep': ['service_role'],
+  'public.retire_machine_secrets': ['service_role'],
+  'public.revoke_access_token': ['service_role'],
   'public.revoke_machine_tokens': ['service_role'],
   'public.rollout_counts': ['service_role'],
+  'public.scale_facts': ['service_role'],
+  'public.scale_machine': ['service_role'],
+  'public.secrets_to_reseal': ['service_role'],
+  'public.set_budget': ['service_role'],
+  'public.set_default_plan': ['service_role'],
   'public.set_machine_desired': ['service_role'],
   'public.set_machine_secret': ['service_role'],
+  'public.set_user_plan': ['service_role'],
+  'public.set_user_secret': ['service_role'],
+  'public.set_user_setting': ['service_role'],
   'public.set_user_settings': ['service_role'],
   'public.start_rollout': ['service_role'],
   'public.sweep_page': ['service_role'],
+  'public.sweep_requests': ['service_role'],
+  'public.user_cost': ['service_role'],
   'public.user_keys_changed': ['service_role'],
+  'public.user_plan': ['service_role'],
+  'public.user_secrets_of': ['service_role'],
   'public.wish_machine_again': ['service_role'],
   'public.withdraw_release': ['service_role'],
   'public.write_facts': ['machine'],
@@ -149,6 +184,15 @@ describe('what row-level security shows and refuses', () => {
     await asRole(database.pool, 'service_role', {}, 'select public.set_user_settings($1, $2)', [user, '{}']);
     await asRole(database.pool, 'service_role', {}, 'select public.replica_beat($1)', ['a replica']);
     await asRole(database.pool, 'service_role', {}, 'select public.publish_ticket_keys($1)', [{ keys: [] }]);
+    const service = (call: string, values: unknown[]) => asRole(database.pool, 'service_role', {}, `select public.${call}`, values);
+    await service('set_user_plan($1, $2)', [user, 'tests']);
+    await service('set_budget($1, 100, $2)', [user, 'notify']);
+    await service('set_user_secret($1, $2, $3, $4)', [user, 'gemini', 'k', 'sealed']);
+    await service('create_access_token($1, $2, $3, $4, 1)', [user, 'script', user.replaceAll('-', '').padEnd(64, '0'), ['machines:read']]);
+    await service('begin_request($1, $2, $3, $4, 60)', [user, 'key', '0'.repeat(64), randomUUID()]);
+    await service('begin_gemini_call($1, $2, $3, $4, 1, 1000)', [randomUUID(), machine.id, user, 'm']);
+    await database.pool.query(`insert into public.budget_notices (user_id, month, percent, spent_usd, budget_usd, action) values ($1, '2026-01-01', 50, 1, 1, 'notify')`, [user]);
+    await database.pool.query(`insert into public.machine_spans (machine_id, user_id, kind, since, region, gb) values ($1, $2, 'volume', now(), 'sin', 1)`, [machine.id, user]);
     await database.pool.query(`insert into public.machine_secrets (machine_id, hashes) values ($1, array[$2])`, [machine.id, user.replaceAll('-', '').padEnd(64, '0')]);
     await database.pool.query(`with r as (insert into public.releases (version, image, registered_by) values ($1::text, 'registry.example/machine@sha256:' || $2, $1::uuid) returning id),
       c as (insert into public.current_releases (environment, release_id) select 'w' || left($1, 8), id from r),
@@ -172,21 +216,24 @@ describe('what row-level security shows and refuses', () => {
       service: ['service_role', {}],
     } as const satisfies Record<string, readonly [Role, Record<string, unknown>]>;
     const { rows: tables } = await database.pool.query<{ name: string; owner: string }>(`select relname as name,
-      case when relname = 'machines' then 'id' when exists (select from pg_attribute where attrelid = c.oid and attname = 'user_id') then 'user_id'
+      case when relname = 'machines' then 'id' when relname = 'audit_log' then 'subject_user' when exists (select from pg_attribute where attrelid = c.oid and attname = 'user_id') then 'user_id'
         when exists (select from pg_attribute where attrelid = c.oid and attname = 'machine_id') then 'machine_id' end as owner
       from pg_class c where relnamespace = 'public'::regnamespace and relkind = 'r' order by relname`);
     const seen: Record<string, string> = {};
     for (const { name, owner: column } of tables) {
       const who: string[] = [];
       for (const [viewer, [role, claims]] of Object.entries(VIEWERS)) {
-        const where = column === null ? '' : `where ${column} = '${column === 'user_id' ? owner.user : owner.machine}'`;
+        const where = column === null ? '' : `where ${column} = '${column === 'id' || column === 'machine_id' ? owner.machine : owner.user}'`;
         const [row] = await asRole<{ n: number }>(database.pool, role, claims, `select count(*)::int as n from public.${name} ${where}`).catch(() => [{ n: 0 }]);
         if ((row?.n ?? 0) > 0) who.push(viewer);
       }
       seen[name] = who.join(' ');
     }
     expect(seen).toEqual({
-      analyses: 'owner service', control_replicas: 'service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
+      control_replicas: 'service',
+      access_tokens: '', audit_log: 'operator service', budget_notices: 'owner operator service', budgets: 'owner operator service', gemini_calls: 'owner operator service', idempotency_keys: '',
+      machine_spans: 'owner operator service', plans: 'owner other operator pretender anon service', price_lists: 'owner other operator pretender service', user_plans: 'owner operator service', user_secrets: '',
+      analyses: 'owner service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
       machine_secrets: 'service', machines: 'owner operator machine service', notifications: 'owner service', owner_leases: 'owner operator service', signals: 'owner machine service',
       analyses: 'owner service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
       machine_secrets: 'service', machines: 'owner operator machine service', releases: 'service', current_releases: 'service', rollouts: 'service', rollout_machines: 'service', rollout_events: 'service',

@@ -13,9 +13,9 @@ export async function inTransaction(pool: Pool, call: Call, readOnly: boolean, w
   try {
     await client.query(readOnly ? 'begin read only' : 'begin');
     const settings = await client.query<{ pre_request: string | null }>(
-      `select set_config('role', $1, true), set_config('request.jwt.claims', $2, true), set_config('request.method', $3, true), set_config('request.path', $4, true),
+      `select set_config('role', $1, true), set_config('request.jwt.claims', $2, true), set_config('request.method', $3, true), set_config('request.path', $4, true), set_config('request.headers', $5, true),
         to_regproc(nullif(current_setting('pgrst.db_pre_request', true), ''))::text as pre_request`,
-      [call.caller.role, JSON.stringify(call.caller.claims), call.method, call.path],
+      [call.caller.role, JSON.stringify(call.caller.claims), call.method, call.path, JSON.stringify(call.headers)],
     );
     // The function that the role `authenticator` names in pgrst.db_pre_request, as the catalogue writes it.
     const preRequest = settings.rows[0]?.pre_request;
