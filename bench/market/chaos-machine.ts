@@ -6,8 +6,6 @@ import { MarketLink } from '../../packages/runtime/market/market-link.ts';
 import { systemWall } from '../../packages/runtime/time.ts';
 
 const HISTORY = 120;
-/** A late candle is asked for after a second; so much later (wall ms) it should be there. */
-const MOMENT_MS = 3_000;
 
 /** The market room of a machine, with a book of everything that came out of it, in order. */
 export interface ChaosMachine {
@@ -16,7 +14,9 @@ export interface ChaosMachine {
   taken: ReadonlyMap<string, readonly Candle[]>;
   /** What must never happen and did: out of order, twice, across a hole that nobody said. */
   violations: readonly string[];
-  /** Whether it has all candles that were over a moment before that market time. */
+  /** Open time of the oldest candle that the store still holds of a series; undefined without one. */
+  heldFrom(symbol: string, interval: Interval): number | undefined;
+  /** Whether all streams flow and all candles are here that were over at that market time. */
   isCurrent(marketTime: number): boolean;
   stop(): Promise<void>;
 }
@@ -59,10 +59,11 @@ export async function startChaosMachine(exchange: { url: string; streams: string
   market.want(new Map(symbols.map((symbol) => [symbol, intervals])));
   return {
     market, taken, violations,
+    heldFrom: (symbol, interval) => store.read(symbol, interval, Infinity)[0]?.openTime,
     isCurrent: (marketTime) => market.streams.connected && market.candles.progress().done === symbols.length * intervals.length
       && symbols.every((symbol) => market.candles.isHalted(symbol) || intervals.every((interval) => {
         const last = store.lastCloseTime(symbol, interval);
-        return last !== undefined && last >= intervalOpen(interval, marketTime - MOMENT_MS * market.clock.rate);
+        return last !== undefined && last >= intervalOpen(interval, marketTime);
       })),
     stop: async () => {
       ending.abort();
@@ -74,20 +75,25 @@ export async function startChaosMachine(exchange: { url: string; streams: string
 /** A row of klines as the exchange's admin port tells the truth. */
 export type TrueRow = readonly [number, string, string, string, string, string, number, string, number, string, string, string];
 
-/** Every candle that came out against what the exchange has: the same, or marked; and none of the exchange's is missing that no mark names. */
-export function compareWithTruth(machine: ChaosMachine, symbol: string, interval: Interval, rows: readonly TrueRow[]): { candles: number; marked: number; violations: string[] } {
+/** `forgotten`: candles that differ unmarked and that the store no longer holds, because their series began anew after a hole. */
+export interface Compared { candles: number; marked: number; forgotten: number; violations: string[] }
+
+/** Every candle that came out against what the exchange has: the same, or marked, as far as it is still stored; and none of the exchange's is missing that no mark names. */
+export function compareWithTruth(machine: ChaosMachine, symbol: string, interval: Interval, rows: readonly TrueRow[]): Compared {
   const series = machine.taken.get(`${symbol} ${interval}`) ?? [];
   const marks = machine.market.marks.of(symbol, interval);
   const truth = new Map(rows.map((row) => [row[0], candleOf(row)]));
   const violations: string[] = [];
+  const storedFrom = machine.heldFrom(symbol, interval) ?? Infinity;
   let marked = 0;
+  let forgotten = 0;
   const at = (openTime: number) => `${symbol} ${interval} ${new Date(openTime).toISOString()}`;
   for (const candle of series) {
     const really = truth.get(candle.openTime);
     if (really && sameCandle(really, candle)) continue;
-    const mark = marks.find(({ kind, openTime }) => openTime === candle.openTime && kind !== 'hole');
-    const isMarked = really ? mark?.kind === 'corrected' && sameCandle(mark.now, really) : mark?.kind === 'withdrawn';
+    const isMarked = marks.some((mark) => mark.openTime === candle.openTime && (really ? mark.kind === 'corrected' && sameCandle(mark.now, really) : mark.kind === 'withdrawn'));
     if (isMarked) marked += 1;
+    else if (candle.openTime < storedFrom) forgotten += 1;
     else violations.push(`${at(candle.openTime)} is ${JSON.stringify(candle)}, the exchange has ${JSON.stringify(really)}`);
   }
   const has = new Set(series.map(({ openTime }) => openTime));
@@ -97,7 +103,7 @@ export function compareWithTruth(machine: ChaosMachine, symbol: string, interval
     if (marks.some((mark) => mark.kind === 'hole' && mark.openTime <= openTime && openTime < mark.until)) marked += 1;
     else violations.push(`${at(openTime)} was never filled and is not marked`);
   }
-  return { candles: series.length, marked, violations };
+  return { candles: series.length, marked, forgotten, violations };
 }
 
 function candleOf(row: TrueRow): Candle {

@@ -1,6 +1,8 @@
 import { intervalClose, type Candle, type Interval } from '@trademind/core';
 import { pause, type Wall } from '../time.ts';
+import { askRows } from './ask-rows.ts';
 import { KLINES_PER_CALL, type BinanceRest } from './binance-rest.ts';
+import { sameCandle } from './candle-check.ts';
 import type { CandleMerge } from './candle-merge.ts';
 import type { MarketClock } from './market-clock.ts';
 import type { Priority } from './weight-budget.ts';
@@ -12,7 +14,7 @@ const CONFIRM_MS = 300;
 
 export interface HistoryOptions {
   rest: Pick<BinanceRest, 'klines'>;
-  clock: Pick<MarketClock, 'seen'>;
+  clock: Pick<MarketClock, 'seen' | 'isAhead'>;
   wall: Pick<Wall, 'after'>;
   signal: AbortSignal;
   symbol: string;
@@ -20,8 +22,10 @@ export interface HistoryOptions {
   from: number;
   priority: Priority;
   merge: CandleMerge;
-  /** Sees each row of a candle that was taken before. */
-  compare?: (row: Candle) => void;
+  /** Candles from `from` on that were taken before: the answer should begin with them. */
+  held?: readonly Candle[];
+  /** The exchange says something else of one of those. */
+  onDifference?: () => void;
   /** False when the series was begun anew or given up meanwhile: then nothing more is laid. */
   stillWanted: () => boolean;
 }
@@ -40,7 +44,7 @@ export interface Laid {
  * answer leaves out twice it never had: that is a hole.
  */
 export async function layHistory(options: HistoryOptions): Promise<Laid> {
-  const { rest, clock, symbol, interval, from, priority, merge, stillWanted } = options;
+  const { clock, interval, from, held = [], merge, stillWanted } = options;
   const laid: Laid = { candles: 0, traded: 0, unfollowed: undefined };
   let expected = merge.nextOpen(interval);
   const lay = (candle: Candle): void => {
@@ -54,7 +58,7 @@ export async function layHistory(options: HistoryOptions): Promise<Laid> {
   for (let next = from; ;) {
     // What the exchange had said before it was asked: an answer may be under way for long.
     const settled = clock.seen() - SETTLED_MS;
-    const rows = await rest.klines(symbol, interval, next, { priority });
+    const rows = await askRows(options, next);
     if (!stillWanted()) return laid;
     const isOver = (row: Candle) => intervalClose(interval, row.openTime) <= settled;
     const last = rows.at(-1);
@@ -63,7 +67,7 @@ export async function layHistory(options: HistoryOptions): Promise<Laid> {
     const closed = rows.slice(0, beforeLast && isOver(beforeLast) ? -1 : -2);
     for (const candle of closed) {
       if (expected !== undefined && candle.openTime < expected) {
-        options.compare?.(candle);
+        if (held.some((before) => before.openTime === candle.openTime && !sameCandle(before, candle))) options.onDifference?.();
         continue;
       }
       if (expected !== undefined && candle.openTime > expected) {
@@ -85,7 +89,7 @@ export async function layHistory(options: HistoryOptions): Promise<Laid> {
 }
 
 /** The candles from `from` to before `until`, asked for once more. */
-async function askAgain({ rest, symbol, interval, priority, signal, wall }: HistoryOptions, from: number, until: number): Promise<Candle[]> {
-  await pause(CONFIRM_MS, signal, wall);
-  return rest.klines(symbol, interval, from, { until: until - 1, priority });
+async function askAgain(options: HistoryOptions, from: number, until: number): Promise<Candle[]> {
+  await pause(CONFIRM_MS, options.signal, options.wall);
+  return askRows(options, from, until - 1);
 }

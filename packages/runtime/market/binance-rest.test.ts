@@ -71,17 +71,34 @@ test.skipIf(!existsSync(real))('a whole real exchangeInfo is read', async () => 
 test.each([
   ['out of order', [[120_000], [60_000]]], ['twice', [[60_000], [60_000]]], ['off the grid', [[60_001]]], ['from before what was asked', [[0]]], ['after what was asked', [[240_000]]],
 ])('klines %s are no answer of the exchange', async (_what, opens) => {
-  says(200, opens.map(([open]) => [open, '1', '2', '1', '1', '1', 0, '1', 1, '1', '1', '0']));
+  says(200, opens.map(([open]) => [open, '1', '2', '1', '1', '1', open! + 59_999, '1', 1, '1', '1', '0']));
   await expect(rest.klines('BTCUSDT', '1m', 60_000, { until: 180_000 })).rejects.toMatchObject({ code: 'exchange_malformed' });
 });
 
-test.each([[null], ['1e400'], ['-1'], [true], [[5]], ['']])('a row with %j for a price is no answer of the exchange', async (price) => {
-  says(200, [[60_000, price, '2', '1', '1', '1', 0, '1', 1, '1', '1', '0']]);
+test.each([[null], ['1e400'], ['-1'], [true], [[5]], [''], [5]])('a row with %j for a price is no answer of the exchange', async (price) => {
+  says(200, [[60_000, price, '2', '1', '1', '1', 119_999, '1', 1, '1', '1', '0']]);
   await expect(rest.klines('BTCUSDT', '1m', 60_000)).rejects.toMatchObject({ code: 'exchange_malformed' });
 });
 
+test.each([
+  ['end after their interval', 359_999, 1], ['end before they begin', 0, 1], ['have a part of a trade', 119_999, 1.5], ['have more trades than the world', 119_999, 8_640_000_000_000_001], ['count their trades in text', 119_999, '1'],
+])('rows that %s are no answer of the exchange', async (_what, closeTime, trades) => {
+  says(200, [[60_000, '1', '2', '1', '1', '1', closeTime, '1', trades, '1', '1', '0']]);
+  await expect(rest.klines('BTCUSDT', '1m', 60_000)).rejects.toMatchObject({ code: 'exchange_malformed' });
+});
+
+test('more rows than were asked for are no answer of the exchange', async () => {
+  says(200, [60_000, 120_000].map((open) => [open, '1', '2', '1', '1', '1', open + 59_999, '1', 1, '1', '1', '0']));
+  await expect(rest.klines('BTCUSDT', '1m', 60_000, { limit: 1 })).rejects.toMatchObject({ code: 'exchange_malformed' });
+});
+
+test.each([['0x10'], ['-1'], ['1e308'], ['']])('a clock rate of %j is none', async (rate) => {
+  says(200, { serverTime: 1_700_000_000_000 }, { 'x-market-clock-rate': rate });
+  await expect(rest.time()).rejects.toMatchObject({ code: 'exchange_malformed' });
+});
+
 test('the age of a symbol is that of its first daily candle', async () => {
-  says(200, [[86_400_000, '1', '2', '1', '1', '1', 0, '1', 1, '1', '1', '0']]);
+  says(200, [[86_400_000, '1', '2', '1', '1', '1', 172_799_999, '1', 1, '1', '1', '0']]);
   expect(await rest.firstDay('BTCUSDT')).toBe(86_400_000);
   expect(asked).toEqual(['/api/v3/klines?symbol=BTCUSDT&interval=1d&startTime=0&limit=1']);
   says(200, []);

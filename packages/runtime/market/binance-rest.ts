@@ -1,8 +1,8 @@
-import { TradeMindError, type Candle, type Interval, type SymbolInfo } from '@trademind/core';
+import { intervalClose, TradeMindError, type Candle, type Interval, type SymbolInfo } from '@trademind/core';
 import { httpFetch, type HttpAnswer, type HttpFetch } from '../http-fetch.ts';
 import type { Wall } from '../time.ts';
-import { isCandle } from './candle-check.ts';
-import { exchangeRefusal, exchangeUnreachable } from './exchange-error.ts';
+import { isCandle, isMarketTime } from './candle-check.ts';
+import { exchangeRefusal, exchangeUnreachable, LONGEST_REFUSAL_MS } from './exchange-error.ts';
 import { WeightBudget, type Priority } from './weight-budget.ts';
 
 /** One look at the exchange's clock: its time lies between `sentAt` and `receivedAt` (wall, monotonic ms). */
@@ -17,6 +17,8 @@ export interface TimeSample {
 /** Most rows that the exchange gives in one answer. */
 export const KLINES_PER_CALL = 1_000;
 const TIMEOUT_MS = 10_000;
+/** No stand-in plays its market faster. */
+const FASTEST = 100_000;
 const WEIGHT = { time: 1, exchangeInfo: 20, klines: 2, tickers: 80 } as const;
 /** How long nothing is asked after a refusal that names no time, by status. */
 const REFUSED_MS: Readonly<Record<number, number>> = { 403: 60_000, 418: 120_000, 429: 60_000, 451: 30_000 };
@@ -65,10 +67,10 @@ export class BinanceRest {
     const answer = await this.#get('/api/v3/time', WEIGHT.time, 'repair', () => { sentAt = wall.now(); });
     const receivedAt = wall.now();
     return read('time', () => {
-      const rate = Number(answer.headers.get('x-market-clock-rate') ?? 1);
+      const rate = decimalOf(answer.headers.get('x-market-clock-rate') ?? '1');
       const { serverTime } = answer.body as { serverTime?: unknown };
-      if (!Number.isSafeInteger(serverTime) || !Number.isFinite(rate) || rate < 0) throw new TypeError('no time');
-      return { serverTime: serverTime as number, rate, sentAt, receivedAt };
+      if (!isMarketTime(serverTime) || !(rate <= FASTEST)) throw new TypeError('no time');
+      return { serverTime, rate, sentAt, receivedAt };
     });
   }
 
@@ -93,8 +95,10 @@ export class BinanceRest {
     const { body } = await this.#get(`/api/v3/klines?${query.toString()}`, WEIGHT.klines, priority);
     return read('klines', () => {
       let last = from - 1;
-      return (body as unknown[]).map((row) => {
-        const candle = candleOfRow(row);
+      const rows = body as unknown[];
+      if (rows.length > limit) throw new TypeError('too many rows');
+      return rows.map((row) => {
+        const candle = candleOfRow(row, interval);
         if (candle.openTime <= last || (until !== undefined && candle.openTime > until) || !isCandle(interval, candle)) throw new TypeError('no candle');
         last = candle.openTime;
         return candle;
@@ -112,8 +116,11 @@ export class BinanceRest {
   async quoteVolumes(): Promise<Map<string, number>> {
     const { body } = await this.#get('/api/v3/ticker/24hr?type=MINI', WEIGHT.tickers, 'backfill');
     return read('ticker/24hr', () => {
-      const rows = (body as { symbol: unknown; quoteVolume: unknown }[]).map(({ symbol, quoteVolume }) => [String(symbol), Number(quoteVolume)] as const);
-      return new Map(rows.filter(([, volume]) => volume >= 0 && volume < Infinity));
+      const rows = (body as { symbol: unknown; quoteVolume: unknown }[]).map(({ symbol, quoteVolume }) => {
+        if (typeof symbol !== 'string') throw new TypeError('no symbol');
+        return [symbol, decimalOf(quoteVolume)] as const;
+      });
+      return new Map(rows.filter(([, volume]) => volume < Infinity));
     });
   }
 
@@ -165,16 +172,23 @@ function symbolOf(raw: RawSymbol): SymbolInfo {
   return { symbol, baseAsset, quoteAsset, status, leveraged, ...(raw.isSpotTradingAllowed === false ? { spot: false } : {}) };
 }
 
-/** A row of `/api/v3/klines`: [openTime, o, h, l, c, v, closeTime, quoteVolume, trades, takerBase, takerQuote, "0"]. */
-function candleOfRow(row: unknown): Candle {
+/**
+ * A row of `/api/v3/klines`: [openTime, o, h, l, c, v, closeTime, quoteVolume, trades, takerBase, takerQuote, "0"]. Times and counts are numbers, prices and
+ * volumes text. A candle that a halt has cut short may end before its time, never after it.
+ */
+function candleOfRow(row: unknown, interval: Interval): Candle {
   if (!Array.isArray(row) || row.length < 11) throw new TypeError('no row');
-  const [openTime, open, high, low, close, volume, , quoteVolume, trades, takerBuy] = row.map(figureOf);
-  return { openTime, open, high, low, close, volume, quoteVolume, trades, takerBuy } as Candle;
+  const [openTime, open, high, low, close, volume, closeTime, quoteVolume, trades, takerBuy] = row as unknown[];
+  if (!isMarketTime(openTime) || !isMarketTime(closeTime) || closeTime < openTime || closeTime >= intervalClose(interval, openTime) || typeof trades !== 'number') throw new TypeError('no row');
+  return {
+    openTime, open: decimalOf(open), high: decimalOf(high), low: decimalOf(low), close: decimalOf(close),
+    volume: decimalOf(volume), quoteVolume: decimalOf(quoteVolume), trades, takerBuy: decimalOf(takerBuy),
+  };
 }
 
-/** Times and counts come as numbers, prices and volumes as text; whatever else is none. */
-function figureOf(field: unknown): number {
-  return typeof field === 'number' || (typeof field === 'string' && /^\d+(\.\d+)?$/.test(field)) ? Number(field) : Number.NaN;
+/** Decimals come as text; whatever else is none. */
+function decimalOf(field: unknown): number {
+  return typeof field === 'string' && /^\d+(\.\d+)?$/.test(field) ? Number(field) : Number.NaN;
 }
 
 /** Whatever cannot be read as what it should be is an answer of no Binance. */
@@ -190,7 +204,7 @@ function read<T>(what: string, reading: () => T): T {
 function retryAfterMs(headers: HttpAnswer['headers'], wall: Wall): number | undefined {
   const text = headers.get('retry-after') ?? '';
   const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - wall.epoch();
-  return Number.isFinite(ms) ? Math.max(1_000, ms) : undefined;
+  return Number.isFinite(ms) ? Math.min(Math.max(1_000, ms), LONGEST_REFUSAL_MS) : undefined;
 }
 
 /** Binance's `{code, msg}`, shortened; an HTML page of a proxy says nothing. */

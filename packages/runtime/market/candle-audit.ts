@@ -99,9 +99,11 @@ export class CandleAudit {
       const { openTime } = was;
       const now = said.get(openTime);
       const marked = known.filter((mark) => mark.openTime === openTime);
-      if (!now) return marked.some(({ kind }) => kind === 'withdrawn') ? [] : [{ kind: 'withdrawn', symbol, interval, openTime, was, at }];
+      const withdrawn = marked.some(({ kind }) => kind === 'withdrawn');
+      if (!now) return withdrawn ? [] : [{ kind: 'withdrawn', symbol, interval, openTime, was, at }];
       const corrected = marked.find((mark) => mark.kind === 'corrected');
-      return sameCandle(now, corrected?.now ?? was) ? [] : [{ kind: 'corrected', symbol, interval, openTime, was, now, at }];
+      // One that is there again after all is marked as what it is now.
+      return sameCandle(now, corrected?.now ?? was) && (corrected || !withdrawn) ? [] : [{ kind: 'corrected', symbol, interval, openTime, was, now, at }];
     });
   }
 

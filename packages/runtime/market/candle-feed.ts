@@ -59,9 +59,10 @@ export class CandleFeed {
     }
   }
 
-  onClosed({ symbol, interval }: Series, candle: Candle): void {
+  /** A candle that a stream brought; not `believed` when the time with which it came cannot be. */
+  onClosed({ symbol, interval }: Series, candle: Candle, believed = true): void {
     const feed = this.#feeds.get(symbol);
-    if (!feed || this.#paused || !feed.offer(interval, candle)) return;
+    if (!feed || this.#paused || !feed.offer(interval, candle, believed)) return;
     this.#gaps += 1;
     this.#schedule(feed, 0);
   }
@@ -131,7 +132,7 @@ export class CandleFeed {
     return this.#gaps;
   }
 
-  /** Stream candles that contradicted themselves, of the symbols kept now: they were asked for instead. */
+  /** Stream candles that contradicted themselves or the clock, of the symbols kept now: they were asked for instead. */
   get doubts(): number {
     return [...this.#feeds.values()].reduce((sum, feed) => sum + feed.doubts, 0);
   }

@@ -1,5 +1,8 @@
 import { TradeMindError } from '@trademind/core';
 
+/** Binance bans for 2 minutes to 3 days: whatever says more is no time to wait. */
+export const LONGEST_REFUSAL_MS = 3 * 86_400_000;
+
 /** What an HTTP status of the exchange means, in words, with what to do; the same for REST and for a refused WebSocket. */
 export function exchangeRefusal(status: number, detail: string): TradeMindError {
   switch (status) {

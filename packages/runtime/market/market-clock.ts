@@ -65,6 +65,11 @@ export class MarketClock {
     return this.#seen;
   }
 
+  /** Whether a moment lies so far ahead that it cannot have come yet, however long ago the exchange told its time. */
+  isAhead(time: number): boolean {
+    return time > Math.max(this.#seen, this.#carried(this.#wallNow())) + this.#tolerance();
+  }
+
   /** An event carried the exchange's time. False when it lies beyond belief: the clock should be sampled. */
   saw(eventTime: number): boolean {
     if (eventTime < this.#fitsUntil) {

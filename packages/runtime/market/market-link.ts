@@ -85,7 +85,7 @@ export class MarketLink {
     this.streams = new BinanceWebSocketClient({
       url: exchange.streamUrl, wall, log, open: exchange.openSocket, tap: exchange.tap,
       events: {
-        onClosed: (series, candle, eventTime) => { this.#saw(eventTime); this.candles.onClosed(series, candle); },
+        onClosed: (series, candle, eventTime) => this.candles.onClosed(series, candle, this.#saw(eventTime)),
         onForming: (series, close, eventTime) => { this.#saw(eventTime); options.onPrice(series.symbol, close); },
         onPrice: (symbol, price, eventTime) => { this.#saw(eventTime); options.onPrice(symbol, price); },
         onSubscribed: (series) => this.candles.onSubscribed(series),
@@ -188,8 +188,10 @@ export class MarketLink {
     this.candles.sweep();
   }
 
-  /** An event's time sets the clock forward; one beyond belief makes us ask. */
-  #saw(eventTime: number): void {
-    if (!this.clock.saw(eventTime)) this.#keeper.refresh().catch(() => undefined);
+  /** An event's time sets the clock forward; one beyond belief (false) makes us ask. */
+  #saw(eventTime: number): boolean {
+    const believed = this.clock.saw(eventTime);
+    if (!believed) this.#keeper.refresh().catch(() => undefined);
+    return believed;
   }
 }

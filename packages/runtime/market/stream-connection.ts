@@ -1,6 +1,6 @@
 import { TradeMindError } from '@trademind/core';
 import { every, type Wall } from '../time.ts';
-import { exchangeRefusal, exchangeUnreachable } from './exchange-error.ts';
+import { exchangeRefusal, exchangeUnreachable, LONGEST_REFUSAL_MS } from './exchange-error.ts';
 import type { FrameKind, FrameReader, FrameSink } from './stream-frames.ts';
 import type { OpenStreamSocket, StreamSocket } from './stream-socket.ts';
 
@@ -93,7 +93,7 @@ export class StreamConnection {
       onPing: () => { this.#heardAt = wall.now(); },
       onRefused: (status, retryAfter) => {
         this.#error = exchangeRefusal(status, '');
-        this.#waitMs = (retryAfter ?? 0) * 1_000;
+        this.#waitMs = Math.min(Math.max(0, (retryAfter ?? 0) * 1_000), LONGEST_REFUSAL_MS);
       },
       onError: (error) => { this.#error ??= exchangeUnreachable(new URL(options.url).host, error); },
       onClose: (code, reason) => {

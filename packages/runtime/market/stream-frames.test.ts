@@ -54,7 +54,8 @@ test.each([
   ['no JSON', '{"stream":'], ['null', 'null'], ['a number', '7'], ['no kline', frame({}, { k: null })], ['a price that is no number', frame({ c: 'x' })], ['a missing volume', frame({ v: undefined })],
   ['a volume of null', frame({ v: null })], ['an unknown interval', frame({ i: '7m' })], ['an open time off the grid', frame({ t: k.t + 1 })], ['an end that is not its own', frame({ T: k.T + 60_000 })],
   ['a low above the high', frame({ l: '103' })], ['a close above the high', frame({ c: '102.5' })], ['another symbol inside', frame({ s: 'ETHUSDT' })], ['another symbol than the stream', frame({ s: 'ETHUSDT' }, { s: 'ETHUSDT' })],
-  ['closed before its end', frame({}, { E: k.t })], ['trades as text', frame({ n: '7' })], ['a price of zero', wrapped('btcusdt@trade', { e: 'trade', E: 1, s: 'BTCUSDT', t: 1, p: '0.00', q: '1', T: 1, m: true, M: true })],
+  ['closed before its end', frame({}, { E: k.t })], ['trades as text', frame({ n: '7' })], ['a part of a trade', frame({ n: 7.5 })], ['more trades than the world', frame({ n: 8_640_000_000_000_001 })],
+  ['an interval that cannot be made text', frame({ i: { toString: null } })], ['a time after the year 2100', frame({}, { E: 4_200_000_000_000 })], ['a trade at a time below 0', wrapped('btcusdt@trade', { e: 'trade', E: -8, s: 'BTCUSDT', t: 1, p: '1', q: '1', T: 1, m: true, M: true })], ['a price of zero', wrapped('btcusdt@trade', { e: 'trade', E: 1, s: 'BTCUSDT', t: 1, p: '0.00', q: '1', T: 1, m: true, M: true })],
 ])('%s is malformed, and nothing is told', (_what, text) => {
   expect(read(text)).toBe('malformed');
   expect(told).toEqual([]);
@@ -63,15 +64,15 @@ test.each([
 test('trades, tickers, books, answers, refusals, an announced restart and unknown events are told apart', () => {
   const ticker = (s: string, c: string) => ({ e: '24hrMiniTicker', E: 9, s, c, o: '1', h: '3', l: '1', v: '4', q: '5' });
   const kinds = [
-    '{"result":null,"id":3}', '{"error":{"code":2,"msg":"Invalid request"},"id":4}', '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}',
+    '{"result":null,"id":3}', '{"error":{"code":2,"msg":"Invalid request"},"id":4}', '{"error":{"code":{"toString":null},"msg":["?"]},"id":5}', '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}',
     wrapped('btcusdt@trade', { e: 'trade', E: 8, s: 'BTCUSDT', t: 1, p: '2.5', q: '1', T: 8, m: true, M: true }),
     wrapped('btcusdt@bookTicker', { u: 1, s: 'BTCUSDT', b: '2.4', B: '1', a: '2.6', A: '1' }),
     wrapped('!miniTicker@arr', [ticker('BTCUSDT', '2.5'), ticker('ETHUSDT', '0.25')]), wrapped('btcusdt@miniTicker', ticker('BTCUSDT', '2.75')),
     wrapped('btcusdt@depth', { e: 'depthUpdate', E: 1 }), wrapped('btcusdt@avgPrice', { e: 'avgPrice' }), '[]',
   ].map(read);
-  expect(kinds).toEqual(['answer', 'answer', 'shutdown', 'trade', 'bookTicker', 'miniTicker', 'miniTicker', 'depthUpdate', 'unknown', 'unknown']);
+  expect(kinds).toEqual(['answer', 'answer', 'answer', 'shutdown', 'trade', 'bookTicker', 'miniTicker', 'miniTicker', 'depthUpdate', 'unknown', 'unknown']);
   expect(told).toEqual([
-    ['answer', 3, null], ['answer', 4, 'Invalid request (2)'], ['shutdown'], ['price', 'BTCUSDT', 2.5, 8], ['book', 'BTCUSDT', 2.4, 2.6],
+    ['answer', 3, null], ['answer', 4, 'Invalid request (2)'], ['answer', 5, 'refused (?)'], ['shutdown'], ['price', 'BTCUSDT', 2.5, 8], ['book', 'BTCUSDT', 2.4, 2.6],
     ['price', 'BTCUSDT', 2.5, 9], ['price', 'ETHUSDT', 0.25, 9], ['price', 'BTCUSDT', 2.75, 9],
   ]);
 });

@@ -1,5 +1,6 @@
 import { intervalClose, intervalOpen, type Candle, type Interval } from '@trademind/core';
 import { ByteNames } from './byte-names.ts';
+import { isMarketTime, isTradeCount } from './candle-check.ts';
 import { FrameTemplate } from './frame-template.ts';
 
 /** What a frame was, as counted. `unasked` is a candle of a series that nobody wants (any more); `unknown` an event that we do not know. */
@@ -110,7 +111,7 @@ export class FrameReader {
   #readPrice(kind: 'trade' | 'aggTrade' | 'miniTicker', template: FrameTemplate, priceAt: number, bytes: Buffer, sink: FrameSink): FrameKind | undefined {
     if (!this.#matches(template, bytes) || !ofStream(template, bytes, `@${kind}`)) return undefined;
     const price = template.numbers[priceAt]!;
-    if (!(price > 0)) return 'malformed';
+    if (!(price > 0 && price < Infinity) || !isMarketTime(template.numbers[0])) return 'malformed';
     sink.price(this.#text(template, 1, bytes), price, template.numbers[0]!);
     return kind;
   }
@@ -159,25 +160,26 @@ export class FrameReader {
 
   #klineOf(name: string | undefined, { E, s, k }: RawEvent, sink: FrameSink): FrameKind {
     if (typeof name !== 'string' || typeof s !== 'string' || typeof k !== 'object' || k === null) return 'malformed';
-    if (!isTime(E) || !isTime(k.t) || !isTime(k.T) || typeof k.x !== 'boolean' || typeof k.n !== 'number' || k.s !== s || name !== `${s.toLowerCase()}@kline_${String(k.i)}`) return 'malformed';
+    if (!isMarketTime(E) || !Number.isSafeInteger(k.t) || !Number.isSafeInteger(k.T) || typeof k.x !== 'boolean' || typeof k.n !== 'number' || typeof k.i !== 'string' || k.s !== s || name !== `${s.toLowerCase()}@kline_${k.i}`) return 'malformed';
     const stream = this.#streams.get(name);
     if (!stream) return 'unasked';
-    return take(stream, E, k.t, k.T, k.x, decimal(k.o), decimal(k.h), decimal(k.l), decimal(k.c), decimal(k.v), decimal(k.q), k.n, decimal(k.V), sink);
+    return take(stream, E, k.t as number, k.T as number, k.x, decimal(k.o), decimal(k.h), decimal(k.l), decimal(k.c), decimal(k.v), decimal(k.q), k.n, decimal(k.V), sink);
   }
 }
 
 interface RawKline { t: unknown; T: unknown; s: unknown; i: unknown; o: unknown; h: unknown; l: unknown; c: unknown; v: unknown; q: unknown; n: unknown; x: unknown; V: unknown }
 interface RawEvent { e?: unknown; E?: unknown; s?: unknown; k?: RawKline | null; p?: unknown; c?: unknown; b?: unknown; a?: unknown; u?: unknown }
-interface RawFrame { stream?: string; data?: RawEvent; e?: unknown; id?: unknown; result?: unknown; error?: { code?: number; msg?: string }; code?: number; msg?: string }
+interface RawFrame { stream?: string; data?: RawEvent; e?: unknown; id?: unknown; result?: unknown; error?: { code?: unknown; msg?: unknown }; code?: unknown; msg?: unknown }
 
 /** Lays a frame's figures into its stream and tells it. A candle that contradicts itself or its grid is malformed; one older than known is passed over. */
 function take(
   stream: KlineStream, eventTime: number, openTime: number, lastMs: number, closed: boolean,
   open: number, high: number, low: number, close: number, volume: number, quoteVolume: number, trades: number, takerBuy: number, sink: FrameSink,
 ): FrameKind {
+  if (!isMarketTime(eventTime)) return 'malformed';
   // Comparisons with NaN are false: one that is no number fails here.
   if (!(low > 0 && low <= open && low <= close && high >= open && high >= close && high < Infinity)) return 'malformed';
-  if (!(volume >= 0 && quoteVolume >= 0 && trades >= 0 && takerBuy >= 0 && volume + quoteVolume + trades + takerBuy < Infinity)) return 'malformed';
+  if (!(volume >= 0 && quoteVolume >= 0 && takerBuy >= 0 && volume + quoteVolume + takerBuy < Infinity && isTradeCount(trades))) return 'malformed';
   const closeTime = lastMs + 1;
   if (openTime !== stream.openTime || closeTime !== stream.closeTime) {
     if (intervalOpen(stream.interval, openTime) !== openTime || intervalClose(stream.interval, openTime) !== closeTime) return 'malformed';
@@ -221,13 +223,14 @@ function controlFrame(raw: RawFrame, sink: FrameSink): FrameKind {
   }
   if (typeof raw.id !== 'number') return 'unknown';
   const error = typeof raw.error === 'object' && raw.error !== null ? raw.error : typeof raw.code === 'number' ? raw : undefined;
-  sink.answer(raw.id, error ? `${String(error.msg ?? 'refused')} (${String(error.code ?? '?')})` : null);
+  // `String` of an object that came as JSON may throw.
+  sink.answer(raw.id, error ? `${typeof error.msg === 'string' ? error.msg : 'refused'} (${typeof error.code === 'number' ? error.code : '?'})` : null);
   return 'answer';
 }
 
 function priceOf(kind: 'trade' | 'aggTrade', name: string | undefined, { s, E, p }: RawEvent, sink: FrameSink): FrameKind {
   const value = decimal(p);
-  if (typeof s !== 'string' || name !== nameOf(s, kind) || !isTime(E) || !(value > 0 && value < Infinity)) return 'malformed';
+  if (typeof s !== 'string' || name !== nameOf(s, kind) || !isMarketTime(E) || !(value > 0 && value < Infinity)) return 'malformed';
   sink.price(s, value, E);
   return kind;
 }
@@ -236,15 +239,15 @@ function tickersOf(events: readonly (RawEvent | null)[], sink: FrameSink): Frame
   const symbols: string[] = [];
   const figures: number[] = [];
   for (const event of events) {
-    if (event?.e !== '24hrMiniTicker' || typeof event.s !== 'string' || !isTime(event.E)) return 'malformed';
+    if (event?.e !== '24hrMiniTicker' || typeof event.s !== 'string') return 'malformed';
     symbols.push(event.s);
-    figures.push(decimal(event.c), event.E);
+    figures.push(decimal(event.c), typeof event.E === 'number' ? event.E : Number.NaN);
   }
   return tellPrices(symbols, figures, sink);
 }
 
 function tellPrices(symbols: readonly string[], figures: readonly number[], sink: FrameSink): FrameKind {
-  for (let index = 0; index < figures.length; index += 2) if (!(figures[index]! > 0 && figures[index]! < Infinity)) return 'malformed';
+  for (let index = 0; index < figures.length; index += 2) if (!(figures[index]! > 0 && figures[index]! < Infinity && isMarketTime(figures[index + 1]))) return 'malformed';
   for (let index = 0; index < symbols.length; index++) sink.price(symbols[index]!, figures[2 * index]!, figures[2 * index + 1]!);
   return 'miniTicker';
 }
@@ -291,8 +294,4 @@ function nameOf(symbol: unknown, kind: string): string {
 /** Decimals come as text; whatever else is no number. */
 function decimal(value: unknown): number {
   return typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
-}
-
-function isTime(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

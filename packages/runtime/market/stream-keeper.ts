@@ -38,12 +38,16 @@ export class StreamKeeper {
   readonly #options: KeeperOptions;
   readonly #stopping = new AbortController();
   readonly #backoff: Backoff;
+  /** Between renewals of connections that have lived for a moment only: an exchange that announces its end again and again gets no flood of attempts. */
+  readonly #renewals: Backoff;
   readonly #open = new Set<StreamConnection>();
   #current: StreamConnection | undefined;
   #successor: StreamConnection | undefined;
   #connecting: Promise<void> | undefined;
   #cancelAge: (() => void) | undefined;
+  #cancelRenewal: (() => void) | undefined;
   #renewing = false;
+  #tookAt = -Infinity;
   #lost = 0;
   #said = '';
   #allEnded: (() => void) | undefined;
@@ -51,6 +55,7 @@ export class StreamKeeper {
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.#backoff = new Backoff({ ...BACKOFF, random: options.wall.random });
+    this.#renewals = new Backoff({ ...BACKOFF, random: options.wall.random });
   }
 
   /** True when all wanted streams flow. */
@@ -80,7 +85,11 @@ export class StreamKeeper {
     if (this.#renewing || this.#stopping.signal.aborted || !this.#current) return;
     this.#renewing = true;
     this.#options.log('info', 'stream_renewed', `${why}: another connection to the exchange's stream takes its place.`);
-    this.#connect(0);
+    const { wall } = this.#options;
+    if (wall.now() - this.#tookAt > GOOD_LIFE_MS) this.#renewals.reset();
+    // The first at once, the next of a row later and later.
+    const waitMs = this.#renewals.failures === 0 ? (this.#renewals.next(), 0) : this.#renewals.next();
+    this.#cancelRenewal = wall.after(waitMs, () => this.#connect(0));
   }
 
   resubscribe(streams: readonly string[]): void {
@@ -91,6 +100,7 @@ export class StreamKeeper {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#cancelAge?.();
+    this.#cancelRenewal?.();
     for (const connection of this.#open) connection.end();
     await this.#connecting;
     if (this.#open.size > 0) await new Promise<void>((resolve) => { this.#allEnded = resolve; });
@@ -123,6 +133,8 @@ export class StreamKeeper {
     this.#current = connection;
     this.#successor = undefined;
     this.#renewing = false;
+    this.#tookAt = wall.now();
+    this.#cancelRenewal?.();
     this.#cancelAge?.();
     this.#cancelAge = wall.after(longestLifeMs - Math.min(LIFE_SPREAD_MS, longestLifeMs / 10) * wall.random(), () => this.renew('The exchange ends a connection after 24 hours'));
   }

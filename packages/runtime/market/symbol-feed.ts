@@ -85,7 +85,7 @@ export class SymbolFeed {
     return this.#merge.intervals();
   }
 
-  /** Stream candles that contradicted themselves and were asked for instead. */
+  /** Stream candles that contradicted themselves or the clock and were asked for instead. */
   get doubts(): number {
     return this.#doubts;
   }
@@ -128,10 +128,10 @@ export class SymbolFeed {
     return begun <= from && (held === undefined || held.size < held.capacity || (held.openTime(0) ?? Infinity) <= from);
   }
 
-  /** A candle that a stream brought. True when the exchange must be asked: there is a gap before it, or it contradicts itself. */
-  offer(interval: Interval, candle: Candle): boolean {
+  /** A candle that a stream brought. True when the exchange must be asked: there is a gap before it, it contradicts itself, or it came at a time that cannot be. */
+  offer(interval: Interval, candle: Candle, believed: boolean): boolean {
     if (!this.intervals.includes(interval)) return false;
-    if (!agrees(candle)) {
+    if (!believed || !agrees(candle)) {
       this.#doubts += 1;
       return this.filled;
     }
@@ -232,8 +232,8 @@ export class SymbolFeed {
       if (next === undefined) this.#begun.set(interval, from);
       const stillWanted = () => this.#generation === generation && this.intervals.includes(interval);
       const laid = await layHistory({
-        rest, clock, wall, signal, symbol: this.symbol, interval, from: compared[0]?.openTime ?? from, priority: this.filled ? 'repair' : 'backfill', merge: this.#merge, stillWanted,
-        compare: (row) => { if (compared.some((held) => held.openTime === row.openTime && !sameCandle(held, row))) this.#context.doubt(this.symbol, interval); },
+        rest, clock, wall, signal, symbol: this.symbol, interval, from: compared[0]?.openTime ?? from, priority: this.filled ? 'repair' : 'backfill', merge: this.#merge, stillWanted, held: compared,
+        onDifference: () => this.#context.doubt(this.symbol, interval),
       });
       if (!stillWanted()) return brought;
       if (laid.unfollowed) this.#unfollowed.set(interval, laid.unfollowed);
