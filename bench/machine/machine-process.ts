@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bundleMachine } from '../../machine-image/build/bundle.ts';
-import { NODE_FLAGS, warmCompileCache } from '../../machine-image/build/node.ts';
+import { MACHINE_ENV, NODE_FLAGS, warmCompileCache } from '../../machine-image/build/node.ts';
 import { processorMs } from '../market/exchange-process.ts';
 
 const READY_WITHIN_MS = 60_000;
@@ -38,7 +38,7 @@ export async function startMachineProcess(bundle: Bundle, env: Readonly<Record<s
   const began = performance.now();
   const node = [process.execPath, ...NODE_FLAGS, join(bundle.folder, 'main.js')] as const;
   const [program, ...args] = cpus === 1 ? ['taskset', '-c', '0', ...node] : node;
-  const child = spawn(program!, args, { env: { ...env, NODE_COMPILE_CACHE: bundle.cacheFolder, MALLOC_ARENA_MAX: '2' }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program!, args, { env: { ...MACHINE_ENV, ...env, NODE_COMPILE_CACHE: bundle.cacheFolder }, stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     const { port, warnings } = await serving(child);
     const url = `http://127.0.0.1:${port}/ready`;

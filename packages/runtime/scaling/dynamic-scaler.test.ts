@@ -193,7 +193,7 @@ describe("the control plane's endpoint", () => {
     respond = () => [200, 'not json'];
     expect(await code()).toBe('control_plane_answer_malformed');
     respond = () => [302, ''];
-    expect(await code()).toBe('control_plane_unreachable');
+    expect(await code()).toBe('control_plane_refused');
     server.closeAllConnections();
     server.close();
     expect(await code()).toBe('control_plane_unreachable');
