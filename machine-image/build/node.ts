@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Node's own settings on a machine: little room for young objects, which a machine hardly makes. The optimising compiler stays on. */
-export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning'];
+export const NODE_FLAGS: readonly string[] = ['--optimize-for-size', '--max-semi-space-size=1', '--disable-warning=ExperimentalWarning'];
 
 /**
  * Environment of every machine, beside its contract. The C library keeps what was freed unless it is told not to: 20 MB after a start, and an arena for each thread.
