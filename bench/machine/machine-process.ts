@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bundleMachine } from '../../machine-image/build/bundle.ts';
-import { NODE_FLAGS, warmCompileCache } from '../../machine-image/build/node.ts';
+import { MACHINE_ENV, NODE_FLAGS, warmCompileCache } from '../../machine-image/build/node.ts';
 import { processorMs } from '../market/exchange-process.ts';
 
 const READY_WITHIN_MS = 60_000;
@@ -26,6 +26,7 @@ export async function makeBundle(): Promise<Bundle> {
 export interface MachineUnderTest {
   pid: number;
   port: number;
+  metricsPort: number;
   /** ms from the start of the process to `/ready`. */
   readyAfterMs: number;
   warnings: readonly string[];
@@ -38,29 +39,29 @@ export async function startMachineProcess(bundle: Bundle, env: Readonly<Record<s
   const began = performance.now();
   const node = [process.execPath, ...NODE_FLAGS, join(bundle.folder, 'main.js')] as const;
   const [program, ...args] = cpus === 1 ? ['taskset', '-c', '0', ...node] : node;
-  const child = spawn(program!, args, { env: { ...env, NODE_COMPILE_CACHE: bundle.cacheFolder, MALLOC_ARENA_MAX: '2' }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program!, args, { env: { ...MACHINE_ENV, ...env, NODE_COMPILE_CACHE: bundle.cacheFolder }, stdio: ['ignore', 'pipe', 'inherit'] });
   try {
-    const { port, warnings } = await serving(child);
+    const { port, metricsPort, warnings } = await serving(child);
     const url = `http://127.0.0.1:${port}/ready`;
     while ((await fetch(url)).status !== 200) {
       if (performance.now() - began > READY_WITHIN_MS) throw new Error(`The machine was not ready within ${READY_WITHIN_MS} ms. ${warnings.join(' ')}`);
       await sleep(LOOK_MS);
     }
-    return { pid: child.pid!, port, warnings, readyAfterMs: performance.now() - began, stop: () => stop(child) };
+    return { pid: child.pid!, port, metricsPort, warnings, readyAfterMs: performance.now() - began, stop: () => stop(child) };
   } catch (error) {
     child.kill('SIGKILL');
     throw error;
   }
 }
 
-function serving(child: ChildProcess): Promise<{ port: number; warnings: string[] }> {
+function serving(child: ChildProcess): Promise<{ port: number; metricsPort: number; warnings: string[] }> {
   const warnings: string[] = [];
   return new Promise((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`The machine ended with ${code} before it served. ${warnings.join(' ')}`)));
     createInterface({ input: child.stdout! }).on('line', (line) => {
-      const { level, code, msg, port } = JSON.parse(line) as { level: string; code: string; msg: string; port?: number };
+      const { level, code, msg, port, metricsPort } = JSON.parse(line) as { level: string; code: string; msg: string; port: number; metricsPort: number };
       if (level !== 'info') warnings.push(`${code}: ${msg}`);
-      if (code === 'serving') resolve({ port: port!, warnings });
+      if (code === 'serving') resolve({ port, metricsPort, warnings });
     });
   });
 }

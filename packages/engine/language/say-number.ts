@@ -9,7 +9,7 @@ const digitsOf = (value: number, unit: Unit): number => (unit === 'price' && Mat
 /** A number as people write it: `49,512.3`, `0.00001234`, `28.4`. */
 export function sayNumber(value: number, unit: Unit = 'none', digits = digitsOf(value, unit)): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'no value' : value > 0 ? 'infinite' : 'minus infinite';
-  return value.toLocaleString('en-US', { maximumSignificantDigits: digits }).replace(/^-/, '−').replace(/^−0$/, '0');
+  return value.toLocaleString('en-US', { maximumSignificantDigits: digits }).replace(/^-/, '−').replace(/^\u22120$/, '0');
 }
 
 /** Two numbers that are compared: with as many digits as it takes to tell them apart. */

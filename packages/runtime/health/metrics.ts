@@ -1,5 +1,9 @@
 import { HEALTH_STATES, type HealthReport } from '@trademind/core';
-import { Counter, Gauge, Registry, type Metric } from 'prom-client';
+// The three parts that are used: the whole brings Node's cluster, child processes and a push gateway into memory.
+import type { Metric } from 'prom-client';
+import Counter from 'prom-client/lib/counter.js';
+import Gauge from 'prom-client/lib/gauge.js';
+import Registry from 'prom-client/lib/registry.js';
 import type { HealthReadings } from './health-readings.ts';
 import type { ProcessMeasures } from './process-probe.ts';
 
