@@ -7,7 +7,6 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readCandleFile } from './candle-file.ts';
 import { gapsIn, intervalOf } from './candle-interval.ts';
-import { parseOpenTime } from './open-time.ts';
 
 let folder = '';
 beforeAll(() => { folder = mkdtempSync(join(tmpdir(), 'trademind-candles-')); });
@@ -35,7 +34,8 @@ describe('a file of candles', () => {
 
   const instant = fc.integer({ min: Math.ceil(1e11 / MINUTE), max: Date.UTC(2199, 0) / MINUTE }).map((minutes) => minutes * MINUTE);
   const amount = fc.double({ min: 0, max: 1e9, noNaN: true });
-  const candle = fc.record({ low: amount, spread: amount, volume: amount, quoteVolume: amount, trades: fc.nat(), takerBuy: amount })
+  const price = amount.filter((value) => value > 0);
+  const candle = fc.record({ low: price, spread: amount, volume: amount, quoteVolume: amount, trades: fc.nat(), takerBuy: amount })
     .map(({ low, spread, ...rest }) => ({ ...rest, open: low, high: low + spread, low, close: low + spread }));
   test('comes back as it was written, whatever the unit of its times, packed or not', async () => {
     const written = fc.tuple(instant, fc.array(candle, { minLength: 1, maxLength: 5 }), fc.constantFrom('s', 'ms', 'µs', 'ISO', 'space'), fc.boolean());
@@ -49,17 +49,17 @@ describe('a file of candles', () => {
   });
 
   test.each([
-    ['time does not increase', `${HEAD}\n${T},1,1,1,1,1\n${T},1,1,1,1,1`, 'candles_malformed', 'line 3: its time, 2021-02-19T00:00:00.000Z, does not come after'],
-    ['price is no number', `${HEAD}\n${T},1,1,1,1,1\n${T + MINUTE},1,x,1,1,1`, 'candles_malformed', 'line 3: high is "x"'],
-    ['price is empty', `${HEAD}\n${T},,1,1,1,1`, 'candles_malformed', 'line 2: open is empty'],
-    ['price is infinite', `${HEAD}\n${T},1,Infinity,1,1,1`, 'candles_malformed', 'line 2: high is "Infinity"'],
-    ['price is negative', `${HEAD}\n${T},1,1,-1,1,1`, 'candles_malformed', 'line 2: low is "-1"'],
-    ['high does not enclose the close', `${HEAD}\n${T},1,1,1,2,1`, 'candles_malformed', 'line 2: high 1 and low 1 do not enclose open 1 and close 2'],
-    ['row is short', `${HEAD}\n\n${T},1,1,1,1,1\n${T + MINUTE},1`, 'candles_malformed', 'line 4: 2 columns where the header has 6'],
-    ['time is too small to tell its unit', `${HEAD}\n5,1,1,1,1,1`, 'candles_malformed', 'line 2: the time is "5"'],
-    ['date is ambiguous', `${HEAD}\n03/04/2021,1,1,1,1,1`, 'candles_malformed', 'line 2: the time is "03/04/2021"'],
-    ['header misses a column', 'date,open,high,low,close\n2021-01-01,1,1,1,1', 'column_missing', 'line 1: there is no column volume'],
-    ['header misses the time', 'open,high,low,close,volume\n1,1,1,1,1', 'column_missing', 'no column openTime (or date)'],
+    ['time does not increase', `${HEAD}\n${T},1,1,1,1,1\n${T},1,1,1,1,1`, 'candles_malformed', 'line 3: the candle of 2021-02-19T00:00:00.000Z is there twice'],
+    ['price is no number', `${HEAD}\n${T},1,1,1,1,1\n${T + MINUTE},1,x,1,1,1`, 'candles_malformed', 'line 3: high "x" is not a number'],
+    ['price is empty', `${HEAD}\n${T},,1,1,1,1`, 'candles_malformed', 'line 2: open "" is not a number'],
+    ['price is infinite', `${HEAD}\n${T},1,Infinity,1,1,1`, 'candles_malformed', 'line 2: high "Infinity" is not a number'],
+    ['price is negative', `${HEAD}\n${T},1,1,-1,1,1`, 'candles_malformed', 'line 2: low "-1" is not a number'],
+    ['high does not enclose the close', `${HEAD}\n${T},1,1,1,2,1`, 'candles_malformed', 'line 2: high and low do not enclose open and close'],
+    ['row is short', `${HEAD}\n\n${T},1,1,1,1,1\n${T + MINUTE},1`, 'candles_malformed', 'line 4: it has 2 columns where 6'],
+    ['time is too small to tell its unit', `${HEAD}\n5,1,1,1,1,1`, 'candles_malformed', 'line 2: openTime "5" is neither'],
+    ['date is ambiguous', `${HEAD}\n03/04/2021,1,1,1,1,1`, 'candles_malformed', 'line 2: openTime "03/04/2021" is neither'],
+    ['header misses a column', 'date,open,high,low,close\n2021-01-01,1,1,1,1', 'candles_malformed', 'line 1: the column volume is missing'],
+    ['header misses the time', 'open,high,low,close,volume\n1,1,1,1,1', 'candles_malformed', 'the column openTime is missing'],
     ['file has a header alone', HEAD, 'candles_malformed', 'no candle'],
     ['file is empty', '', 'candles_malformed', 'no candle'],
     ['quote never ends', `${HEAD}\n"${T},1,1,1,1,1\n`, 'candles_malformed', 'line'],
@@ -74,21 +74,12 @@ describe('a file of candles', () => {
     const text = `${HEAD}\n${T},1,1,1,1,1`;
     expect(await refusal(text, ['trades'])).toMatchObject({ code: 'column_missing', field: 'trades' });
     expect((await read(text, ['volume', 'quoteVolume'])).candles).toHaveLength(1);
+    expect(await refusal(`${HEAD},trades\n${T},1,1,1,1,1,4\n${T + MINUTE},1,1,1,1,1,`, ['trades'])).toMatchObject({ code: 'column_missing', message: expect.stringContaining('2021-02-19T00:01') as string });
   });
 
   test('that is not there, or no file, is said to be so', async () => {
     await expect(readCandleFile('none.csv', folder)).rejects.toMatchObject({ code: 'not_found' });
     await expect(readCandleFile('.', folder)).rejects.toMatchObject({ code: 'file_unreadable' });
-  });
-});
-
-describe('an open time', () => {
-  test.each([
-    ['1613692800', T], ['1613692800.0', T], ['1613692800000', T], ['1613692800000000', T], ['2021-02-19', T], ['2021-02-19T00:00', T], ['2021-02-19 00:00:00', T],
-    ['2021-02-19T00:00:00.000Z', T], ['2021-02-19 00:00:00 UTC', T], ['2021-02-19T01:00:00+01:00', T], ['2021-02-18T19:00:00-0500', T], ['2024-02-29', Date.UTC(2024, 1, 29)],
-    ['2021-02-29', undefined], ['2021-02-30T00:00Z', undefined], ['2021-13-01', undefined], ['2021-02-19T25:00', undefined], ['19.02.2021', undefined], ['0', undefined], ['99999999', undefined], ['-1', undefined], ['', undefined], ['1e12', undefined], ['now', undefined],
-  ])('%j is %s', (text, ms) => {
-    expect(parseOpenTime(text)).toBe(ms);
   });
 });
 

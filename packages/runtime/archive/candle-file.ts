@@ -23,7 +23,7 @@ export function seriesOfName(path: string): { symbol: string; interval: Interval
  * Reads a CSV file, plain, gzipped or zipped (each CSV in it), told apart by its first bytes. Throws `not_found`, `file_unreadable`, or `candles_malformed`
  * where it cannot be unpacked or does not match its checksum.
  */
-export async function readCandleFile(path: string): Promise<CandleText[]> {
+export async function readCandleTexts(path: string): Promise<CandleText[]> {
   const bytes = readWhole(path);
   const name = basename(path);
   checkDigest(path, bytes);

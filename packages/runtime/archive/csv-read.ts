@@ -5,13 +5,16 @@ import { layoutOf, parseInstant, type Layout } from './csv-columns.ts';
 import { impossibility } from './soundness.ts';
 
 const NEWLINE = 10;
+/** Of candles that some other program has written. */
+const ROUNDING = 1e-9;
 const NUMBER = /^(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?$/i;
 
 /**
  * Reads candles from the text of a CSV file: Binance's own dumps (with or without header, ms or µs), or any with a header that names at least
  * `openTime|date,open,high,low,close,volume`. Rows must ascend; nothing is guessed, sorted or skipped. Throws `candles_malformed` that names file and line.
+ * @param interval the interval that the candles must be of; without it they may stand at any times, and prices may be rounded
  */
-export function readCandleCsv(file: string, bytes: Uint8Array, interval: Interval): CandleColumns {
+export function readCandleCsv(file: string, bytes: Uint8Array, interval?: Interval): CandleColumns {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let layout: Layout | undefined;
   let count = 0;
@@ -33,13 +36,13 @@ export function readCandleCsv(file: string, bytes: Uint8Array, interval: Interva
       if (layout.hasHeader) continue;
     }
     if (count === columns.length) columns = grown(columns);
-    readRow(cells, layout, columns, count, refuse);
+    readRow(cells, layout, columns, count, interval === undefined ? ROUNDING : 0, refuse);
     checkTime(columns.openTime, count, interval, refuse);
     count++;
   }
   if (count === 0) throw refuse('there is no candle in it.');
   const candles = sliceColumns(columns, 0, count);
-  checkSteps(candles, interval, (reason) => malformed(file, 0, reason));
+  if (interval !== undefined) checkSteps(candles, interval, (reason) => malformed(file, 0, reason));
   return candles;
 }
 
@@ -47,7 +50,7 @@ function cellsOf(row: string): string[] {
   return row.replace(/^\uFEFF/, '').split(',').map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
 }
 
-function readRow(cells: readonly string[], { at, width }: Layout, columns: CandleColumns, index: number, refuse: (reason: string) => Error): void {
+function readRow(cells: readonly string[], { at, width }: Layout, columns: CandleColumns, index: number, slack: number, refuse: (reason: string) => Error): void {
   if (cells.length !== width) throw refuse(`it has ${cells.length} columns where ${width} were expected.`);
   for (const name of COLUMN_NAMES) {
     const place = at[name];
@@ -64,14 +67,14 @@ function readRow(cells: readonly string[], { at, width }: Layout, columns: Candl
       columns[name][index] = value;
     }
   }
-  const wrong = impossibility(columns, index);
+  const wrong = impossibility(columns, index, slack);
   if (wrong !== undefined) throw refuse(`${wrong}.`);
 }
 
-function checkTime(openTime: Float64Array, index: number, interval: Interval, refuse: (reason: string) => Error): void {
+function checkTime(openTime: Float64Array, index: number, interval: Interval | undefined, refuse: (reason: string) => Error): void {
   const [now, before] = [openTime[index]!, openTime[index - 1]];
   const iso = (ms: number) => new Date(ms).toISOString();
-  if (!isOpenTime(interval, now)) throw refuse(`no ${interval} candle opens at ${iso(now)}.`);
+  if (interval !== undefined && !isOpenTime(interval, now)) throw refuse(`no ${interval} candle opens at ${iso(now)}.`);
   if (before !== undefined && now <= before) throw refuse(`${now === before ? `the candle of ${iso(now)} is there twice` : `${iso(now)} comes after ${iso(before)}`}; rows must ascend without repeats.`);
 }
 

@@ -94,7 +94,8 @@ test('an instant is told by its size or its form, and none is guessed', () => {
   expect([parseInstant('1735686000'), parseInstant('1735686000000'), parseInstant('1735686000000000')]).toEqual([START, START, START]);
   expect(parseInstant('2024-12-31')).toBe(Date.UTC(2024, 11, 31));
   expect(parseInstant('2024-12-31T23:00')).toBe(START);
-  for (const text of ['', '12', 'tomorrow', '2024-13-01', '1735686000000001', '2024-12-31T25:00', '31.12.2024']) expect(parseInstant(text)).toBeNaN();
+  for (const text of ['2021-02-19T01:00:00+01:00', '2021-02-18T19:00:00-0500', '2021-02-19 00:00:00 UTC', '1613692800.0']) expect(parseInstant(text)).toBe(Date.UTC(2021, 1, 19));
+  for (const text of ['', '12', '0', '-1', '1e12', '99999999', '2021-02-29', '2021-02-30T00:00Z', 'tomorrow', '2024-13-01', '1735686000000001', '2024-12-31T25:00', '31.12.2024']) expect(parseInstant(text)).toBeNaN();
 });
 
 describe('a number in CSV', () => {

@@ -1,5 +1,5 @@
 import { TradeMindError, type Interval } from '@trademind/core';
-import { readCandleFile, seriesOfName } from './candle-file.ts';
+import { readCandleTexts, seriesOfName } from './candle-file.ts';
 import type { CandleColumns } from './columns.ts';
 import { readCandleCsv } from './csv-read.ts';
 import { mergeCandles } from './merge.ts';
@@ -35,7 +35,7 @@ export async function importFiles({ writer, files, symbol, interval, replace, on
   const entries = new Map<string, MergeEntry>();
   for (const path of files) {
     const key = seriesFor(path, symbol, interval);
-    for (const { name, bytes } of await readCandleFile(path)) {
+    for (const { name, bytes } of await readCandleTexts(path)) {
       const candles = readCandleCsv(name, bytes, key.interval);
       const id = `${key.symbol} ${key.interval}`;
       const before = entries.get(id);

@@ -1,6 +1,8 @@
 export { CandleArchive, type History, type TimeRange } from './archive.ts';
+export { readCandleTexts } from './candle-file.ts';
 export { candleAt, columnsOf, type CandleColumns, type OptionalColumn } from './columns.ts';
 export { parseInstant } from './csv-columns.ts';
+export { readCandleCsv } from './csv-read.ts';
 export { columnsPresent, csvHeader, csvRows } from './csv-write.ts';
 export { nodeDisk } from './disk.ts';
 export { download, type DownloadResult, type Progress } from './download.ts';

@@ -122,6 +122,18 @@ test('when a restart is announced the next connection stands before the old one 
   expect(client.reconnects).toBe(0);
 });
 
+test('an exchange that announces its restart again and again is not flooded with connections', async () => {
+  start(['BTCUSDT']);
+  await until(() => subscribed.length === 1);
+  const announcing = setInterval(() => sockets.at(-1)?.send('{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}'), 10);
+  await new Promise((resolve) => { setTimeout(resolve, 3_000); });
+  clearInterval(announcing);
+  // The waits between: none, 0.25, 0.5, 1 and 2 s.
+  expect(handshakes.length).toBeGreaterThan(2);
+  expect(handshakes.length).toBeLessThan(8);
+  expect(states.every(({ connected }) => connected)).toBe(true);
+});
+
 test('when the old connection ends before the next one stands, the next one goes on alone', async () => {
   start(['BTCUSDT']);
   await until(() => subscribed.length === 1);

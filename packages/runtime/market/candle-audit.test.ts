@@ -72,6 +72,15 @@ test('what differs in one answer only is not believed', async () => {
   expect(await compare()).toEqual([]);
 });
 
+test('a candle that the exchange has again after all is marked as what it is now', async () => {
+  answers = [range(0, 12).toSpliced(4, 1)];
+  await compare();
+  answers = [range(0, 12)];
+  await compare();
+  expect(await compare()).toMatchObject([{ kind: 'withdrawn', was: candle(4) }, { kind: 'corrected', was: candle(4), now: candle(4) }]);
+  expect(said).toEqual(['candle_withdrawn', 'candle_corrected']);
+});
+
 test('a candle that the exchange no longer has is marked, and so is one that it brings late into a hole', async () => {
   marks.add({ kind: 'hole', ...series, openTime: -3 * MINUTE, until: 0, at: 1 });
   answers = [[candle(-2), ...range(0, 12).filter(({ openTime }) => openTime !== 5 * MINUTE)]];

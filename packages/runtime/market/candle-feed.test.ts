@@ -181,6 +181,18 @@ test('a stream candle that contradicts itself is not taken: the exchange is aske
   expect(feed.doubts).toBe(1);
 });
 
+test('a stream candle that came at a time that cannot be is not taken: the exchange is asked for it', async () => {
+  feed.onSubscribed([series]);
+  await settle();
+  feed.onClosed(series, candle(at(10)), false);
+  feed.onClosed(series, candle(at(5_000)), false);
+  await settle();
+  expect(taken).toEqual(range(0, 10));
+  await later(2);
+  expect(taken).toEqual(range(0, 12));
+  expect(feed.doubts).toBe(2);
+});
+
 test('what the exchange answers has the last word over what a stream brought and that still waits', async () => {
   feed.onClosed(series, candle(at(8), 1.25));
   feed.onSubscribed([series]);

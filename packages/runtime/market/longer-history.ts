@@ -1,5 +1,6 @@
-import { intervalClose, type Candle, type Interval } from '@trademind/core';
-import { KLINES_PER_CALL, type BinanceRest } from './binance-rest.ts';
+import { intervalClose, type Candle } from '@trademind/core';
+import { askRows, type AskOptions } from './ask-rows.ts';
+import { KLINES_PER_CALL } from './binance-rest.ts';
 import type { MarketClock } from './market-clock.ts';
 
 /** The exchange may still be adding the last trades up (market ms): a candle that closed just now is not final. */
@@ -9,11 +10,12 @@ const SETTLED_MS = 2_000;
  * The closed candles of a series from `from` (ms) on, as the exchange has them, oldest first: of a longer interval that nobody streams, whose newest are made of shorter ones. Throws
  * what the exchange client throws.
  */
-export async function longerHistory(rest: Pick<BinanceRest, 'klines'>, clock: Pick<MarketClock, 'seen'>, symbol: string, interval: Interval, from: number): Promise<Candle[]> {
+export async function longerHistory(options: Omit<AskOptions, 'priority'> & { clock: Pick<MarketClock, 'seen' | 'isAhead'> }, from: number): Promise<Candle[]> {
+  const { clock, interval } = options;
   const candles: Candle[] = [];
   for (let next = from; ;) {
     const settled = clock.seen() - SETTLED_MS;
-    const rows = await rest.klines(symbol, interval, next, { priority: 'backfill' });
+    const rows = await askRows({ ...options, priority: 'backfill' }, next);
     for (const row of rows) {
       const expected = candles.length === 0 ? row.openTime : intervalClose(interval, candles.at(-1)!.openTime);
       // Beyond a hole nothing before it counts.

@@ -38,6 +38,13 @@ test.each([3_600_000, -3_600_000])('a time endpoint that is wrong by %i ms is no
   expect(sample(1_060_000)).toBe(true);
 });
 
+test('a moment is ahead when even carrying on for as long as the exchange has been silent does not reach it', () => {
+  sample(1_000_000);
+  expect([1_005_000, 1_005_001].map((time) => clock.isAhead(time))).toEqual([false, true]);
+  wall += 600_000;
+  expect([1_605_000, 1_605_001].map((time) => clock.isAhead(time))).toEqual([false, true]);
+});
+
 test('a leap that both the endpoint and the streams tell is believed at once', () => {
   sample(1_000_000);
   wall += 1_000;

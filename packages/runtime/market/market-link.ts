@@ -145,8 +145,9 @@ export class MarketLink {
   }
 
   async #layLonger(symbol: string): Promise<void> {
-    for (const { interval, from } of this.#options.longer?.(symbol) ?? []) {
-      this.#options.seed?.(symbol, interval, await longerHistory(this.rest, this.clock, symbol, interval, from));
+    const { wall, signal, longer, seed } = this.#options;
+    for (const { interval, from } of longer?.(symbol) ?? []) {
+      seed?.(symbol, interval, await longerHistory({ rest: this.rest, clock: this.clock, wall, signal, symbol, interval }, from));
     }
   }
 

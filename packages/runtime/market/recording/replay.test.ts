@@ -7,6 +7,9 @@ import { openReplay } from './replay.ts';
 
 const recordings = join(process.env['TRADEMIND_DATA'] ?? join(import.meta.dirname, '../../../../../shared/data'), 'binance');
 
+/** What is no frame of the recording, or was not read. */
+const OTHERS: ReadonlySet<string> = new Set(['answer', 'unknown', 'malformed', 'unasked']);
+
 /** Plays a recording through the real client; answers what it counted, and a digest of all that it told with its times. */
 async function play(name: string) {
   const replay = await openReplay(join(recordings, name));
@@ -36,5 +39,13 @@ test.skipIf(!existsSync(recordings)).each([
   expect(first.counts).toEqual({ ...expected, answer: 1 });
   expect(first.report).toMatchObject({ frames: Object.values(expected).reduce((sum, count) => sum + count), undelivered: 0, torn: false });
   expect(first.reconnects).toBe(0);
-  expect(await play(name)).toEqual(first);
+  const second = await play(name);
+  const { report, counts, digest } = first;
+  const parsed = Object.entries(counts).reduce((sum, [kind, count]) => (OTHERS.has(kind) ? sum : sum + count), 0);
+  console.log([
+    `${name}: ${report.frames} frames in over ${(report.coversMs / 1_000).toFixed(0)} s: parsed ${parsed}, unknown ${counts['unknown'] ?? 0}, malformed ${counts['malformed'] ?? 0}`,
+    `  by type: ${Object.entries(counts).map(([kind, count]) => `${kind} ${count}`).join(', ')}`,
+    `  digest of all that was told: ${digest}, the second time ${second.digest === digest ? 'the same' : second.digest}`,
+  ].join('\n'));
+  expect(second).toEqual(first);
 });
