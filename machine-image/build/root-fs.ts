@@ -3,12 +3,15 @@ import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync,
 import { dirname, join } from 'node:path';
 import { TradeMindError } from '@trademind/core';
 import { bundleMachine, type BundleContents } from './bundle.ts';
+import { MACHINE_ENV } from './node.ts';
 
 /** Who the machine runs as: nobody that a host knows. */
 export const MACHINE_USER = { uid: 65_532, gid: 65_532 } as const;
 export const NODE_PATH = '/usr/local/bin/node';
 export const APP_FOLDER = '/app';
 export const CACHE_FOLDER = '/app/cache';
+/** The image's whole environment (the Dockerfile's ENV). SQLite's passing files go where the machine may write. */
+export const IMAGE_ENV: Readonly<Record<string, string>> = { ...MACHINE_ENV, NODE_COMPILE_CACHE: CACHE_FOLDER, DATA_DIR: '/data', SQLITE_TMPDIR: '/data' };
 
 /** A part of the image: a sentence of what it is, and its bytes. */
 export interface Part { name: string; bytes: number }
