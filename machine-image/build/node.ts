@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const NODE_FLAGS: readonly string[] = ['--optimize-for-size', '--max-semi-space-size=1', '--disable-warning=ExperimentalWarning'];
 
 /**
- * Environment of every machine, beside its contract. The C library keeps what was freed unless it is told not to: 20 MB after a start, and an arena for each thread.
+ * Environment of every machine, beside its contract (wherever it runs). The C library keeps what was freed unless it is told not to: 20 MB after a start, and an arena for each
+ * thread.
  */
 export const MACHINE_ENV: Readonly<Record<string, string>> = {
   NODE_ENV: 'production', MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '65536', MALLOC_TOP_PAD_: '65536',
