@@ -60,7 +60,8 @@ export function createApi(options: ApiOptions): (request: IncomingMessage, respo
       return;
     }
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    // with a reason, or every request would pay for an exception with its stack
+    response.once('close', () => gone.abort('the caller has gone'));
     answer(request, new URL(request.url ?? '/', 'http://stand-in'), gone.signal).catch((error: unknown): Fate => {
       if (error instanceof ApiError) return { kind: 'answer', ...error.answer() };
       const { status = 500, message } = error as { status?: number; message: string };

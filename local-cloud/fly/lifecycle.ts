@@ -101,10 +101,14 @@ export class Lifecycle {
     return this.#options.store.appById(machine.appId)?.name ?? '';
   }
 
-  /** Whether the machine's host cannot be reached now. */
-  isUnreachable(machine: MachineRow): boolean {
+  /** What is known of the machine's host now. */
+  hostOf(machine: MachineRow): 'ok' | 'unknown' | 'unreachable' {
     const { faults } = this.#options;
-    return faults.touchMachines && faults.holds('host-unreachable', machine, this.#appOf(machine)) !== undefined;
+    return (faults.touchMachines ? faults.holds('host-unreachable', machine, this.#appOf(machine))?.as : undefined) ?? 'ok';
+  }
+
+  isUnreachable(machine: MachineRow): boolean {
+    return this.hostOf(machine) !== 'ok';
   }
 
   /** Whether a fault keeps the machine where it is; nothing moves it until the fault ends, or until something else is wished. */
