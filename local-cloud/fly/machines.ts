@@ -81,18 +81,25 @@ function createMachine(platform: Platform, request: ApiRequest) {
     id, appId: app.id, name, region, state: 'created', goal: skip ? 'created' : 'started', config, instanceId: ulid(time), boot: 1, run: null, stopWith: null,
     privateIp: privateIp(), cordoned: body['skip_service_registration'] === true, restartCount: 0, createdAt: time, updatedAt: time, destroyedAt: null,
   };
-  const ttl = body['lease_ttl'];
-  const nonce = typeof ttl === 'number' && ttl > 0 ? leaseNonce() : undefined;
-  store.db.transaction(() => {
+  const nonce = store.db.transaction(() => {
     bindVolumes(platform, machine, config);
     store.saveMachine(machine);
     store.saveVersion(machine);
     store.addEvent(id, { type: 'launch', status: 'created', source: 'user' });
-    if (nonce !== undefined) store.saveLease({ machineId: id, nonce, owner: request.who, description: '', expiresAt: time + Number(ttl) * 1000, version: machine.instanceId });
+    return leaseFor(platform, request, machine);
   });
   const view = machineView(platform, machine, nonce === undefined ? {} : { nonce });
   lifecycle.kick(id);
   return ok(view);
+}
+
+/** With `lease_ttl` (seconds) the machine is leased by the same request, or the lease that is held goes on for longer. */
+function leaseFor({ store, now }: Platform, request: ApiRequest, machine: MachineRow): string | undefined {
+  const { lease_ttl: ttl } = request.body;
+  if (typeof ttl !== 'number' || ttl <= 0) return undefined;
+  const nonce = request.nonce ?? leaseNonce();
+  store.saveLease({ machineId: machine.id, nonce, owner: request.who, description: '', expiresAt: now() + ttl * 1000, version: machine.instanceId });
+  return nonce;
 }
 
 /** Sources disagree about the status of a stale version: 412, and 409 on request. */
@@ -131,8 +138,9 @@ function updateMachine(platform: Platform, request: ApiRequest) {
       store.addEvent(row.id, { type: 'update', status: row.state, source: 'user' });
     });
   });
+  const nonce = leaseFor(platform, request, updated ?? machine);
   lifecycle.kick(machine.id, { now: true });
-  return ok(machineView(platform, updated ?? machine));
+  return ok(machineView(platform, updated ?? machine, nonce === undefined ? {} : { nonce }));
 }
 
 function destroyMachine(platform: Platform, request: ApiRequest) {

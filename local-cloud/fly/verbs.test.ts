@@ -125,6 +125,15 @@ describe('volumes', () => {
     await expect(cloud.fly.volumes.create(app, { name: 'data', region: 'sin', sizeGb: 1, snapshotId: 'vs_none' })).rejects.toMatchObject({ code: 'fly_invalid' });
   });
 
+  test('keep their snapshots for as many days as they are told', async () => {
+    const { app, volume } = await deploy({}, simulated);
+    const put = (body: unknown) => fetch(`${simulated.url}/apps/${app}/volumes/${volume}`, {
+      method: 'PUT', headers: { authorization: 'Bearer test-token-of-the-stand-in', 'content-type': 'application/json' }, body: JSON.stringify(body),
+    });
+    expect(await (await put({ snapshot_retention: 9, auto_backup_enabled: false })).json()).toMatchObject({ id: volume, snapshot_retention: 9, auto_backup_enabled: false });
+    expect((await put({ snapshot_retention: 99 })).status).toBe(400);
+  });
+
   test('only grow', async () => {
     const { app, volume } = await deploy({}, simulated);
     expect(await simulated.fly.volumes.extend(app, volume, 3)).toMatchObject({ volume: { size_gb: 3 }, needsRestart: false });

@@ -10,7 +10,7 @@ const app_name = 'fly-admin-journey';
 const image = TEST_IMAGES.tiny;
 beforeAll(async () => {
   cloud = await startTestFly({ runtime: 'process' });
-  client = new FlyAdmin(TEST_TOKEN, { apiUrl: new URL(cloud.url).origin });
+  client = new FlyAdmin(TEST_TOKEN, { apiUrl: new URL(cloud.url).origin, graphqlUrl: new URL(cloud.url).origin });
 });
 afterAll(() => cloud.close());
 
@@ -35,6 +35,26 @@ describe('fly-admin (npm)', () => {
     await expect(client.App.getApp('nobody')).rejects.toThrow(/^404: /);
   });
 
+  test('gives it addresses and secrets, and reads it in detail', async () => {
+    const { allocateIpAddress: { ipAddress } } = await client.Network.allocateIpAddress({ appId: app_name, type: 'v6' as never });
+    await client.Network.allocateIpAddress({ appId: app_name, type: 'shared_v4' as never });
+    expect(await client.App.getAppDetailed(app_name)).toMatchObject({
+      name: app_name, organization: { slug: 'personal' }, ipAddresses: [{ type: 'v6', address: ipAddress?.address }, { type: 'shared_v4' }],
+    });
+    expect(await client.Network.releaseIpAddress({ appId: app_name, ip: ipAddress?.address ?? '' })).toEqual({ releaseIpAddress: { app: { name: app_name } } });
+    await client.Secret.setSecrets({ appId: app_name, secrets: [{ key: 'OLD', value: '1' }, { key: 'GONE', value: '2' }] });
+    expect((await client.Secret.setSecrets({ appId: app_name, secrets: [{ key: 'MACHINE_SECRET', value: 'kept-to-itself' }], replaceAll: true })).setSecrets.release).toMatchObject({ version: 2 });
+    await client.Secret.unsetSecrets({ appId: app_name, keys: ['GONE'] });
+    expect((await cloud.fly.secrets.list(app_name)).secrets.map((secret) => secret.name)).toEqual(['MACHINE_SECRET']);
+    await expect(client.App.getAppDetailed('nobody')).rejects.toThrow(/app not found/);
+    await expect(client.Network.allocateIpAddress({ appId: app_name, type: 'v9' as never })).rejects.toThrow(/type must be one of/);
+  });
+
+  test('knows the platform and the organisation', async () => {
+    expect((await client.Regions.getRegions()).platform.regions.map((region) => region.code)).toContain('sin');
+    expect(await client.Organization.getOrganization('personal')).toMatchObject({ organization: { slug: 'personal', type: 'PERSONAL' } });
+  });
+
   test('makes a volume, extends it, and finds its snapshots', async () => {
     volume = (await client.Volume.createVolume({ app_name, name: 'data', region: 'sin', size_gb: 1 } as never)).id;
     expect(await client.Volume.listVolumes(app_name)).toMatchObject([{ id: volume, size_gb: 1, state: 'created', attached_machine_id: null }]);
@@ -47,7 +67,7 @@ describe('fly-admin (npm)', () => {
     machine_id = made.id;
     expect(made).toMatchObject({ name: 'main', region: 'sin', image_ref: { digest: image.split('@')[1] }, config: { metadata: { owner: 'journey' } } });
     expect(await client.Machine.waitMachine({ app_name, machine_id, state: 'started' as never, timeout: '20s' })).toMatchObject({ ok: true });
-    expect((await eventually(answer)).env).toMatchObject({ FLY_APP_NAME: app_name, FLY_MACHINE_ID: machine_id });
+    expect((await eventually(answer)).env).toMatchObject({ FLY_APP_NAME: app_name, FLY_MACHINE_ID: machine_id, MACHINE_SECRET: 'kept-to-itself' });
     expect((await client.Machine.listMachines({ app_name, 'metadata.owner': 'journey' } as never)).map((machine) => machine.id)).toEqual([machine_id]);
     expect(await client.Machine.listMachines({ app_name, 'metadata.owner': 'others' } as never)).toEqual([]);
     expect((await client.Machine.listEvents({ app_name, machine_id })).map((event) => event.type)).toEqual(['start', 'launch']);
@@ -92,6 +112,7 @@ describe('fly-admin (npm)', () => {
     expect((await client.Machine.listMachines({ app_name, include_deleted: '' })).map((machine) => machine.state)).toEqual(['destroyed']);
     await client.Volume.deleteVolume({ app_name, volume_id: volume });
     await client.App.deleteApp(app_name);
+    expect((await cloud.admin.journal({ app: app_name, verb: 'secret.set' })).map((entry) => entry.status)).toEqual([200, 200, 200]);
     await expect(client.App.getApp(app_name)).rejects.toThrow(/^404: /);
   });
 });

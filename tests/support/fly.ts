@@ -55,11 +55,11 @@ export interface SpawnedFly extends Omit<TestFly, 'close'> {
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
-/** The Fly stand-in as a process of its own, as `local-cloud fly` starts it: with the process runtime unless `args` say otherwise. */
-export async function spawnTestFly(dataDir: string, args: readonly string[] = []): Promise<SpawnedFly> {
+/** The Fly stand-in as a process of its own, as `local-cloud fly` starts it: with the process runtime and without rate limits unless told otherwise. `args`: more of its flags. */
+export async function spawnTestFly(dataDir: string, args: readonly string[] = [], options: { rateLimits?: boolean } = {}): Promise<SpawnedFly> {
   const images = join(dataDir, 'images.json');
   await writeFile(images, JSON.stringify(IMAGES));
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./fly-main.ts', import.meta.url)), '--port', '0', '--edge-port', '0', '--data', dataDir, '--images', images, '--no-rate-limits', ...args], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./fly-main.ts', import.meta.url)), '--port', '0', '--edge-port', '0', '--data', dataDir, '--images', images, ...(options.rateLimits ? [] : ['--no-rate-limits']), ...args], {
     env: { FLY_STAND_IN_TOKEN: TEST_TOKEN, SECRET_OF_THE_PARENT: 'must not be seen' }, stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout });

@@ -145,6 +145,13 @@ describe('a host that cannot be reached', () => {
     await cloud.fly.machines.wait(name, id, { state: 'destroyed', timeoutSeconds: 5 });
   });
 
+  test('may also be one of which nothing is known', async () => {
+    const name = await app();
+    const { id } = await started(name);
+    await fault({ kind: 'host-unreachable', as: 'unknown', app: name });
+    expect(await see(name, id)).toMatchObject({ host_status: 'unknown', incomplete_config: {} });
+  });
+
   test('that died looks the same from here, and what ran on it comes up again when it is back', async () => {
     const name = await app();
     const { id } = await started(name);

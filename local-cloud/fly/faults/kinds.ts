@@ -44,7 +44,7 @@ const FAULT = z.discriminatedUnion('kind', [
   // No room. `as`: in which of the forms it was seen.
   z.strictObject({ kind: z.literal('capacity'), of: z.enum(['machine', 'volume', 'all']).default('all'), as: z.enum(['word', 'memory', 'gateway']).default('word'), region: pattern, app: pattern, ...LIMITS }),
   // Hosts and machines.
-  z.strictObject({ kind: z.literal('host-unreachable'), dead: z.boolean().default(false), ...MACHINES }),
+  z.strictObject({ kind: z.literal('host-unreachable'), dead: z.boolean().default(false), as: z.enum(['unreachable', 'unknown']).default('unreachable'), ...MACHINES }),
   z.strictObject({ kind: z.literal('wedge'), state: z.enum(['created', 'starting', 'stopping', 'suspending', 'restarting', 'replacing', 'destroying']), as: z.enum(['updating', 'launch_failed', 'starting']).optional(), ...MACHINES }),
   z.strictObject({ kind: z.literal('boot'), afterMs: z.int().min(0).max(3_600_000).default(0), log: z.string().max(2000).optional(), ...exit, ...MACHINES }),
   // The machine runs and Fly calls it started, but its own /ready and /health say no (`path`: which of them).
