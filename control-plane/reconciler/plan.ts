@@ -45,12 +45,11 @@ function planWish(wish: Wish, seen: Seen, memory: Memory, now: number): Plan {
 }
 
 /**
- * The machine that is meant by the wish, and all others that were made for it (another region, a duplicate, one that was given up). One without a volume
+ * The machine that is meant by the wish, and all others of the user's app (another region, a duplicate, one that was given up): an app is one user's alone. One without a volume
  * (taken over from elsewhere) cannot keep what must survive: it is replaced like one that stands elsewhere.
  */
 export function choose(wish: Wish, seen: Seen, memory: Memory, now: number): { current: SeenMachine | null; others: SeenMachine[] } {
-  const ours = seen.machines.filter((machine) => machine.state !== 'destroyed'
-    && (machine.owner === memory.machineId || machine.name.startsWith(wish.app) || machine.id === memory.flyMachineId));
+  const ours = seen.machines.filter((machine) => machine.state !== 'destroyed');
   const here = ours.filter((machine) => machine.region === wish.region && (machine.volumeId !== null || !machine.hostOk || wish.state !== 'started'));
   const current = here.find((machine) => machine.name === wish.machineName)
     ?? here.find((machine) => machine.id === memory.flyMachineId)
