@@ -36,6 +36,12 @@ export function machineView(platform: Platform, machine: MachineRow, more: { non
   };
 }
 
+/** A machine without what is long: its config, events, checks and host. */
+export function summaryView(platform: Platform, machine: MachineRow): Record<string, unknown> {
+  const { config: _config, incomplete_config: _incomplete, events: _events, checks: _checks, host_status: _host, ...rest } = machineView(platform, machine, { eventCount: 0 });
+  return rest;
+}
+
 /** A machine as the organisation's listing shows it: with its app and version, without instance id, events and most of its config. */
 export function slimView(platform: Platform, machine: MachineRow, appName: string): Record<string, unknown> {
   const off = platform.skew();

@@ -3,10 +3,10 @@ import { findApp, findForChange, findMachine, findReachable } from './find.ts';
 import { leaseNonce, machineId, privateIp, ulid } from './ids.ts';
 import { findImage } from './images.ts';
 import { acceptConfig } from './machine-config.ts';
-import { machineView } from './machine-view.ts';
+import { machineView, summaryView } from './machine-view.ts';
 import type { Platform } from './platform.ts';
 import { isRegion } from './regions.ts';
-import { ok, type ApiRequest, type Route } from './route.ts';
+import { isFlag, ok, type ApiRequest, type Route } from './route.ts';
 import type { MachineConfig, MachineRow } from './types.ts';
 
 /** Create, read, update and destroy. The orders (start, stop …) are in machine-orders.ts. */
@@ -27,7 +27,7 @@ function listMachines(platform: Platform, request: ApiRequest) {
   const states = query.get('state')?.split(',');
   const metadata = [...query].filter(([key]) => key.startsWith('metadata.')).map(([key, value]) => [key.slice('metadata.'.length), value] as const);
   const app = findApp(platform, request);
-  const all = platform.store.machines(app.id, query.get('include_deleted') === 'true');
+  const all = platform.store.machines(app.id, isFlag(query.get('include_deleted')));
   const machines = platform.past.show('app', all, (id) => platform.store.machine(id), (machine) => machine.appId === app.id).filter((machine) =>
     (!states || states.includes(machine.state)) && (!query.has('region') || query.get('region') === machine.region)
     && metadata.every(([key, value]) => machine.config.metadata?.[key] === value));
@@ -38,7 +38,8 @@ function listMachines(platform: Platform, request: ApiRequest) {
   const page = machines.slice(first, first + limit);
   const last = page.at(-1);
   const more = last !== undefined && first + page.length < machines.length;
-  return { status: 200, body: page.map((machine) => machineView(platform, machine, { eventCount: 5 })), headers: more ? { 'fly-next-cursor': last.id } : {} };
+  const view = isFlag(query.get('summary')) ? summaryView : machineView;
+  return { status: 200, body: page.map((machine) => view(platform, machine, { eventCount: 5 })), headers: more ? { 'fly-next-cursor': last.id } : {} };
 }
 
 /** Claims the volumes of a configuration for a machine and lets go of those it no longer names. */

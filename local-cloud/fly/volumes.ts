@@ -51,7 +51,7 @@ async function create(platform: Platform, request: ApiRequest): Promise<ApiAnswe
   if (typeof name !== 'string' || !/^[a-z0-9_]{1,30}$/.test(name)) throw invalid('name must be lower-case letters, digits and underscores, at most 30');
   if (!isRegion(region)) throw invalid(`unknown region ${JSON.stringify(region)}`);
   const snapshot = typeof from === 'string' ? platform.store.snapshot(from) : undefined;
-  if (from != null && !snapshot) throw invalid(`snapshot ${String(from)} does not exist`);
+  if (from != null && !snapshot) throw invalid(`snapshot ${JSON.stringify(from)} does not exist`);
   platform.capacity.reserveVolume(app.name, region);
   const volume: VolumeRow = { id: volumeId(), appId: app.id, name, region, sizeGb: size(request.body['size_gb'] ?? snapshot?.sizeGb ?? 3), machineId: null, createdAt: platform.now() };
   if (snapshot) await platform.folders.restore(snapshot.id, volume.id);

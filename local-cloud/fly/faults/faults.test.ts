@@ -199,6 +199,18 @@ describe('a boot that fails', () => {
     await reach(name, id, 'started');
   });
 
+  test('that Fly calls started but that is not ready says so at its own address', async () => {
+    const name = await app();
+    const service = { services: [{ protocol: 'tcp', internal_port: 8080 }] };
+    const { id } = await create(name, service);
+    await reach(name, id, 'started');
+    const ready = async (path: string) => (await fetch(`${cloud.edgeUrl}/${name}${path}`)).status;
+    const bad = await fault({ kind: 'not-ready', image: TEST_IMAGES.tiny, app: name, path: '/ready' });
+    expect([await ready('/ready'), await ready('/health'), (await see(name, id)).state]).toEqual([503, 200, 'started']);
+    await bad.end();
+    expect(await ready('/ready')).toBe(200);
+  });
+
   test('a running machine ends when it is told to, by whatever exit code', async () => {
     const name = await app();
     const { id } = await started(name);
