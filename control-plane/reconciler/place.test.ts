@@ -1,13 +1,13 @@
 import { US_REGIONS, sizeName } from '@trademind/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Place, Tried } from '../database/rows.ts';
+import type { Place } from '../database/rows.ts';
 import { walk } from './place.ts';
 
 const NOW = Date.parse('2026-11-26T12:00:00Z');
-const row = {
-  desired_region: 'sin', desired_cpu_kind: 'shared', desired_cpus: 1, desired_memory_mb: 512, desired_regions: ['fra', 'iad'], desired_sizes: [{ cpuKind: 'shared', cpus: 2, memoryMb: 1_024 }], placed: null, tried: [] as Tried[],
-} as const;
+const row: Parameters<typeof walk>[0] = {
+  desired_region: 'sin', desired_cpu_kind: 'shared', desired_cpus: 1, desired_memory_mb: 512, desired_regions: ['fra', 'iad'], desired_sizes: [{ cpuKind: 'shared', cpus: 2, memoryMb: 1_024 }], placed: null, tried: [],
+};
 const LIVE = { allowUsRegions: false };
 
 /** Where it goes when no place ever has room. */

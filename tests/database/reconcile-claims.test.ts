@@ -114,14 +114,28 @@ describe('wishes', () => {
 });
 
 describe('replicas', () => {
+  const beat = (id: string, contract = 'one') => answer<{ live: number; superseded: boolean }>('public.replica_beat($1, 15, $2)', [id, contract]);
+  beforeEach(() => database.pool.query('delete from public.control_replicas'));
+
   test('those that said so a moment ago live; one that leaves is gone at once, one that is silent after a while', async () => {
-    const beat = (id: string) => answer<number>('public.replica_beat($1, 15)', [id]);
-    expect([await beat('r1'), await beat('r2'), await beat('r1')]).toEqual([1, 2, 2]);
+    expect([await beat('r1'), await beat('r2'), await beat('r1')].map(({ live }) => live)).toEqual([1, 2, 2]);
     await database.pool.query(`update public.control_replicas set beat_at = now() - interval '16 seconds' where id = 'r2'`);
-    expect(await beat('r1')).toBe(1);
+    expect((await beat('r1')).live).toBe(1);
     await beat('r3');
     await service(`select public.replica_leave('r3')`);
-    expect(await beat('r1')).toBe(1);
+    expect((await beat('r1')).live).toBe(1);
+  });
+
+  test('of two versions that give machines different things the younger alone looks after them, until it is gone', async () => {
+    expect(await beat('old')).toMatchObject({ superseded: false });
+    expect(await beat('twin')).toMatchObject({ superseded: false });
+    expect(await beat('new', 'two')).toMatchObject({ superseded: false });
+    expect([await beat('old'), await beat('twin')].map(({ superseded }) => superseded)).toEqual([true, true]);
+    // the same replica, given something else: it is the youngest now
+    expect(await beat('old', 'three')).toMatchObject({ superseded: false });
+    expect(await beat('new', 'two')).toMatchObject({ superseded: true });
+    await service(`select public.replica_leave('old')`);
+    expect(await beat('new', 'two')).toMatchObject({ superseded: false });
   });
 });
 

@@ -25,7 +25,7 @@ export function controlPlaneEnv(supabase: Pick<TestSupabase, 'url' | 'secretKey'
     TICKET_JWK: JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid: 'ticket-1' }),
     APP_NAME_KEY: 'a-key-for-tests-only',
     ALLOWED_ORIGINS: 'http://127.0.0.1:4173',
-    LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
+    LOG_LEVEL: 'silent',
     NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
     ...more,
   };
