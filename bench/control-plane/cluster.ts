@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'pg';
 
 export interface Cluster {
@@ -28,11 +29,24 @@ export async function startCluster(): Promise<Cluster> {
       env: { ...process.env, DATA_DIR: folder, PORT: String(port), POSTGRES_PASSWORD: password, POSTGRES_MAX_CONNECTIONS: '100' },
     });
     if (child.stdout === null) throw new Error('the database has no stdout');
-    const [line] = await once(createInterface({ input: child.stdout }), 'line') as [string];
+    const [line] = await Promise.race([once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>, once(child, 'exit').then(() => ['{"ready":false}'] as const)]);
     const said = JSON.parse(line) as { ready: boolean; port: number; postmaster: number };
     if (!said.ready) throw new Error(line);
     ({ port, postmaster } = said);
   };
+  /** What was killed may leave children that hold its port and memory for a moment. */
+  const startAgain = async () => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await start();
+      } catch (error) {
+        if (attempt === 20) throw error;
+        await ended();
+        await sleep(500);
+      }
+    }
+  };
+  const ended = async () => { if (child.exitCode === null && child.signalCode === null) await once(child, 'exit'); };
   await start();
   const url = `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
   const pool = new Pool({ connectionString: url, max: 4 });
@@ -40,17 +54,15 @@ export async function startCluster(): Promise<Cluster> {
   return {
     url, pool,
     restart: async (signal) => {
-      const exit = once(child, 'exit');
       if (signal === 'SIGKILL') process.kill(postmaster, 'SIGKILL');
       else child.kill(signal);
-      await exit;
-      await start();
+      await ended();
+      await startAgain();
     },
     close: async () => {
       await pool.end();
-      const exit = once(child, 'exit');
       child.kill('SIGTERM');
-      await exit;
+      await ended();
       rmSync(folder, { recursive: true, force: true });
     },
   };

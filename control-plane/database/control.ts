@@ -26,8 +26,8 @@ export interface ControlDatabase {
   retireSecrets(machineId: string, fence: number, version: number): Promise<boolean>;
   /** Asks the machine to finish its work within so many seconds, through its beat; 0 takes it back. */
   requestDrain(machineId: string, fence: number, seconds: number, reason: string): Promise<boolean>;
-  /** "This replica lives"; how many do. */
-  replicaBeat(id: string, seconds: number): Promise<number>;
+  /** "This replica lives, and gives this to machines"; how many live, and whether a younger one gives something else. */
+  replicaBeat(id: string, seconds: number, contract: string): Promise<{ live: number; superseded: boolean }>;
   replicaLeave(id: string): Promise<void>;
   machineBySecret(hash: string): Promise<SecretOwner | null>;
   /** Resolves when the database answers. */
@@ -69,7 +69,7 @@ export function createControlDatabase(options: { url: string; secretKey: string;
     addSecret: (machineId, fence, hash, version) => call(z.boolean(), 'add_machine_secret', { p_machine_id: machineId, p_fence: fence, p_hash: hash, p_version: version }),
     retireSecrets: (machineId, fence, version) => call(z.boolean(), 'retire_machine_secrets', { p_machine_id: machineId, p_fence: fence, p_version: version }),
     requestDrain: (machineId, fence, seconds, reason) => call(z.boolean(), 'request_drain', { p_machine_id: machineId, p_fence: fence, p_seconds: seconds, p_reason: reason }),
-    replicaBeat: (id, seconds) => call(z.number(), 'replica_beat', { p_id: id, p_seconds: seconds }),
+    replicaBeat: (id, seconds, contract) => call(z.object({ live: z.number(), superseded: z.boolean() }), 'replica_beat', { p_id: id, p_seconds: seconds, p_contract: contract }),
     replicaLeave: async (id) => { await call(z.unknown(), 'replica_leave', { p_id: id }); },
     machineBySecret: (hash) => call(SecretOwner.nullable(), 'machine_by_secret', { p_hash: hash }),
     async ping() {

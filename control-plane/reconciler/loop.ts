@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { ControlDatabase } from '../database/control.ts';
 import type { MachineRow } from '../database/rows.ts';
 import { LeaseLost } from './act.ts';
+import { hashOf } from './hash.ts';
 import { settle } from './outcome.ts';
 import { reconcile, type ReconcileContext } from './reconcile.ts';
 
@@ -105,7 +106,9 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
   }
 
   async function claim(): Promise<number> {
-    const free = parallel - working.size;
+    // two versions that give machines different things would update them back and forth
+    const free = superseded ? 0 : parallel - working.size;
+    if (superseded) lastClaimAt = now();
     if (free <= 0) return 0;
     dueAt = Infinity;
     const troubled = [...working.values()].filter((one) => one.troubled).length;
@@ -118,11 +121,16 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
   /** A beat that fails is made up for by the next: meanwhile this replica keeps the share it had. */
   async function beat(): Promise<void> {
     try {
-      options.replicas?.(await database.replicaBeat(context.replicaId, (3 * BEAT_MS) / 1_000));
+      const { live, superseded: younger } = await database.replicaBeat(context.replicaId, (3 * BEAT_MS) / 1_000, contract);
+      if (younger !== superseded) log.info({ younger }, younger ? 'a younger version of the control plane looks after machines' : 'this replica looks after machines');
+      superseded = younger;
+      options.replicas?.(live);
     } catch (error) {
       log.debug({ err: error }, 'beat of this replica not written');
     }
   }
+  const contract = hashOf(context.contract);
+  let superseded = false;
   const beats = setInterval(() => { void beat(); }, BEAT_MS);
   void beat();
 

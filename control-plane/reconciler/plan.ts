@@ -5,8 +5,8 @@ import { MINUTE, cellFor, isLost } from './cells.ts';
 import { impossible } from './impossible.ts';
 import { planDestroy } from './plan-destroy.ts';
 import { planMake } from './plan-make.ts';
-import { endOthers, mayRun, planRunning, planStart, spareVolumes } from './plan-run.ts';
-import type { Seen, SeenMachine } from './seen.ts';
+import { difference, endOthers, mayRun, planRunning, planStart, spareVolumes } from './plan-run.ts';
+import { isCrash, type Seen, type SeenMachine } from './seen.ts';
 import type { Wish } from './wish.ts';
 
 /** A machine made without `skip_launch` leaves `created` by itself; one that has not by then is told to start. */
@@ -45,12 +45,11 @@ function planWish(wish: Wish, seen: Seen, memory: Memory, now: number): Plan {
 }
 
 /**
- * The machine that is meant by the wish, and all others that were made for it (another region, a duplicate, one that was given up). One without a volume
+ * The machine that is meant by the wish, and all others of the user's app (another region, a duplicate, one that was given up): an app is one user's alone. One without a volume
  * (taken over from elsewhere) cannot keep what must survive: it is replaced like one that stands elsewhere.
  */
 export function choose(wish: Wish, seen: Seen, memory: Memory, now: number): { current: SeenMachine | null; others: SeenMachine[] } {
-  const ours = seen.machines.filter((machine) => machine.state !== 'destroyed'
-    && (machine.owner === memory.machineId || machine.name.startsWith(wish.app) || machine.id === memory.flyMachineId));
+  const ours = seen.machines.filter((machine) => machine.state !== 'destroyed');
   const here = ours.filter((machine) => machine.region === wish.region && (machine.volumeId !== null || !machine.hostOk || wish.state !== 'started'));
   const current = here.find((machine) => machine.name === wish.machineName)
     ?? here.find((machine) => machine.id === memory.flyMachineId)
@@ -80,7 +79,10 @@ function planFor(wish: Wish, seen: Seen, memory: Memory, now: number, machine: S
     case 'launch':
       if (now - machine.since <= CREATED_GRACE) return { sighting: 'booting', detail: 'Fly has made the machine and is about to start it.', actions: [{ kind: 'wait', ms: lookDelay(Math.max(0, now - machine.since)) }] };
       return { sighting: 'booting', detail: 'Fly made the machine and did not start it: it is told to.', actions: [{ kind: 'start', machineId: machine.id }, { kind: 'wait', ms: 400 }] };
-    case 'pass': return { sighting: passing, detail: `Fly shows the machine as ${machine.word}.`, actions: [{ kind: 'wait', ms: lookDelay(Math.max(0, now - machine.since)) }] };
+    case 'pass':
+      // it never gets further than this: Fly starts again and again what ends at once
+      if (wish.state === 'started' && machine.state === 'starting' && machine.exit !== null && isCrash(machine.exit) && difference(wish, machine) !== null) return planStart(wish, memory, machine);
+      return { sighting: passing, detail: `Fly shows the machine as ${machine.word}.`, actions: [{ kind: 'wait', ms: lookDelay(Math.max(0, now - machine.since)) }] };
     case 'verify': return planRunning(wish, seen, memory, now, machine, others);
     case 'start': return planStart(wish, memory, machine);
     case 'revive':

@@ -25,6 +25,16 @@ export interface Look { outcome: Outcome; patch: MachinePatch; events: NewEvent[
  * changed meanwhile. Throws LeaseLost when the row belongs to somebody else by now; every other error is an outcome.
  */
 export async function reconcile(claimed: MachineRow, context: ReconcileContext, signal: AbortSignal): Promise<Look> {
+  const whole = { read: false };
+  const look = await lookAt(claimed, context, signal, whole);
+  // lists may be read once a second, whichever replicas do it
+  return whole.read && look.outcome.kind === 'requeue' ? { ...look, outcome: { kind: 'requeue', afterMs: Math.max(WHOLE_LOOK_MS, look.outcome.afterMs) } } : look;
+}
+
+/** Fly's limit for each list of each app. */
+const WHOLE_LOOK_MS = 1_000;
+
+async function lookAt(claimed: MachineRow, context: ReconcileContext, signal: AbortSignal, whole: { read: boolean }): Promise<Look> {
   let row = claimed;
   let doing: Deed | null = null;
   /** False: the rest of the steps is no longer wished. */
@@ -37,6 +47,7 @@ export async function reconcile(claimed: MachineRow, context: ReconcileContext, 
   try {
     const wish = wishOf(row, context.contract);
     const seen = await observe(row, wish, { fly: context.fly, probe: context.probe, signal });
+    whole.read = seen.volumes !== null;
     const made = plan(wish, seen, memoryOf(row), context.now());
     const { patch, events } = sighted(row, wish, seen, made, context);
     const deeds = made.actions.filter(isDeed);

@@ -99,21 +99,28 @@ end $$;
 create table public.control_replicas (
   id text primary key check (length(id) between 1 and 64),
   since timestamptz not null default now(),
-  beat_at timestamptz not null default now()
+  beat_at timestamptz not null default now(),
+  -- Hash of what it gives to every machine.
+  contract text not null default '' check (length(contract) <= 64)
 );
 alter table public.control_replicas enable row level security;
 alter table public.control_replicas force row level security;
 grant select on public.control_replicas to service_role;
 
--- "I live"; answers how many do (those that said so within p_seconds), the caller included. What they share is divided by it.
-create function public.replica_beat(p_id text, p_seconds int default 15) returns int
+-- "I live". Answers {live: how many do (those that said so within p_seconds, the caller included): what they share is divided by it, superseded: a younger
+-- one lives that gives other things to machines}. Of two versions of the control plane the younger alone reconciles, or they would update machines back and forth.
+create function public.replica_beat(p_id text, p_seconds int default 15, p_contract text default '') returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   v_now timestamptz := clock_timestamp();
+  v_me public.control_replicas;
 begin
-  insert into public.control_replicas (id, since, beat_at) values (p_id, v_now, v_now) on conflict (id) do update set beat_at = v_now;
+  insert into public.control_replicas as r (id, since, beat_at, contract) values (p_id, v_now, v_now, p_contract)
+    on conflict (id) do update set beat_at = v_now, contract = p_contract, since = case when r.contract = p_contract then r.since else v_now end
+    returning * into v_me;
   delete from public.control_replicas where beat_at < v_now - interval '1 hour';
-  return (select count(*) from public.control_replicas where beat_at > v_now - make_interval(secs => greatest(p_seconds, 1)));
+  return (select jsonb_build_object('live', count(*), 'superseded', coalesce(bool_or(r.since > v_me.since and r.contract <> p_contract), false))
+    from public.control_replicas r where r.beat_at > v_now - make_interval(secs => greatest(p_seconds, 1)));
 end $$;
 
 -- A replica that ends by itself says so: the others have its share at once, and what it had claimed is due.
@@ -187,7 +194,7 @@ end $$;
 grant execute on function
   public.claim_machines(text, int, int, int),
   public.record_step(uuid, bigint, jsonb, jsonb),
-  public.replica_beat(text, int),
+  public.replica_beat(text, int, text),
   public.replica_leave(text),
   public.add_machine_secret(uuid, bigint, text, int),
   public.retire_machine_secrets(uuid, bigint, int)

@@ -8,6 +8,8 @@ let supabase: TestSupabase;
 beforeAll(async () => { supabase = await startTestSupabase(); });
 afterAll(async () => { await supabase.close(); });
 
+/** Replicas behind one address: what they give to machines is the same. */
+const ONE_ADDRESS = { CONTROL_PLANE_URL: 'http://127.0.0.1:9' };
 const makeUsers = (count: number): Promise<TestUser[]> => Promise.all(Array.from({ length: count }, () => supabase.createUser()));
 
 /** Everything that Fly has, by app. */
@@ -40,7 +42,7 @@ function expectOneOfEach(users: readonly TestUser[], found: Awaited<ReturnType<t
 describe('several replicas over one database', () => {
   test('fifty users deployed at once, by both replicas, give exactly fifty apps and fifty machines', async () => {
     const fly = await startTestFly();
-    const env = controlPlaneEnv(supabase, fly);
+    const env = controlPlaneEnv(supabase, fly, ONE_ADDRESS);
     const [users, ...replicas] = await Promise.all([makeUsers(50), spawnTestControlPlane(env), spawnTestControlPlane(env)]);
     try {
       const answers = await Promise.all(users.flatMap((user) => replicas.map((replica) => callApi(replica.url, user.accessToken, 'POST', '/v1/machines', {}))));
@@ -60,7 +62,7 @@ describe('several replicas over one database', () => {
   test('a replica killed in the middle and a third of Fly\'s answers lost still give exactly one of each', async () => {
     const fly = await startTestFly();
     const proxy = await startLossyProxy(fly.url, 0.33, 7);
-    const env = controlPlaneEnv(supabase, { ...fly, url: proxy.url }, { LEASE_SECONDS: '3' });
+    const env = controlPlaneEnv(supabase, { ...fly, url: proxy.url }, { LEASE_SECONDS: '3', ...ONE_ADDRESS });
     const users = await makeUsers(10);
     const replicas: SpawnedControlPlane[] = await Promise.all([spawnTestControlPlane(env), spawnTestControlPlane(env)]);
     try {

@@ -112,7 +112,7 @@ export class World {
   }
 
   /** Looks until nothing is left to do; false when that does not come. */
-  async settle(looks = 200): Promise<boolean> {
+  async settle(looks = 400): Promise<boolean> {
     for (let n = 0; n < looks; n += 1) {
       await this.look();
       // what moves in the stand-in does so between two looks

@@ -1,0 +1,42 @@
+import type { FlyClient } from '@trademind/fly';
+import { expect, test } from 'vitest';
+import { createFlyBudget } from './budget.ts';
+
+/** A client that only notes when it is asked. */
+function counting(now: () => number): { fly: FlyClient; asked: { what: string; at: number }[] } {
+  const asked: { what: string; at: number }[] = [];
+  const group = (name: string, methods: readonly string[]) => Object.fromEntries(methods.map((method) => [method, (...args: unknown[]) => {
+    asked.push({ what: `${name}.${method} ${String(args[1] ?? args[0])}`, at: now() });
+    return Promise.resolve({});
+  }]));
+  const fly = { apps: group('apps', ['create', 'get']), machines: group('machines', ['get', 'list', 'start']), leases: group('leases', ['acquire']), volumes: group('volumes', ['list']), secrets: group('secrets', ['list']), ipAssignments: group('ips', ['list']) };
+  return { fly: fly as unknown as FlyClient, asked };
+}
+const clock = () => performance.now();
+const within = (asked: readonly { at: number }[], ms: number) => Math.max(0, ...asked.map((first) => asked.filter(({ at }) => at >= first.at && at < first.at + ms).length));
+
+test('no machine is asked the same thing more than three times at once, nor more than once a second after that; another one does not wait for it', async () => {
+  const { fly, asked } = counting(clock);
+  const budget = createFlyBudget({ perSecond: 1_000, now: clock });
+  const held = budget.spend(fly);
+  const began = clock();
+  await Promise.all([...Array.from({ length: 5 }, () => held.machines.start('a', 'm1')), held.machines.start('b', 'm2')]);
+  const one = asked.filter(({ what }) => what.endsWith('m1'));
+  expect(one).toHaveLength(5);
+  expect(one.filter(({ at }) => at < began + 900)).toHaveLength(3);
+  expect(clock() - began).toBeGreaterThan(1_900);
+  expect(asked.find(({ what }) => what.endsWith('m2'))!.at - began).toBeLessThan(900);
+  await budget.stop();
+});
+
+test('the whole budget is never exceeded, and is divided by the replicas that live', async () => {
+  const { fly, asked } = counting(clock);
+  const budget = createFlyBudget({ perSecond: 80, now: clock });
+  const held = budget.spend(fly);
+  budget.share(2);
+  await Promise.all(Array.from({ length: 60 }, (_, at) => held.volumes.list(`app-${at}`)));
+  // slices of a quarter of a second: 20 were there at first, then 10 each
+  expect(within(asked, 240)).toBeLessThanOrEqual(30);
+  expect(asked.at(-1)!.at - asked[0]!.at).toBeGreaterThan(700);
+  await budget.stop();
+});
