@@ -3,7 +3,7 @@ import { percentile, type BenchRow } from '../frame/row.ts';
 import { startWorld } from './world.ts';
 
 const DEPLOYS = 1_000;
-const GIVE_UP_S = 150;
+const GIVE_UP_S = 100;
 
 /** POSTs a deploy; resolves when it is accepted. */
 export async function deploy(url: string, token: string, dispatcher: Agent): Promise<void> {

@@ -18,7 +18,7 @@ const fly = createFlyClient({ baseUrl: flyUrl, token: TEST_TOKEN, dispatcher: ht
 const began = performance.now();
 const fence = await database.claim('bench', 3_600);
 if (fence === null) throw new Error('no sweep was due');
-const swept = await sweep(fence, { fly, database, org: 'personal', rules: { ...SWEEP_RULES, orphanGraceSeconds: 3_600 }, now: Date.now, signal: new AbortController().signal });
+const swept = await sweep(fence, { fly, database, org: 'personal', apps: false, rules: { ...SWEEP_RULES, orphanGraceSeconds: 3_600 }, now: Date.now, signal: new AbortController().signal });
 const ms = performance.now() - began;
 const { listed, known, differs, missing, orphan, requests } = swept;
 process.stdout.write(JSON.stringify({ ms, requests, calls, rssMb: process.resourceUsage().maxRSS / 1_024, listed, known, differs, missing, orphan } satisfies SweepFigures));

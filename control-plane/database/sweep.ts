@@ -2,7 +2,7 @@ import { FINDING_KINDS, type Fleet } from '@trademind/core';
 import { z } from 'zod';
 import { createSecretDatabase, type SecretOptions } from './call.ts';
 
-/** One machine of the listing: Fly's id, app, state, region, version, owner by its metadata, when it last changed (ms). */
+/** One machine of the listing, or (`app:<name>`, state `app`) an app: Fly's id, app, state, region, version, owner by its metadata, when it last changed (ms). */
 export type ListedRow = readonly [id: string, app: string, state: string, region: string, version: string | null, owner: string | null, changedAt: number | null];
 
 /** When a finding is acted upon. */
@@ -31,7 +31,8 @@ export interface SweepDatabase {
   /** The fence of a new sweep; null while another is under way or none is due. */
   claim(owner: string, intervalSeconds: number): Promise<number | null>;
   page(fence: number, rows: readonly ListedRow[]): Promise<boolean>;
-  compare(fence: number, errorRegions: readonly string[], rules: SweepRules): Promise<Compared | null>;
+  /** `apps`: they were listed too. */
+  compare(fence: number, seen: { errorRegions: readonly string[]; apps: boolean }, rules: SweepRules): Promise<Compared | null>;
   mayReap(fence: number, orphan: { subject: string; app: string; owner: string | null }): Promise<boolean>;
   noteReaped(fence: number, subject: string, error: string | null): Promise<boolean>;
   end(fence: number, figures: Record<string, unknown>): Promise<boolean>;
@@ -65,7 +66,7 @@ export function createSweepDatabase(options: SecretOptions): SweepDatabase {
   return {
     claim: (owner, intervalSeconds) => call(z.number().nullable(), 'claim_sweep', { p_owner: owner, ...lease, p_interval_seconds: intervalSeconds }),
     page: (fence, rows) => call(z.boolean(), 'sweep_page', { p_fence: fence, p_rows: rows, ...lease }),
-    compare: (fence, errorRegions, rules) => call(Compared.nullable(), 'compare_sweep', { p_fence: fence, p_error_regions: errorRegions, p_rules: rules, ...lease }),
+    compare: (fence, { errorRegions, apps }, rules) => call(Compared.nullable(), 'compare_sweep', { p_fence: fence, p_error_regions: errorRegions, p_apps: apps, p_rules: rules, ...lease }),
     mayReap: (fence, { subject, app, owner }) => call(z.boolean(), 'may_reap', { p_fence: fence, p_subject: subject, p_app: app, p_owner: owner, ...lease }),
     noteReaped: (fence, subject, error) => call(z.boolean(), 'note_reaped', { p_fence: fence, p_subject: subject, p_error: error, ...lease }),
     end: (fence, figures) => call(z.boolean(), 'end_sweep', { p_fence: fence, p_figures: figures }),

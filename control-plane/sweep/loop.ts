@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { SweepRules } from '../database/sweep.ts';
 import { sweep, SweepLost, type SweepOptions } from './sweep.ts';
 
-export interface SweepLoopOptions extends Omit<SweepOptions, 'signal'> {
+export interface SweepLoopOptions extends Omit<SweepOptions, 'signal' | 'apps'> {
   replicaId: string;
   log: Logger;
   /** From the beginning of one sweep to the next. */
@@ -14,6 +14,9 @@ export interface SweepLoopOptions extends Omit<SweepOptions, 'signal'> {
   /** Machines were made due: look for them now. */
   wake: () => void;
 }
+
+/** Every so many sweeps apps are listed too; by the fence, so that it does not matter who sweeps. */
+const APPS_EVERY = 12;
 
 /** Seen twice before anybody is woken, thrice before anything is removed; the shares are far above what chance does to a fleet. */
 export const SWEEP_RULES: Omit<SweepRules, 'orphanGraceSeconds'> = { looks: 2, graceSeconds: 60, orphanLooks: 3, wakes: 500, reaps: 20, orphanShare: 0.02, missingShare: 0.05 };
@@ -28,7 +31,7 @@ export function startSweeps(options: SweepLoopOptions): { stop(): Promise<void> 
     const fence = await database.claim(options.replicaId, intervalSeconds);
     if (fence === null) return;
     try {
-      const swept = await sweep(fence, { ...options, signal });
+      const swept = await sweep(fence, { ...options, apps: fence % APPS_EVERY === 0, signal });
       log.info(swept, 'swept');
       if (swept.woken > 0) options.wake();
     } catch (error) {

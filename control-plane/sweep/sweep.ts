@@ -6,8 +6,8 @@ import { META_MACHINE } from '../reconciler/names.ts';
 /** The part of Fly that a sweep needs. */
 export interface SweepFly {
   listOrgMachines: FlyClient['listOrgMachines'];
-  machines: Pick<FlyClient['machines'], 'get'>;
-  apps: Pick<FlyClient['apps'], 'delete'>;
+  machines: Pick<FlyClient['machines'], 'get' | 'list'>;
+  apps: Pick<FlyClient['apps'], 'delete' | 'list'>;
 }
 
 export interface SweepOptions {
@@ -15,6 +15,8 @@ export interface SweepOptions {
   database: SweepDatabase;
   org: string;
   rules: SweepRules;
+  /** Whether apps are listed too: one without a machine is seen in no other way. */
+  apps: boolean;
   /** Milliseconds. */
   now: () => number;
   signal: AbortSignal;
@@ -28,6 +30,8 @@ export class SweepLost extends Error {}
 
 /** Fly's limit of a page. */
 const PAGE = 1_000;
+/** The id of an app that is listed by itself. */
+const APP = 'app:';
 
 /**
  * One sweep under a claimed fence: reads the organisation's machines page by page, each put into the database before the next is asked for, and has them
@@ -45,7 +49,15 @@ export async function sweep(fence: number, options: SweepOptions): Promise<Swept
     if (page.machines.length > 0 && !(await database.page(fence, page.machines.map(rowOf)))) throw new SweepLost();
   }
 
-  const compared = await database.compare(fence, [...errorRegions], options.rules);
+  if (options.apps) {
+    const apps = await fly.apps.list({ orgSlug: org, limit: PAGE }, { signal });
+    requests += Math.max(1, Math.ceil(apps.length / PAGE));
+    for (let from = 0; from < apps.length; from += PAGE) {
+      if (!(await database.page(fence, apps.slice(from, from + PAGE).map(({ name }): ListedRow => [`${APP}${name}`, name, 'app', '', null, null, null])))) throw new SweepLost();
+    }
+  }
+
+  const compared = await database.compare(fence, { errorRegions: [...errorRegions], apps: options.apps }, options.rules);
   if (compared === null) throw new SweepLost();
   const { reap, ...found } = compared;
   let removed = 0;
@@ -63,14 +75,13 @@ export async function sweep(fence: number, options: SweepOptions): Promise<Swept
 async function remove(fence: number, orphan: { subject: string; app: string }, { fly, database, signal }: SweepOptions): Promise<boolean> {
   const noted = async (error: string | null) => { if (!(await database.noteReaped(fence, orphan.subject, error))) throw new SweepLost(); };
   try {
-    const machine = await fly.machines.get(orphan.app, orphan.subject, { signal }).catch(absent);
-    if (machine === null || machine.state === 'destroyed') {
+    const owner = await ownerOf(orphan, fly, signal);
+    if (owner === 'gone') {
       await noted(null);
       return false;
     }
-    const owner = machine.config?.metadata?.[META_MACHINE] ?? null;
     // somebody has it by now: the next sweep sees that too
-    if (!(await database.mayReap(fence, { ...orphan, owner }))) return false;
+    if (owner === 'somebody' || !(await database.mayReap(fence, { ...orphan, owner: owner.id }))) return false;
     await fly.apps.delete(orphan.app, { force: true, signal }).catch(absent);
     await noted(null);
     return true;
@@ -79,6 +90,16 @@ async function remove(fence: number, orphan: { subject: string; app: string }, {
     await noted(sentenceOf(error));
     return false;
   }
+}
+
+/** Whose it is by what Fly says now. */
+async function ownerOf(orphan: { subject: string; app: string }, fly: SweepFly, signal: AbortSignal): Promise<{ id: string | null } | 'gone' | 'somebody'> {
+  if (orphan.subject.startsWith(APP)) {
+    const machines = await fly.machines.list(orphan.app, {}, { signal }).catch(absent);
+    return machines === null ? 'gone' : machines.length > 0 ? 'somebody' : { id: null };
+  }
+  const machine = await fly.machines.get(orphan.app, orphan.subject, { signal }).catch(absent);
+  return machine === null || machine.state === 'destroyed' ? 'gone' : { id: machine.config?.metadata?.[META_MACHINE] ?? null };
 }
 
 function absent(error: unknown): null {

@@ -75,19 +75,19 @@ begin
   end loop;
 end $$;
 
--- The machines that a rollout is about.
-create function private.rollout_scope(p_rollout public.rollouts) returns setof public.machines
+-- Whether a rollout is about this machine. Where all machines are asked for, the same stands written out: a call for each would cost more than the rest.
+create function private.in_rollout(p_machine public.machines, p_rollout public.rollouts) returns boolean
 language sql stable set search_path = '' as $$
-  select m.* from public.machines m
-  where (p_rollout.environment is null or m.environment = p_rollout.environment) and m.phase <> 'destroyed' and m.desired_state <> 'destroyed'
-    and m.id <> all (p_rollout.excluded_machines) and m.user_id <> all (p_rollout.excluded_users)
+  select (p_rollout.environment is null or p_machine.environment = p_rollout.environment) and p_machine.phase <> 'destroyed' and p_machine.desired_state <> 'destroyed'
+    and p_machine.id <> all (p_rollout.excluded_machines) and p_machine.user_id <> all (p_rollout.excluded_users)
 $$;
 
 -- A number that a machine said of itself, or null: what it says is not to be trusted.
 create function private.said_number(p_value jsonb) returns double precision
 language sql immutable set search_path = '' as $$ select case when jsonb_typeof(p_value) = 'number' then (p_value #>> '{}')::double precision end $$;
 
--- How these machines fare, each since an instant: {machines, reporting, errorsPerMinute, failing, lagMs, bootMs, crashing: [{machineId, crashes}]}.
+-- How these machines fare, each since an instant: {machines, reporting, errorsPerMinute, failing, lagMs, crashing: [{machineId, crashes}]}. Of errors the median:
+-- a machine is its user's, and one that says nonsense of itself must not decide about all.
 create function private.machines_health(p_machines uuid[], p_since timestamptz[]) returns jsonb
 language sql stable set search_path = '' as $$
   with one as (
@@ -100,7 +100,7 @@ language sql stable set search_path = '' as $$
     from unnest(p_machines, p_since) as s(id, since) join public.machines m on m.id = s.id
   )
   select jsonb_build_object(
-    'machines', count(*), 'reporting', count(*) filter (where reports), 'errorsPerMinute', avg(errors) filter (where reports),
+    'machines', count(*), 'reporting', count(*) filter (where reports), 'errorsPerMinute', percentile_cont(0.5) within group (order by errors) filter (where reports),
     'failing', count(*) filter (where reports and health = 'failing'), 'lagMs', percentile_cont(0.95) within group (order by lag),
     'crashing', coalesce(jsonb_agg(jsonb_build_object('machineId', id, 'crashes', crashes)) filter (where crashes > 0), '[]'))
   from one
@@ -122,7 +122,8 @@ declare
   v_ids uuid[];
 begin
   select array_agg(id) into v_ids from (
-    select m.id from private.rollout_scope(p_rollout) m where m.desired_state = 'started' and m.phase = 'screening' and m.desired_image <> p_image limit 500) sample;
+    select m.id from public.machines m where (p_rollout.environment is null or m.environment = p_rollout.environment) and m.desired_state = 'started' and m.phase = 'screening' and m.desired_image <> p_image
+      and m.id <> all (p_rollout.excluded_machines) and m.user_id <> all (p_rollout.excluded_users) limit 500) sample;
   return private.machines_health(v_ids, array_fill(now() - interval '15 minutes', array[coalesce(cardinality(v_ids), 0)]))
     || jsonb_build_object('bootMs', (select percentile_cont(0.5) within group (order by private.boot_ms(id, now() - interval '30 days')) from unnest(v_ids[1:100]) id));
 end $$;
@@ -161,28 +162,30 @@ declare
   v_limit int := least(greatest(coalesce((p_rollout.settings ->> 'parallel')::int, 10), 1), 200);
   v_new_ids uuid[];
   v_new_since timestamptz[];
-  v_waiting jsonb;
+  v_waiting int;
+  v_candidates jsonb;
 begin
   select * into v_release from public.releases where id = p_rollout.release_id;
   select array_agg(machine_id), array_agg(changed_at) into v_new_ids, v_new_since from (
     select machine_id, changed_at from public.rollout_machines where rollout_id = p_rollout.id and state = 'healthy' order by changed_at desc limit 2000) newest;
   -- Machines that run well go first: what happens to them says something. Of one user one.
-  select coalesce(jsonb_agg(jsonb_build_object('machineId', c.id, 'userId', c.user_id)), '[]') into v_waiting from (
-    select distinct on (near.user_id) near.id, near.user_id, near.phase from (
-      select m.id, m.user_id, m.phase from private.rollout_scope(p_rollout) m
-      where m.desired_state = 'started' and m.desired_image <> v_release.image
-        and not exists (select from public.rollout_machines x where x.rollout_id = p_rollout.id and x.machine_id = m.id)
-        and not exists (select from public.rollout_machines x where x.user_id = m.user_id and x.state in ('updating', 'reverting'))
-      order by (m.phase <> 'screening'), m.id limit v_limit * 2) near
-    order by near.user_id, (near.phase <> 'screening'), near.id limit v_limit) c;
+  with waiting as materialized (
+    select m.id, m.user_id, m.phase <> 'screening' as late from public.machines m
+    where (p_rollout.environment is null or m.environment = p_rollout.environment) and m.phase <> 'destroyed' and m.desired_state = 'started' and m.desired_image <> v_release.image
+      and m.id <> all (p_rollout.excluded_machines) and m.user_id <> all (p_rollout.excluded_users)
+      and not exists (select from public.rollout_machines x where x.rollout_id = p_rollout.id and x.machine_id = m.id)
+  ), near as (
+    select w.* from waiting w where not exists (select from public.rollout_machines x where x.user_id = w.user_id and x.state in ('updating', 'reverting')) order by w.late, w.id limit v_limit * 2
+  )
+  select (select count(*) from waiting), coalesce((select jsonb_agg(jsonb_build_object('machineId', c.id, 'userId', c.user_id)) from (
+    select distinct on (near.user_id) near.id, near.user_id from near order by near.user_id, near.late, near.id limit v_limit) c), '[]')
+    into v_waiting, v_candidates;
   return jsonb_build_object(
     'id', p_rollout.id, 'fence', p_rollout.fence, 'state', p_rollout.state, 'wave', p_rollout.wave, 'settings', p_rollout.settings, 'reason', p_rollout.reason,
     'now', floor(extract(epoch from clock_timestamp()) * 1000),
     'waveSettledAt', floor(extract(epoch from p_rollout.wave_settled_at) * 1000),
     'version', v_release.version, 'image', v_release.image,
-    'waiting', (select count(*) from private.rollout_scope(p_rollout) m where m.desired_state = 'started' and m.desired_image <> v_release.image
-      and not exists (select from public.rollout_machines x where x.rollout_id = p_rollout.id and x.machine_id = m.id)),
-    'candidates', v_waiting,
+    'waiting', v_waiting, 'candidates', v_candidates,
     'counts', (select coalesce(jsonb_object_agg(state, n), '{}') from (select state, count(*) as n from public.rollout_machines where rollout_id = p_rollout.id group by state) s),
     'failed', (select count(*) from public.rollout_machines where rollout_id = p_rollout.id and state = 'failed' and counted),
     'failures', (select coalesce(jsonb_agg(f.reason), '[]') from (
@@ -259,8 +262,9 @@ begin
     where x.rollout_id = p_id and x.machine_id = k."machineId";
 
   for v_machine in
-    select m.* from private.rollout_scope(v_rollout) m
+    select m.* from public.machines m
     where m.id in (select value::uuid from jsonb_array_elements_text(coalesce(p_step -> 'take', '[]'))) and m.desired_state = 'started' and m.desired_image <> v_release.image
+      and private.in_rollout(m, v_rollout)
     order by m.id
   loop
     -- The row itself, locked: the wish may have changed a moment ago.
@@ -299,7 +303,7 @@ begin
     end if;
     -- What is stopped starts with it one day; nobody waits for that.
     perform private.set_image(m.id, v_release.image, format('The machine starts with version %s when it is started.', v_release.version), jsonb_build_object('rollout', p_id, 'image', v_release.image))
-      from private.rollout_scope(v_rollout) m where m.desired_state = 'stopped' and m.desired_image <> v_release.image;
+      from public.machines m where m.desired_state = 'stopped' and m.desired_image <> v_release.image and private.in_rollout(m, v_rollout);
   end if;
   update public.rollouts set
     state = v_state, wave = coalesce((p_step ->> 'wave')::int, wave),

@@ -56,7 +56,7 @@ begin
   end loop;
 end $$;
 
--- The listing of the sweep under way. It is written anew each time: nothing is lost with it.
+-- The listing of the sweep under way. It is written anew each time: nothing is lost with it. Of an app that was listed by itself the id is `app:<name>`, the state `app`.
 create unlogged table private.fleet_listing (
   fly_machine_id text primary key,
   app text not null,
@@ -66,6 +66,7 @@ create unlogged table private.fleet_listing (
   owner uuid,
   changed_at timestamptz
 );
+create index fleet_listing_app on private.fleet_listing (app);
 
 -- Versions at Fly that a look has found right although they are not the one that was written back.
 create table private.verified_versions (machine_id uuid primary key references public.machines on delete cascade, version text not null);
@@ -132,7 +133,9 @@ language sql stable set search_path = '' as $$
     select m.* from public.machines m
     where m.phase <> 'destroyed' and m.desired_state <> 'destroyed' and m.observed_generation >= m.generation and (m.lease_expires_at is null or m.lease_expires_at <= now())
   ), there as materialized (
+    -- An app with a machine is judged by its machine.
     select l.* from private.fleet_listing l where l.state not in ('destroyed', 'destroying')
+      and not (l.state = 'app' and exists (select from private.fleet_listing x where x.app = l.app and x.state not in ('app', 'destroyed')))
   ), owned as materialized (
     -- Whose it is: by what its metadata says, or by its app.
     select t.fly_machine_id, t.app, bool_or(m.id is not null) over (partition by t.app) as by_somebody
@@ -156,8 +159,9 @@ language sql stable set search_path = '' as $$
   select 'double', t.fly_machine_id, q.id, t.app, t.region, t.version, format('It was made for a user whose machine is %s.', q.fly_machine_id)
     from there t join quiet q on q.id = t.owner where q.fly_machine_id is not null and q.fly_machine_id <> t.fly_machine_id
   union all
-  select case when k.app is not null or d.id is not null then 'orphan' else 'foreign' end, t.fly_machine_id, d.id, t.app, t.region, t.version,
-      case when k.app is not null or d.id is not null then 'It was made here, and belongs to nobody any more.' else 'It looks like one of ours, and was never made from this database.' end
+  select case when k.app is not null or d.id is not null then 'orphan' else 'foreign' end, t.fly_machine_id, d.id, t.app, nullif(t.region, ''), t.version,
+      case when k.app is not null and t.state = 'app' then 'An app without a machine, made here, that belongs to nobody any more: its volume and addresses may still cost.'
+        when k.app is not null or d.id is not null then 'It was made here, and belongs to nobody any more.' else 'It looks like one of ours, and was never made from this database.' end
     from there t join owned o on o.fly_machine_id = t.fly_machine_id
     left join public.machines d on d.id = t.owner
     left join private.known_apps k on k.app = t.app
@@ -166,9 +170,9 @@ $$;
 -- By app: whose it is.
 create index machines_fly_app on public.machines (fly_app) where fly_app is not null and phase <> 'destroyed';
 
--- Compares, remembers, wakes. p_rules: {looks, orphanLooks, graceSeconds, orphanGraceSeconds, wakes, reaps, orphanShare, missingShare}.
+-- Compares, remembers, wakes. p_apps: apps were listed too. p_rules: {looks, orphanLooks, graceSeconds, orphanGraceSeconds, wakes, reaps, orphanShare, missingShare}.
 -- Returns null when the lease is not the caller's, else {listed, known, differs, double, missing, orphan, foreign, woken, halted, reap: [{subject, app, machineId}]}.
-create function public.compare_sweep(p_fence bigint, p_error_regions text[], p_rules jsonb, p_lease_seconds int) returns jsonb
+create function public.compare_sweep(p_fence bigint, p_error_regions text[], p_apps boolean, p_rules jsonb, p_lease_seconds int) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -185,7 +189,7 @@ begin
     return null;
   end if;
   analyze private.fleet_listing;
-  select count(*) into v_listed from private.fleet_listing;
+  select count(*) into v_listed from private.fleet_listing where state <> 'app';
   select count(*) into v_known from public.machines where phase <> 'destroyed';
 
   insert into public.fleet_findings as f (kind, subject, machine_id, app, region, version, why, first_seen_at, last_seen_at)
@@ -201,8 +205,8 @@ begin
       returning m.id, f.version)
   insert into private.verified_versions as v (machine_id, version) select id, version from verified where version is not null
     on conflict (machine_id) do update set version = excluded.version;
-  -- What was in a region that was not read stays as it was known.
-  delete from public.fleet_findings where last_seen_at < v_now and (region is null or region <> all (coalesce(p_error_regions, '{}')));
+  -- What was in a region that was not read, or is an app where none were listed, stays as it was known.
+  delete from public.fleet_findings where last_seen_at < v_now and (p_apps or subject not like 'app:%') and (region is null or region <> all (coalesce(p_error_regions, '{}')));
 
   select coalesce(jsonb_object_agg(k, n), '{}') into v_counts from (select kind as k, count(*) as n from public.fleet_findings where last_seen_at = v_now group by kind) c;
   v_orphans := coalesce((v_counts ->> 'orphan')::int, 0);
@@ -322,7 +326,7 @@ $$;
 grant execute on function
   public.claim_sweep(text, int, int),
   public.sweep_page(bigint, jsonb, int),
-  public.compare_sweep(bigint, text[], jsonb, int),
+  public.compare_sweep(bigint, text[], boolean, jsonb, int),
   public.may_reap(bigint, text, text, text, int),
   public.note_reaped(bigint, text, text, int),
   public.end_sweep(bigint, jsonb),

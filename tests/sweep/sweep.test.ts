@@ -24,12 +24,12 @@ const rows = (count: number) => query<Row>(`select id, fly_app, fly_machine_id, 
 const row = async () => (await rows(1))[0] as Row;
 
 /** A sweep of our own, due now whoever swept before. */
-async function sweepNow(rules: Partial<SweepRules> = {}, eyes: Partial<SweepFly> = {}) {
+async function sweepNow(rules: Partial<SweepRules> = {}, eyes: Partial<SweepFly> = {}, apps = false) {
   const fence = await eventually(async () => {
     await query('update fleet_sweep set next_at = now()');
     return (await database.claim('test', 3_600)) ?? undefined;
   });
-  return sweep(fence, { fly: { ...fly.fly, ...eyes }, database, org: 'personal', rules: { ...RULES, ...rules }, now: Date.now, signal: new AbortController().signal });
+  return sweep(fence, { fly: { ...fly.fly, ...eyes }, database, org: 'personal', apps, rules: { ...RULES, ...rules }, now: Date.now, signal: new AbortController().signal });
 }
 const sweepTimes = async (times: number, rules?: Partial<SweepRules>) => {
   let last = await sweepNow(rules);
@@ -154,9 +154,9 @@ describe('a sweep', () => {
     const second = (await database.claim('b', 3_600)) ?? 0;
     expect(second).toBe(first + 1);
     expect(await database.page(first, [])).toBe(false);
-    expect(await database.compare(first, [], RULES)).toBeNull();
+    expect(await database.compare(first, { errorRegions: [], apps: false }, RULES)).toBeNull();
     expect(await database.mayReap(first, { subject: 'x', app: 'x', owner: null })).toBe(false);
-    await expect(sweep(first, { fly: fly.fly, database, org: 'personal', rules: RULES, now: Date.now, signal: new AbortController().signal })).rejects.toBeInstanceOf(SweepLost);
+    await expect(sweep(first, { fly: fly.fly, database, org: 'personal', apps: false, rules: RULES, now: Date.now, signal: new AbortController().signal })).rejects.toBeInstanceOf(SweepLost);
     expect(await database.end(first, {})).toBe(false);
     expect(await database.end(second, {})).toBe(true);
   });
@@ -192,11 +192,28 @@ describe('what nobody owns', () => {
     await Promise.all(['tm-somebody-elses', 'other-app'].map((name) => fly.fly.apps.delete(name, { force: true })));
   });
 
+  test('is found too where only an app is left, when apps are listed; those with a machine are judged by it', async () => {
+    const [orphan] = await orphans(1);
+    const app = orphan?.fly_app ?? '';
+    await fly.fly.machines.destroy(app, orphan?.fly_machine_id ?? '', { force: true });
+    await eventually(async () => ((await fly.fly.machines.list(app)).length === 0 ? true : undefined));
+    expect(await sweepNow()).toMatchObject(quiet);
+    const withApps = () => sweepNow({}, {}, true);
+    expect(await withApps()).toMatchObject({ ...quiet, listed: FLEET, orphan: 1, requests: 2 });
+    // a sweep without apps neither counts nor forgets it
+    expect(await sweepNow()).toMatchObject(quiet);
+    expect(await withApps()).toMatchObject({ orphan: 1, removed: 0 });
+    expect((await database.fleet()).findings).toMatchObject([{ subject: `app:${app}`, looks: 2 }]);
+    expect(await withApps()).toMatchObject({ orphan: 1, removed: 1 });
+    expect(await gone(app)).toBe(true);
+    expect(await withApps()).toMatchObject(quiet);
+  });
+
   test('is left alone when a new row owns its app by then', async () => {
     const [orphan] = await orphans(1);
     await sweepTimes(2);
     // between the comparison and the removal
-    const late: SweepFly['machines'] = { get: async (...args) => {
+    const late: SweepFly['machines'] = { list: fly.fly.machines.list, get: async (...args) => {
       await query(`update machines set fly_app = $2 where id = $1`, [(await row()).id, orphan?.fly_app]);
       return fly.fly.machines.get(...args);
     } };
