@@ -36,14 +36,13 @@ const at = (path: string) => () => Promise.resolve(path);
 const SCALE = { generation: 1, from: { cpuKind: 'shared', cpus: 1, memoryMb: 512 }, to: { cpuKind: 'shared', cpus: 2, memoryMb: 512 }, direction: 'up', reasons: [{ code: 'cpu_full', sentence: 'x' }], sentence: 'x', evidence: { from: 0, to: 1, samples: 1, cpuCores: 1, deniedCores: 0, givenCores: 1, passShare: 0, workerUse: 0, candleLagMs: 0, loopDelayMs: 0, tradersShed: 0, rssMb: 1, outOfMemoryMb: null }, price: { fromUsd: null, toUsd: null, differenceUsd: null, pricesReadAt: 'x' } };
 const KEYS = { apiKey: 'k'.repeat(20), secretKey: 's'.repeat(20) };
 
-/** What becomes of a call, by caller in the order of WHO: + done, 1 401, 3 403, 4 404 (it is as if it were not there), ? let in, and refused for what it asks. */
-type Line = readonly [outcome: string, where: () => Promise<string>, body?: () => unknown];
+/** What becomes of a call, by caller in the order of WHO: + done, 1 401, 3 403, 4 404 (it is as if it were not there). */
 const OPEN = '++++++++++';
 const OWN_THING = '1+44+31111';
 const OWN_SELF = '1+++331111';
 const OWN_READ = '1++++31111';
 const MACHINES = '111111++11';
-const ROUTES: Record<string, Line> = {
+const ROUTES: Record<string, readonly [outcome: string, where: () => Promise<string>, body?: () => unknown]> = {
   'GET /healthz': [OPEN, at('/healthz')],
   'GET /readyz': [OPEN, at('/readyz')],
   'GET /.well-known/jwks.json': [OPEN, at('/.well-known/jwks.json')],
@@ -81,15 +80,6 @@ const ROUTES: Record<string, Line> = {
   'GET /v1/users/{id}/plan': ['133+331111', () => Promise.resolve(`/v1/users/${owner.id}/plan`)],
   'PUT /v1/users/{id}/plan': ['133+331111', () => Promise.resolve(`/v1/users/${owner.id}/plan`), () => ({ plan: null })],
   'GET /v1/audit': ['133+331111', at('/v1/audit')],
-  'GET /v1/fleet': ['133+331111', at('/v1/fleet')],
-  'POST /v1/fleet/sweep': ['133+331111', at('/v1/fleet/sweep'), () => ({})],
-  'GET /v1/releases': ['133+331111', at('/v1/releases')],
-  'POST /v1/releases': ['133?331111', at('/v1/releases'), () => ({})],
-  'DELETE /v1/releases/{id}': ['1334331111', () => Promise.resolve(`/v1/releases/${randomUUID()}`), () => ({ reason: 'x' })],
-  'GET /v1/rollouts': ['133+331111', at('/v1/rollouts')],
-  'POST /v1/rollouts': ['133?331111', at('/v1/rollouts'), () => ({})],
-  'GET /v1/rollouts/{id}': ['1334331111', () => Promise.resolve(`/v1/rollouts/${randomUUID()}`)],
-  ...Object.fromEntries(['pause', 'resume', 'abort', 'exclude'].map((verb): [string, Line] => [`POST /v1/rollouts/{id}/${verb}`, ['1334331111', () => Promise.resolve(`/v1/rollouts/${randomUUID()}/${verb}`), () => ({ reason: 'x', users: [randomUUID()] })]])),
   'POST /v1/machine/token': ['111111+111', at('/v1/machine/token')],
   'GET /v1/machine/scale': [MACHINES, at('/v1/machine/scale')],
   'POST /v1/machine/scale': [MACHINES, at('/v1/machine/scale'), () => SCALE],
@@ -121,25 +111,18 @@ afterAll(async () => {
   await Promise.all([fly.close(), supabase.close()]);
 });
 
-let served: Set<string>;
-beforeAll(async () => {
+test('there is a line for every route of the API, and no other', async () => {
   const { body } = await call('nobody', 'GET', '/openapi.json');
-  served = new Set(Object.entries(body['paths'] as Record<string, object>).flatMap(([path, verbs]) => Object.keys(verbs).map((verb) => `${verb.toUpperCase()} ${path}`)));
-});
-
-test('there is a line for every route of the API', () => {
-  expect([...served].filter((route) => !Object.hasOwn(ROUTES, route))).toEqual([]);
+  const routes = Object.entries(body['paths'] as Record<string, object>).flatMap(([path, verbs]) => Object.keys(verbs).map((verb) => `${verb.toUpperCase()} ${path}`));
+  expect(routes.toSorted()).toEqual(Object.keys(ROUTES).toSorted());
 });
 
 test.each(Object.entries(ROUTES))('%s', async (route, [outcome, where, body]) => {
-  if (!served.has(route)) return;
   const [method = ''] = route.split(' ');
   const seen: string[] = [];
   for (const who of WHO) {
     const { status, body: answer } = await call(who, method, await where(), body?.());
-    seen.push(`${who} ${SHORT[status] ?? (status < 300 || answer['code'] === 'gemini_unreachable' ? '+' : `${status} ${String(answer['code'])}`)}`);
+    seen.push(`${who} ${({ 401: '1', 403: '3', 404: '4' } as Record<number, string>)[status] ?? (status < 300 || answer['code'] === 'gemini_unreachable' ? '+' : `${status} ${String(answer['code'])}`)}`);
   }
   expect(seen).toEqual(WHO.map((who, at) => `${who} ${outcome[at]}`));
 });
-
-const SHORT: Readonly<Record<number, string>> = { 401: '1', 403: '3', 404: '4', 400: '?', 409: '?', 422: '?' };
