@@ -18,7 +18,8 @@ describe('the program', () => {
       'trademind:org': 'platform', 'trademind:userOrg': 'users', 'trademind:replicas': '3', 'trademind:region': 'fra', 'trademind:allowedOrigins': 'https://app.example',
       'trademind:supabaseUrl': 'https://x.supabase.co', 'trademind:supabasePublishableKey': 'sb_publishable_x', 'trademind:supabaseSecretKey': 'the-secret-key',
       'trademind:userFlyToken': 'the-fly-token', 'trademind:machineTokenJwk': '{"d":"jwk-1"}', 'trademind:ticketJwk': '{"d":"jwk-2"}', 'trademind:appNameKey': 'the-name-key',
-    }, ['trademind:supabaseSecretKey', 'trademind:userFlyToken', 'trademind:machineTokenJwk', 'trademind:ticketJwk', 'trademind:appNameKey']);
+      'trademind:sealingKeys': '{"current":"a"}',
+    }, ['trademind:supabaseSecretKey', 'trademind:userFlyToken', 'trademind:machineTokenJwk', 'trademind:ticketJwk', 'trademind:appNameKey', 'trademind:sealingKeys']);
     await runtime.setMocks({
       call: ({ inputs }) => inputs as Record<string, unknown>,
       newResource: ({ type, name, inputs }) => {

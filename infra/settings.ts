@@ -13,7 +13,7 @@ export interface InfraSettings {
   allowedOrigins: string;
   supabaseUrl: string;
   supabasePublishableKey: string;
-  secrets: Record<'SUPABASE_SECRET_KEY' | 'FLY_API_TOKEN' | 'MACHINE_TOKEN_JWK' | 'TICKET_JWK' | 'APP_NAME_KEY', Output<string>>;
+  secrets: Record<'SUPABASE_SECRET_KEY' | 'FLY_API_TOKEN' | 'MACHINE_TOKEN_JWK' | 'TICKET_JWK' | 'APP_NAME_KEY' | 'SEALING_KEYS', Output<string>> & { GEMINI_API_KEY?: Output<string> };
 }
 
 /** Reads and checks the stack's configuration; throws one error that names the key and what to do. */
@@ -41,6 +41,8 @@ export function readInfraSettings(): InfraSettings {
       MACHINE_TOKEN_JWK: config.requireSecret('machineTokenJwk'),
       TICKET_JWK: config.requireSecret('ticketJwk'),
       APP_NAME_KEY: config.requireSecret('appNameKey'),
+      SEALING_KEYS: config.requireSecret('sealingKeys'),
+      ...(config.get('geminiApiKey') === undefined ? {} : { GEMINI_API_KEY: config.requireSecret('geminiApiKey') }),
     },
   };
 }

@@ -183,6 +183,19 @@ describe('events as a stream', () => {
     await as(bob, 'PATCH', path, { desired: 'started' });
   });
 
+  test('of one user are at most twenty at once, and one that is closed makes room', async () => {
+    const path = `${controlPlane.url}/v1/machines/${String((await machineIn(bob, 'screening'))['id'])}/events`;
+    const leave = new AbortController();
+    const open = (signal: AbortSignal) => fetch(path, { headers: { authorization: `Bearer ${bob.accessToken}`, accept: 'text/event-stream' }, signal });
+    const all = await Promise.all(Array.from({ length: 25 }, () => open(leave.signal)));
+    expect(all.filter(({ status }) => status === 200)).toHaveLength(20);
+    expect(await all.find(({ status }) => status !== 200)!.json()).toMatchObject({ status: 429, code: 'too_many_streams' });
+    leave.abort();
+    const again = new AbortController();
+    await eventually(async () => ((await open(again.signal)).status === 200 ? true : undefined));
+    again.abort();
+  });
+
   test('come in pages too', async () => {
     const path = `/v1/machines/${String((await machineIn(bob, 'screening'))['id'])}/events`;
     const all = (await as(bob, 'GET', `${path}?limit=500`)).body['items'] as { id: number }[];
@@ -195,6 +208,21 @@ describe('events as a stream', () => {
     }
     expect(paged.map((event) => event.id).slice(0, all.length)).toEqual(all.map((event) => event.id));
   });
+});
+
+test('a machine\'s load is told by the minute, hour and day, in pages, to its user', async () => {
+  const machine = await machineIn(bob, 'screening');
+  const minutes = [1, 2, 3].map((ago) => new Date(Math.floor(Date.now() / 60_000 - ago) * 60_000).toISOString()).toReversed();
+  for (const at of minutes) {
+    await supabase.database.pool.query(`insert into public.machine_metrics (machine_id, user_id, resolution, at, seconds, cpu_percent, cpu_percent_max, rss_mb, rss_mb_max) values ($1, $2, 'minute', $3, 60, 5, 9, 100, 120)
+      on conflict (machine_id, resolution, at) do nothing`, [machine['id'], bob.id, at]);
+  }
+  const path = `/v1/machines/${String(machine['id'])}/metrics?resolution=minute&limit=2`;
+  const first = await as(bob, 'GET', path);
+  expect(first.body['items']).toMatchObject([{ at: minutes[0], cpuPercent: 5, rssMbMax: 120, lagMsMax: null }, { at: minutes[1] }]);
+  expect((await as(bob, 'GET', `${path}&after=${encodeURIComponent(String(first.body['next']))}`)).body).toMatchObject({ items: [{ at: minutes[2] }], next: null });
+  expectProblem(await as(alice, 'GET', path), 404, 'machine_not_found');
+  expectProblem(await as(bob, 'GET', `${path}&after=yesterday`), 400, 'request_invalid');
 });
 
 describe('a machine\'s own token', () => {

@@ -7,7 +7,7 @@ import { DatabaseError } from '../database/errors.ts';
 import type { UserDatabase } from '../database/user.ts';
 import { callerOf, type ApiContext } from './context.ts';
 import { IdParams } from './parts.ts';
-import { machineNotFound } from './problems.ts';
+import { ApiProblem, machineNotFound } from './problems.ts';
 import type { Api } from './schema.ts';
 import { eventView } from './views.ts';
 
@@ -17,9 +17,12 @@ const Query = z.object({ after: z.coerce.number().int().min(0).default(0), limit
 const POLL_MS = 1_000;
 const HEARTBEAT_MS = 15_000;
 const BATCH = 200;
+/** Streams of one user that this replica keeps open at once. */
+const STREAMS_PER_USER = 20;
 
 /** What happened to a machine: a page, or (Accept: text/event-stream) all that happens from now on. */
 export function eventRoutes(api: Api, context: ApiContext): void {
+  const open = new Map<string, number>();
   api.route({
     method: 'GET',
     url: '/v1/machines/:id/events',
@@ -40,6 +43,9 @@ export function eventRoutes(api: Api, context: ApiContext): void {
       }
       const lastSeen = Number(request.headers['last-event-id']);
       const after = Number.isSafeInteger(lastSeen) && lastSeen >= 0 && request.headers['last-event-id'] !== '' ? lastSeen : request.query.after;
+      const streams = open.get(caller.userId) ?? 0;
+      if (streams >= STREAMS_PER_USER) throw new ApiProblem(429, { code: 'too_many_streams', message: `You watch ${streams} streams already.`, nextStep: 'Close some, then watch again.' });
+      open.set(caller.userId, streams + 1);
       reply.hijack();
       for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) reply.raw.setHeader(name, value);
       reply.raw.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
@@ -52,6 +58,9 @@ export function eventRoutes(api: Api, context: ApiContext): void {
         if (!ended.signal.aborted && !context.closing.aborted) request.log.info({ err: error }, 'event stream ended');
       } finally {
         clearTimeout(expiry);
+        const left = (open.get(caller.userId) ?? 1) - 1;
+        if (left > 0) open.set(caller.userId, left);
+        else open.delete(caller.userId);
         reply.raw.end();
       }
       return reply;

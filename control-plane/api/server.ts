@@ -18,6 +18,7 @@ import { machineKeyRoutes } from './machine-keys.ts';
 import { machineScaleRoutes } from './machine-scale.ts';
 import { machineRoutes } from './machines.ts';
 import { meRoutes } from './me.ts';
+import { metricRoutes } from './metrics.ts';
 import { planRoutes } from './plans.ts';
 import { ApiProblem, problem, problemOf, sendProblem } from './problems.ts';
 import { openApiTransform, zodSerializer, zodValidator, type Api, type ZodProvider } from './schema.ts';
@@ -155,6 +156,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     traderRoutes(typed, context);
     for (const routes of [fleetRoutes, releaseRoutes, rolloutRoutes]) routes(typed, context);
     costRoutes(typed, context);
+    metricRoutes(typed, context);
     meRoutes(typed, context);
     tokenRoutes(typed, context);
     planRoutes(typed, context);

@@ -115,6 +115,12 @@ export const EventRow = z.object({
 });
 export type EventRow = z.infer<typeof EventRow>;
 
+export const MetricRow = z.object({
+  at: time, seconds: z.number(), cpu_percent: z.number(), cpu_percent_max: z.number(), rss_mb: z.number(), rss_mb_max: z.number(), loop_ms_max: z.number().nullable(), lag_ms_max: z.number().nullable(),
+  candles: z.number(), signals: z.number(), screening_ms: z.number(), outbox_rows_max: z.number(),
+});
+export type MetricRow = z.infer<typeof MetricRow>;
+
 export const TraderRow = z.object({
   id: z.uuid(),
   name: z.string(),

@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose';
 import { z } from 'zod';
 import { DatabaseError, databaseError } from './errors.ts';
 import { PlanRow } from './plans.ts';
-import { EventRow, MachineRow, TraderRow } from './rows.ts';
+import { EventRow, MachineRow, MetricRow, TraderRow } from './rows.ts';
 
 export interface Paging { limit: number; cursor?: string | undefined }
 export interface Page<T> { items: T[]; next: string | null }
@@ -24,6 +24,8 @@ export interface UserDatabase {
   machine(id: string): Promise<MachineRow | null>;
   /** Events with a larger id than `after`, oldest first. */
   events(machineId: string, after: number, limit: number): Promise<EventRow[]>;
+  /** Minutes, hours or days of a machine's load after an instant, oldest first. */
+  metrics(machineId: string, resolution: string, after: string, limit: number): Promise<MetricRow[]>;
   traders(paging: Paging): Promise<Page<TraderRow>>;
   plans(): Promise<Omit<PlanRow, 'own' | 'used'>[]>;
   budget(): Promise<{ monthlyUsd: number; action: z.infer<typeof BudgetRow>['action'] } | null>;
@@ -93,6 +95,11 @@ export function createUserDatabases(options: { url: string; publishableKey: stri
           .eq('machine_id', machineId).gt('id', after).order('id').limit(limit).abortSignal(timeout());
         if (error) throw databaseError('read the events', status, error);
         return z.array(EventRow).parse(data);
+      },
+      async metrics(machineId, resolution, after, limit) {
+        const { data, error, status } = await client.from('machine_metrics').select('*').eq('machine_id', machineId).eq('resolution', resolution).gt('at', after).order('at').limit(limit).abortSignal(timeout());
+        if (error) throw databaseError('read the metrics', status, error);
+        return z.array(MetricRow).parse(data);
       },
       async plans() {
         const { data, error, status } = await client.from('plans').select('*').order('machines').order('traders').order('name').abortSignal(timeout());

@@ -65,9 +65,17 @@ export const MachineEvent = z.object({
 });
 export type MachineEvent = z.infer<typeof MachineEvent>;
 
+/** A machine's load over a span that begins `at`: averages weighted by what was measured, and the worst. */
+export const MachineMetric = z.object({
+  at: z.string(), seconds: z.number(), cpuPercent: z.number(), cpuPercentMax: z.number(), rssMb: z.number(), rssMbMax: z.number(), loopMsMax: z.nullable(z.number()), lagMsMax: z.nullable(z.number()),
+  candles: z.int(), signals: z.int(), screeningMs: z.number(), outboxRowsMax: z.int(),
+});
+export type MachineMetric = z.infer<typeof MachineMetric>;
+
 export const page = <T extends z.ZodMiniType>(item: T) => z.object({ items: z.array(item), next: z.nullable(z.string()) });
 export const MachinePage = page(MachineView);
 export const MachineEventPage = page(MachineEvent);
+export const MachineMetricPage = page(MachineMetric);
 export const TraderPage = page(Trader);
 
 export const TicketRequest = z.strictObject({ scopes: z.optional(z.array(FeedScope)) });

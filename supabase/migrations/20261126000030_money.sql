@@ -187,10 +187,19 @@ language sql stable set search_path = '' as $$
   select coalesce(sum(usd), 0) from private.spend(p_user_id, date_trunc('month', now(), 'UTC'), clock_timestamp())
 $$;
 
--- What 30 days cost of all that the user wishes to have now: what is started with its size, what is stopped with its volume.
+-- Every place that a machine may come to by its wish: what is wished first, and what is allowed where that has no room.
+create function private.wished_places(p_machine jsonb) returns table (region text, cpu_kind text, cpus int, memory_mb int)
+language sql immutable set search_path = '' as $$
+  select r.region, s.size ->> 'cpuKind', (s.size ->> 'cpus')::int, (s.size ->> 'memoryMb')::int
+  from (select p_machine ->> 'desired_region' union select jsonb_array_elements_text(coalesce(p_machine -> 'desired_regions', '[]'))) as r(region)
+  cross join (select jsonb_build_object('cpuKind', p_machine -> 'desired_cpu_kind', 'cpus', p_machine -> 'desired_cpus', 'memoryMb', p_machine -> 'desired_memory_mb')
+    union select jsonb_array_elements(coalesce(p_machine -> 'desired_sizes', '[]'))) as s(size)
+$$;
+
+-- What 30 days cost of all that the user wishes to have now: what is started with its size (the dearest of those allowed), what is stopped with its volume.
 create function private.month_rate(p_user_id uuid) returns numeric
 language sql stable set search_path = '' as $$
-  select coalesce(sum(case when m.desired_state = 'started' then private.month_usd(m.desired_region, m.desired_cpu_kind, m.desired_cpus, m.desired_memory_mb)
+  select coalesce(sum(case when m.desired_state = 'started' then (select max(private.month_usd(w.region, w.cpu_kind, w.cpus, w.memory_mb)) from private.wished_places(to_jsonb(m)) w)
       else (private.prices_on((now() at time zone 'UTC')::date)).volume_gb end), 0)
     from public.machines m where m.user_id = p_user_id and m.phase <> 'destroyed' and m.desired_state <> 'destroyed'
 $$;

@@ -88,30 +88,34 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_plan public.plans;
   v_has record;
+  v_grows boolean := true;
 begin
-  if tg_op = 'UPDATE' and not (
-    new.desired_cpus > old.desired_cpus or new.desired_memory_mb > old.desired_memory_mb or (new.desired_cpu_kind = 'performance' and old.desired_cpu_kind <> 'performance')
-    or new.desired_region <> old.desired_region or (new.desired_state = 'started' and old.desired_state <> 'started')) then
-    return null;
+  if tg_op = 'UPDATE' then
+    v_grows := (new.desired_state = 'started' and old.desired_state <> 'started')
+      or exists (select from private.wished_places(to_jsonb(new)) n where not exists (select from private.wished_places(to_jsonb(old)) o
+        where o.cpus >= n.cpus and o.memory_mb >= n.memory_mb and (o.cpu_kind = n.cpu_kind or o.cpu_kind = 'performance')));
+    if not v_grows and not exists (select region from private.wished_places(to_jsonb(new)) except select region from private.wished_places(to_jsonb(old))) then
+      return null;
+    end if;
   end if;
   perform private.lock_user(new.user_id);
   v_plan := private.plan_of(new.user_id);
-  select count(*) as machines, coalesce(sum(desired_cpus), 0) as vcpus, count(distinct desired_region) as regions into v_has
-    from public.machines where user_id = new.user_id and phase <> 'destroyed';
+  select count(*) as machines, coalesce(sum((select max(w.cpus) from private.wished_places(to_jsonb(m)) w)), 0) as vcpus, count(distinct desired_region) as regions into v_has
+    from public.machines m where user_id = new.user_id and phase <> 'destroyed';
   if v_has.machines > v_plan.machines then perform private.refuse_quota('machines', v_has.machines, v_plan.machines, v_plan.name); end if;
   if v_has.vcpus > v_plan.vcpus then perform private.refuse_quota('vcpus', v_has.vcpus, v_plan.vcpus, v_plan.name); end if;
   if v_has.regions > v_plan.regions then perform private.refuse_quota('regions', v_has.regions, v_plan.regions, v_plan.name); end if;
-  if new.desired_cpu_kind = 'performance' and not v_plan.performance then
+  if not v_plan.performance and exists (select from private.wished_places(to_jsonb(new)) w where w.cpu_kind = 'performance') then
     perform private.refuse(403, 'quota_performance', format('The plan "%s" has no performance vCPUs.', v_plan.name), 'Choose shared vCPUs, or a larger plan.');
   end if;
   if new.desired_state = 'started' then
-    perform private.refuse_over_budget(new.user_id, tg_op = 'INSERT' or old.desired_state <> 'started' or new.desired_cpus > old.desired_cpus or new.desired_cpu_kind <> old.desired_cpu_kind
-      or new.desired_memory_mb > old.desired_memory_mb);
+    perform private.refuse_over_budget(new.user_id, v_grows);
   end if;
   return null;
 end $$;
-create trigger machine_quota after insert or update of desired_state, desired_region, desired_cpu_kind, desired_cpus, desired_memory_mb on public.machines
-  for each row execute function private.machine_quota();
+create trigger machine_quota after insert on public.machines for each row execute function private.machine_quota();
+-- Every change of a wish raises the generation; a beat does not, and costs nothing here.
+create trigger machine_quota_changed after update on public.machines for each row when (new.generation <> old.generation) execute function private.machine_quota();
 
 create function private.trader_quota() returns trigger
 language plpgsql security definer set search_path = '' as $$

@@ -271,7 +271,7 @@ describe('the audit log', () => {
     expect(body['items']).toMatchObject([
       { action: 'user_plans.insert', actor: { kind: 'operator' }, before: null, after: { plan: 'elite' } },
       { action: 'budgets.insert', actor: { kind: 'user', id: user.id }, after: { monthly_usd: 20, action: 'stop' } },
-      { action: 'machines.update', actor: { kind: 'user', id: user.id }, subject: deployed.body['id'], before: { desired_state: 'started' }, after: { desired_state: 'stopped' } },
+      { action: 'machines.update', actor: { kind: 'user', id: user.id }, subject: deployed.body['id'], before: { desired_state: 'started', generation: 1 }, after: { desired_state: 'stopped', generation: 2 } },
       { action: 'machines.insert', actor: { kind: 'user', id: user.id }, requestId: 'a-request-of-mine', before: null, after: { desired_region: 'sin' } },
     ]);
     const first = await call(boss, 'GET', `/v1/audit?user=${user.id}&limit=1`);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { prepareDatabase } from '../../local-cloud/postgres/migrate.ts';
+import { roomForAll } from './room.ts';
 
 /** What a test asks for: the cluster's superuser URL and the name of the template database. */
 export interface TestCluster { url: string; template: string }
@@ -88,18 +89,8 @@ async function makeTemplate(url: string): Promise<void> {
   await client.connect();
   await client.query(`create database ${TEMPLATE}`);
   await prepareDatabase(databaseUrl(url, TEMPLATE));
-  await roomForTests(databaseUrl(url, TEMPLATE));
+  await roomForAll(databaseUrl(url, TEMPLATE));
   await client.query(`alter database ${TEMPLATE} is_template true`);
-  await client.end();
-}
-
-/** Users of tests are on a plan with room for everything; tests of plans put theirs on others. */
-async function roomForTests(url: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  await client.query(`update public.plans set is_default = false`);
-  await client.query(`insert into public.plans (name, title, machines, vcpus, regions, performance, traders, analyses_per_day, analyses_per_minute, analyses_at_once, analyses_nano_usd_per_day, is_default)
-    values ('tests', 'Of tests', 100000, 1000000, 100, true, 100000, 100000, 100000, 1000, 1000000000000, true)`);
   await client.end();
 }
 
