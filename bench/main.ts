@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { describeMachine } from './frame/machine.ts';
 import { printRow } from './frame/print.ts';
-import { runRow, type BenchRow } from './frame/row.ts';
+import { runRow, type BenchRow, type RowOptions } from './frame/row.ts';
 
 const byId = (rows: readonly BenchRow[]): Record<string, () => BenchRow> => Object.fromEntries(rows.map((row) => [row.id, () => row]));
 
 /** Rows by id; each makes ready what it needs when it is asked for. */
-const AREAS: Readonly<Record<string, () => Promise<Readonly<Record<string, () => BenchRow>>>>> = {
+const AREAS: Readonly<Record<string, () => Promise<Readonly<Record<string, (options?: RowOptions) => BenchRow>>>>> = {
   'control-plane': async () => (await import('./control-plane/rows.ts')).ROWS,
   engine: async () => (await import('./engine/rows.ts')).ROWS,
   fly: async () => byId((await import('./fly/rows.ts')).rows()),
@@ -21,6 +21,7 @@ const HELP = `npm run bench -- <area>[.<row>] [--only id] [--json]
 
 Areas: ${Object.keys(AREAS).join(', ')}
   --only id   one row, e.g. skeleton.boot; naming the row itself does the same
+  --hours N   machine.soak: so many hours of the market, each a minute (8 unless given)
   --json      one line a row: {"id","value","unit","must","ok","p99","peer","peerValue","ratio","peers","also",…}
 
 Examples:
@@ -38,7 +39,7 @@ function usage(problem: string): never {
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    only: { type: 'string' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
+    only: { type: 'string' }, json: { type: 'boolean', default: false }, hours: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false },
     // For the children of a whole area: the machine has been described.
     bare: { type: 'boolean', default: false },
   },
@@ -49,6 +50,8 @@ if (options.help) {
 }
 const [named] = positionals;
 if (named === undefined) usage('Name an area.');
+if (options.hours !== undefined && !(Number(options.hours) > 0)) usage(`--hours ${options.hours}: give a number above 0.`);
+const hours = options.hours === undefined ? undefined : Number(options.hours);
 const [area = ''] = named.split('.');
 const load = AREAS[area];
 if (!load) usage(`There is no area "${area}".`);
@@ -56,9 +59,12 @@ const only = options.only ?? (named === area ? undefined : named);
 const rows = Object.entries(await load()).filter(([id]) => only === undefined || id === only);
 if (rows.length === 0) usage(`There is no row "${only}" in ${area}.`);
 
+// What a row has started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 /** Every row of a whole area runs in a process of its own, so that none pays for what another left behind. */
 const apart = (id: string): Promise<number> => new Promise((resolve, reject) => {
-  const args = [import.meta.filename, area, '--only', id, '--bare', ...(options.json ? ['--json'] : [])];
+  const args = [import.meta.filename, area, '--only', id, '--bare', ...(options.json ? ['--json'] : []), ...(hours === undefined ? [] : ['--hours', String(hours)])];
   const child = spawn(process.execPath, args, { stdio: 'inherit' });
   child.once('error', reject);
   child.once('exit', (code) => resolve(code ?? 1));
@@ -71,7 +77,7 @@ for (const [id, row] of rows) {
     codes.push(await apart(id));
     continue;
   }
-  const result = await runRow(row(), (text) => { if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text} …`); });
+  const result = await runRow(row({ hours }), (text) => { if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text} …`); });
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   process.stdout.write(options.json ? `${JSON.stringify({ ...result, machine: describeMachine() })}\n` : printRow(result));
   codes.push(result.ok ? 0 : 3);

@@ -18,6 +18,12 @@ export interface BenchRow {
   also?(): Promise<readonly Figure[]>;
 }
 
+/** What the caller may say of a row. */
+export interface RowOptions {
+  /** Hours of the market that a long run lasts. */
+  hours?: number | undefined;
+}
+
 /** Somebody else on the same work. */
 export interface Peer {
   name: string;

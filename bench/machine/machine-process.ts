@@ -40,6 +40,10 @@ export async function startMachineProcess(bundle: Bundle, env: Readonly<Record<s
   const node = [process.execPath, ...NODE_FLAGS, join(bundle.folder, 'main.js')] as const;
   const [program, ...args] = cpus === 1 ? ['taskset', '-c', '0', ...node] : node;
   const child = spawn(program!, args, { env: { ...MACHINE_ENV, ...env, NODE_COMPILE_CACHE: bundle.cacheFolder }, stdio: ['ignore', 'pipe', 'inherit'] });
+  // A bench that is ended takes its machine along.
+  const end = () => { child.kill('SIGKILL'); };
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
   try {
     const { port, metricsPort, warnings } = await serving(child);
     const url = `http://127.0.0.1:${port}/ready`;

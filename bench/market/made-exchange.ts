@@ -9,9 +9,14 @@ export interface MadeExchangeOptions {
   /** Market time now (ms), and how many ms of it pass in a ms of wall time. */
   now(): number;
   rate: number;
+  /** The data of a candle as its frame has it; undefined, or absent: one like all others. */
+  candle?(symbol: string, open: number): MadeCandle | undefined;
   /** Answers what an exchange is not asked for; undefined where it does not know either. */
   more?(url: URL): Promise<unknown> | undefined;
 }
+
+/** Fields of a kline frame. */
+export interface MadeCandle { o: string; h: string; l: string; c: string; v: string; q: string; n: number; V: string; Q: string }
 
 export interface MadeExchange {
   port: number;
@@ -38,24 +43,28 @@ export async function startMadeExchange(options: MadeExchangeOptions): Promise<M
   return { port: (server.address() as AddressInfo).port, connections };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, { symbols, now, rate, more }: MadeExchangeOptions): void {
+function answer(request: IncomingMessage, response: ServerResponse, { symbols, now, rate, candle, more }: MadeExchangeOptions): void {
   const url = new URL(request.url ?? '/', 'http://made');
   const say = (body: unknown) => response.writeHead(200, { 'content-type': 'application/json', 'x-market-clock-rate': String(rate), 'x-mbx-used-weight-1m': '1' }).end(JSON.stringify(body));
   switch (url.pathname) {
     case '/api/v3/time': say({ serverTime: Math.floor(now()) }); return;
     case '/api/v3/exchangeInfo': say({ timezone: 'UTC', serverTime: Math.floor(now()), rateLimits: [], symbols: symbols.map(listed) }); return;
-    case '/api/v3/klines': say(klines(url.searchParams, now())); return;
+    case '/api/v3/klines': say(klines(url.searchParams, now(), candle)); return;
     default: void (more?.(url) ?? Promise.resolve([])).then(say);
   }
 }
 
-/** Candles that all say the same, and the one under way. */
-function klines(query: URLSearchParams, now: number): unknown[] {
+const FLAT: MadeCandle = { o: '1', h: '2', l: '1', c: '1', v: '1', q: '1', n: 1, V: '1', Q: '1' };
+
+/** Candles, and the one under way. */
+function klines(query: URLSearchParams, now: number, candle: MadeExchangeOptions['candle']): unknown[] {
+  const symbol = query.get('symbol') ?? '';
   const interval = query.get('interval') as Interval;
   const [from, until, limit] = [Number(query.get('startTime')), Number(query.get('endTime') ?? Infinity), Number(query.get('limit') ?? 500)];
   const rows: unknown[] = [];
   for (let open = intervalOpen(interval, from); open <= Math.min(now, until) && rows.length < limit; open = intervalClose(interval, open)) {
-    if (open >= from) rows.push([open, '1', '2', '1', '1', '1', intervalClose(interval, open) - 1, '1', 1, '1', '1', '0']);
+    const { o, h, l, c, v, q, n, V, Q } = candle?.(symbol, open) ?? FLAT;
+    if (open >= from) rows.push([open, o, h, l, c, v, intervalClose(interval, open) - 1, q, n, V, Q, '0']);
   }
   return rows;
 }
