@@ -1,6 +1,6 @@
 import { ApiError, precondition } from './api-error.ts';
 import { durationMs } from './duration.ts';
-import { findForChange, findMachine, findReachable } from './find.ts';
+import { findReachable } from './find.ts';
 import type { Platform } from './platform.ts';
 import { ok, type ApiAnswer, type ApiRequest, type Route } from './route.ts';
 import type { MachineRow } from './types.ts';
@@ -117,7 +117,7 @@ function signal(platform: Platform, request: ApiRequest): ApiAnswer {
 }
 
 function cordon(platform: Platform, request: ApiRequest, cordoned: boolean): ApiAnswer {
-  const machine = request.nonce === undefined ? findMachine(platform, request) : findForChange(platform, request);
+  const machine = findReachable(platform, request);
   platform.store.changeMachine(machine.id, (row) => { row.cordoned = cordoned; });
   return ok({ ok: true });
 }

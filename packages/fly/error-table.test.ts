@@ -65,6 +65,12 @@ describe("each row of Fly's error table", () => {
       await cloud.fly.machines.stop(app, id);
       return [cloud.fly.machines.start(app, id)];
     }, 'fly_precondition', 412, 'known'],
+    ['412: a start while it is replaced', async () => {
+      const { app, id } = await machine();
+      await fault({ kind: 'wedge', state: 'replacing', app });
+      await cloud.fly.machines.update(app, id, { config: { image: TEST_IMAGES.tiny }, skipLaunch: false });
+      return [cloud.fly.machines.start(app, id)];
+    }, 'fly_precondition', 412, 'known'],
     ['412: a stale version', async () => { const { app, id } = await machine(); return [cloud.fly.machines.update(app, id, { config: { image: TEST_IMAGES.tiny }, skipLaunch: false, currentVersion: 'old' })]; }, 'fly_precondition', 412, 'known'],
     ['422: an app name taken', async () => { const name = await app(); return [cloud.fly.apps.create({ name, orgSlug: 'errors' })]; }, 'fly_already_exists', 422, 'known'],
     ['422: an invalid config', async () => [cloud.fly.machines.create(await app(), { name: 'x', region: 'moon', config: { image: TEST_IMAGES.tiny } })], 'fly_invalid', 422, 'known'],
