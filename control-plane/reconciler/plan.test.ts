@@ -321,8 +321,8 @@ describe('whatever is seen', () => {
       const lives = facts.machines.filter((one) => one.state !== 'destroyed');
       if (makes) {
         expect(state).toBe('started');
-        const went = ['destroying', 'replaced', 'migrated'];
-        expect(lives.some((one) => one.region === 'sin' && one.hostOk && one.volumeId !== null && !went.includes(one.state))).toBe(false);
+        const went = new Set(['destroying', 'replaced', 'migrated']);
+        expect(lives.some((one) => one.region === 'sin' && one.hostOk && one.volumeId !== null && !went.has(one.state))).toBe(false);
         // none that may act for the user, wherever it is and however little Fly says of it
         expect(lives.some((one) => mayRun(one))).toBe(false);
       }
