@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer as createHttpServer, type Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createFlyClient, createReadFlyLogs } from '@trademind/fly';
 import { TradeMindError } from '@trademind/core';
 import type { Logger } from 'pino';
@@ -37,7 +38,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const userDatabase = createUserDatabases({ url: settings.supabase.url, publishableKey: settings.supabase.publishableKey, fetch: http.fetch });
   const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch });
   const signer = await createSigner({ machineTokenJwk: settings.machineTokenJwk, ticketJwk: settings.ticketJwk, now, randomUuid: randomUUID });
-  const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now });
+  const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now, sleep });
   const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
   const hub = createHub();
   const closing = new AbortController();
