@@ -54,7 +54,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const secrets = createUserSecrets(secretsDatabase, settings.sealingKeys);
   const signer = await createSigner({ machineTokenJwk: settings.machineTokenJwk, ticketJwk: settings.ticketJwk, now, randomUuid: randomUUID });
   const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch, tokenByHash: account.tokenByHash, userToken: signer.userToken });
-  const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now });
+  const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now, sleep });
   const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
   const fleet = createFleet(settings, { fetch: http.fetch, fly, log, now, wake: () => loop?.wake() });
   const hub = createHub();

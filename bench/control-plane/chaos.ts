@@ -7,6 +7,8 @@ const CITIZENS = 14;
 const REPLICAS = 3;
 /** Pause between two steps, at most (ms): short enough that they overlap. */
 const PAUSE_MS = 700;
+/** What takes longer than this is said: meanwhile no other harm is done. */
+const SLOW_STEP_MS = 5_000;
 /** Longest that all of them together may take to be as wished after the last harm (s). */
 const MOST_CONVERGE_S = 240;
 
@@ -24,7 +26,9 @@ export const area: ChaosArea = {
       const end = performance.now() + minutes * 60_000;
       while (performance.now() < end) {
         await sleep(random() * PAUSE_MS);
+        const stepBegan = performance.now();
         const did = await step(town, random);
+        if (performance.now() - stepBegan > SLOW_STEP_MS) say(`${did} took ${((performance.now() - stepBegan) / 1_000).toFixed(1)} s`);
         harm[did] = (harm[did] ?? 0) + 1;
       }
       await town.fly.admin.clearFaults();

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '@supabase/supabase-js';
 import { importJWK, SignJWT, type JWK } from 'jose';
 import { generateKeys, generateSigningJwk } from '../../local-cloud/supabase/keys.ts';
@@ -6,6 +7,9 @@ import { startSupabase } from '../../local-cloud/supabase/start.ts';
 import { callApi, controlPlaneEnv, spawnTestControlPlane, type SpawnedControlPlane } from '../../tests/support/control-plane.ts';
 import { startTestFly, type TestFly } from '../../tests/support/fly.ts';
 import { startCluster, type Cluster } from './cluster.ts';
+
+/** A user does not wait longer for an answer. */
+const ANSWER_MS = 10_000;
 
 export interface Citizen { id: string; token: string }
 
@@ -61,7 +65,7 @@ export async function startTown(options: { citizens: number; replicas: number; r
     call: async (citizen, method, path, body) => {
       const alive = replicas.filter((replica) => replica !== null);
       const replica = alive[Math.floor(options.random() * alive.length)];
-      return replica === undefined ? null : callApi(replica.url, citizen.token, method, path, body).catch(() => null);
+      return replica === undefined ? null : Promise.race([callApi(replica.url, citizen.token, method, path, body).catch(() => null), sleep(ANSWER_MS, null)]);
     },
     beat: async () => {
       const running = (await machines().catch(() => [])).filter((machine) => machine.desired_state === 'started' && ['backfilling', 'screening'].includes(machine.phase));
@@ -74,7 +78,7 @@ export async function startTown(options: { citizens: number; replicas: number; r
       }));
     },
     close: async () => {
-      await Promise.all(replicas.map((replica) => replica?.kill('SIGKILL')));
+      await Promise.all(replicas.filter((replica) => replica !== null).map((replica) => replica.kill('SIGKILL')));
       await gateway.close();
       await fly.close();
       await cluster.close();

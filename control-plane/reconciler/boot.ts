@@ -11,8 +11,10 @@ const LAUNCHES = 5;
 
 /** Why a version that was never ready does not work; null as long as it may. */
 export function bootFailure(machine: SeenMachine, memory: Memory, now: number): Trouble | null {
-  const crashes = machine.exits.filter((exit) => isCrash(exit) && exit.at >= memory.configSentAt);
-  if (crashes.length >= CRASHES) {
+  // what was before this configuration says nothing of it; where nobody knows since when it has had it, nothing is held against it
+  const since = Math.max(memory.configSentAt, machine.configuredAt);
+  const crashes = since === 0 ? [] : machine.exits.filter((exit) => isCrash(exit) && exit.at >= since);
+  if (crashes.length >= CRASHES && !(machine.state === 'started' && memory.phase === 'screening')) {
     const trouble = exitTrouble(machine);
     return { ...trouble, message: `${trouble.message} It did so ${crashes.length} times.` };
   }

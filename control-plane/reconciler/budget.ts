@@ -11,6 +11,7 @@ export interface BudgetOptions {
   /** Requests per second that all replicas together may send. */
   perSecond: number;
   now: () => number;
+  sleep: (ms: number) => Promise<unknown>;
 }
 
 export interface FlyBudget {
@@ -24,7 +25,7 @@ export interface FlyBudget {
 type Method = (...args: unknown[]) => Promise<unknown>;
 
 /** One replica's share of what Fly allows: in all, held by a Bottleneck, and for each action on each thing. */
-export function createFlyBudget({ perSecond, now }: BudgetOptions): FlyBudget {
+export function createFlyBudget({ perSecond, now, sleep }: BudgetOptions): FlyBudget {
   const slice = (replicas: number) => Math.max(1, Math.floor((perSecond / Math.max(1, replicas)) * (SLICE_MS / 1_000)));
   let allowed = slice(1);
   const limiter = new Bottleneck({ reservoir: allowed });
@@ -38,7 +39,7 @@ export function createFlyBudget({ perSecond, now }: BudgetOptions): FlyBudget {
     // the first argument of all but the lists of apps and of the organisation is the app, the second of a machine's verbs the machine
     const thing = typeof machine === 'string' && /^(machines|leases)\./.test(name) ? machine : typeof app === 'string' ? app : '';
     const waitMs = NO_LIMIT.has(name) || thing === '' ? 0 : turns.take(name === 'machines.get' ? 'read' : 'action', `${name}:${thing}`);
-    if (waitMs > 0) await new Promise((resolve) => { setTimeout(resolve, waitMs); });
+    if (waitMs > 0) await sleep(waitMs);
     return limiter.schedule(() => method(...args));
   };
   const wrapGroup = <T extends object>(group: string, methods: T): T => Object.fromEntries(Object.entries(methods).map(([name, method]) => [

@@ -18,7 +18,7 @@ function journey(start: Parameters<typeof walk>[0], contract: { allowUsRegions: 
     const step = walk(at, contract, sameRegion, 'no room', NOW);
     if (step.kind === 'none') return { places, end: step.trouble.message };
     places.push(`${sizeName(step.place)} ${step.place.region}`);
-    at = { ...at, placed: step.place, tried: step.tried };
+    at = Object.assign({}, start, { placed: step.place, tried: step.tried });
   }
   throw new Error('it never ends');
 }

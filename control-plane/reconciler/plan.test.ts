@@ -17,7 +17,7 @@ const wish = (state: DesiredState, change: Partial<Wish> = {}): Wish => ({
 });
 const machine = (change: Partial<SeenMachine> = {}): SeenMachine => ({
   id: 'm1', name: 'tm-1-sin', state: 'started', word: change.state ?? 'started', region: 'sin', instanceId: 'i1', image: IMAGE, size: { cpuKind: 'shared', cpus: 1, memoryMb: 512 },
-  configHash: 'hash', owner: 'row', volumeId: 'v1', hostOk: true, since: NOW - 1_000, exit: null, exits: change.exit ? [change.exit] : [], digest: `sha256:${'a'.repeat(64)}`, envHash: 'env', ...change,
+  configHash: 'hash', owner: 'row', volumeId: 'v1', hostOk: true, since: NOW - 1_000, exit: null, exits: change.exit ? [change.exit] : [], configuredAt: 0, digest: `sha256:${'a'.repeat(64)}`, envHash: 'env', ...change,
 });
 const volume = (change: Partial<SeenVolume> = {}): SeenVolume => ({ id: 'v1', region: 'sin', attachedTo: 'm1', ...change });
 const ips = [{ ip: '1.2.3.4', type: 'shared_v4' }, { ip: '::1', type: 'v6' }];
@@ -111,6 +111,13 @@ describe('a boot that fails', () => {
     expect(made.actions).toMatchObject([{ kind: 'give-up-version', exit: { code: 3 }, trouble: { code: 'machine_crashed', message: 'The machine ended with exit code 3. It did so 3 times.' } }, { kind: 'wait' }]);
     const oom = plan(fresh, crashing([at(3_000), at(2_000), { ...at(1_000), oomKilled: true }]), memory({ phase: 'starting' }), NOW);
     expect(oom.actions).toMatchObject([{ trouble: { code: 'machine_out_of_memory', nextStep: expect.stringContaining('more memory') as string } }, {}]);
+  });
+
+  test('is not held against a version that may be younger than it, or that screens', () => {
+    const often = [at(3_000), at(2_000), at(1_000)];
+    expect(words(plan(fresh, crashing(often, { configuredAt: NOW - 1_500 }), memory({ phase: 'starting' }), NOW).actions), 'the answer to the update was lost').toBe('start back-off');
+    expect(words(plan(fresh, crashing(often), memory({ phase: 'starting', configSentAt: 0 }), NOW).actions), 'nobody knows').toBe('start back-off');
+    expect(words(plan(fresh, crashing(often, { state: 'started', word: 'started' }), memory(), NOW).actions)).toBe('none');
   });
 
   test('is not counted when it was before this version, asked for, or of a version that has worked', () => {
@@ -272,6 +279,12 @@ describe('keeping', () => {
 });
 
 describe('moving to another region', () => {
+  test('begins with a drain of the machine that works, for as long as that may take', () => {
+    const away = wish('started', { region: 'fra', machineName: 'tm-1-fra-2' });
+    const asked = (drain: Partial<DrainState>) => words(plan(away, seen(), memory({ drain: { beating: true, askedMs: null, drained: false, untilCloseMs: 0, ...drain } }), NOW).actions);
+    expect([asked({}), asked({ askedMs: 5_000 }), asked({ askedMs: 5_000, drained: true }), asked({ askedMs: DRAIN_MS })]).toEqual(['drain wait', 'wait', 'stop wait', 'stop wait']);
+  });
+
   const there = wish('started', { region: 'fra', machineName: 'tm-1-fra' });
   test('the old machine stops, the new one is made, and only when that one is ready the old one goes', () => {
     expect(plan(there, seen(), memory(), NOW).actions).toMatchObject([{ kind: 'stop', machineId: 'm1' }, { kind: 'wait' }]);
@@ -321,8 +334,8 @@ describe('whatever is seen', () => {
       const lives = facts.machines.filter((one) => one.state !== 'destroyed');
       if (makes) {
         expect(state).toBe('started');
-        const went = ['destroying', 'replaced', 'migrated'];
-        expect(lives.some((one) => one.region === 'sin' && one.hostOk && one.volumeId !== null && !went.includes(one.state))).toBe(false);
+        const went = new Set(['destroying', 'replaced', 'migrated']);
+        expect(lives.some((one) => one.region === 'sin' && one.hostOk && one.volumeId !== null && !went.has(one.state))).toBe(false);
         // none that may act for the user, wherever it is and however little Fly says of it
         expect(lives.some((one) => mayRun(one))).toBe(false);
       }

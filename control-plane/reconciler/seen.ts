@@ -35,6 +35,8 @@ export interface SeenMachine {
   /** When it last changed (ms); 0 when Fly did not say. */
   since: number;
   exit: Exit | null;
+  /** When it was last given a configuration (Fly's clock, ms); 0 when its events do not say. */
+  configuredAt: number;
   /** All ends that Fly still tells, oldest first. */
   exits: Exit[];
 }
@@ -75,6 +77,7 @@ export function seenMachine(machine: Machine): SeenMachine {
     // a host in trouble answers with an incomplete configuration: nothing may be concluded from what is missing
     hostOk: (machine.host_status ?? 'ok') === 'ok' && machine.config != null,
     since: Date.parse(machine.updated_at ?? machine.created_at ?? '') || 0,
+    configuredAt: Math.max(0, ...(machine.events ?? []).filter(({ type }) => type === 'launch' || type === 'update').map(({ timestamp }) => timestamp)),
     exit: exits.at(-1) ?? null,
     exits,
   };

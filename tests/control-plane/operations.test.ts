@@ -154,7 +154,7 @@ describe('an operation', () => {
     const row = await until(machine.id, (now) => settled(now) && now.phase === 'screening');
     await fault.end();
     expect(row.region).toBe('fra');
-    expect((await told(row.id)).filter(({ kind }) => kind === 'capacity').at(-1)?.message).toBe(
+    expect((await told(row.id)).findLast(({ kind }) => kind === 'capacity')?.message).toBe(
       'Fly has no room for shared-1x 512 MB in sin; next is shared-1x 512 MB in fra. Tried: shared-1x 512 MB in sin. Passed over: iad (Binance answers HTTP 451 to addresses in the United States).');
     await eventually(async () => ((await fly.fly.volumes.list(row.fly_app)).length === 1 ? true : undefined));
   });

@@ -7,11 +7,11 @@ export interface Real { world: World; fly: TestFly; check(): Promise<void> }
 type Model = Record<string, never>;
 
 /** A step that can always be taken; after it what must never be wrong is looked at. */
-class Step implements fc.AsyncCommand<Model, Real> {
+class Step implements fc.AsyncCommand<Model, Real, true> {
   readonly #name: string;
   readonly #run: (real: Real) => Promise<void>;
   constructor(name: string, run: (real: Real) => Promise<void>) { this.#name = name; this.#run = run; }
-  check(): boolean { return true; }
+  check(): Promise<boolean> { return Promise.resolve(true); }
   async run(_model: Model, real: Real): Promise<void> {
     await this.#run(real);
     await real.check();
