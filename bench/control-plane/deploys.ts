@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici';
+import { createHttp } from '../../control-plane/http.ts';
 import { percentile, type BenchRow } from '../frame/row.ts';
 import { startWorld } from './world.ts';
 
@@ -6,10 +6,10 @@ const DEPLOYS = 1_000;
 const GIVE_UP_S = 100;
 
 /** POSTs a deploy; resolves when it is accepted. */
-export async function deploy(url: string, token: string, dispatcher: Agent): Promise<void> {
-  const { statusCode, body } = await request(`${url}/v1/machines`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: '{}', dispatcher });
-  const text = await body.text();
-  if (statusCode !== 202 && statusCode !== 200) throw new Error(`POST /v1/machines answered ${statusCode}: ${text}`);
+export async function deploy(url: string, token: string, call: typeof fetch): Promise<void> {
+  const answer = await call(`${url}/v1/machines`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: '{}' });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`POST /v1/machines answered ${answer.status}: ${text}`);
 }
 
 export function deploysRow(): BenchRow {
@@ -23,9 +23,9 @@ export function deploysRow(): BenchRow {
         const [users, ...replicas] = await Promise.all([world.addUsers(DEPLOYS), world.replica(), world.replica()]);
         const tokens = await Promise.all(users.map((user) => world.token(user)));
         await world.fly.admin.resetRequests();
-        const dispatcher = new Agent({ connections: 32 });
+        const http = createHttp();
         const began = performance.now();
-        await Promise.all(tokens.map((token, index) => deploy(replicas[index % replicas.length]?.url ?? '', token, dispatcher)));
+        await Promise.all(tokens.map((token, index) => deploy(replicas[index % replicas.length]?.url ?? '', token, http.fetch)));
         const accepted = performance.now() - began;
         let ready = 0;
         while (ready < DEPLOYS && performance.now() - began < GIVE_UP_S * 1_000) {
@@ -38,7 +38,7 @@ export function deploysRow(): BenchRow {
         const seconds = waits.map((row) => row.s).filter((value) => value !== null);
         const { verbs, total } = await world.fly.admin.requests();
         const audit = await world.fly.admin.audit();
-        await dispatcher.close();
+        await http.close();
         figures = [
           { name: 'machines ready', unit: '', value: ready, must: DEPLOYS, atLeast: true },
           { name: 'all requests accepted after', unit: 's', value: accepted / 1_000 },
