@@ -11,6 +11,7 @@ const byId = (rows: readonly BenchRow[]): Record<string, () => BenchRow> => Obje
 const AREAS: Readonly<Record<string, () => Promise<Readonly<Record<string, () => BenchRow>>>>> = {
   'control-plane': async () => (await import('./control-plane/rows.ts')).ROWS,
   engine: async () => (await import('./engine/rows.ts')).ROWS,
+  fly: async () => byId((await import('./fly/rows.ts')).rows()),
   machine: async () => (await import('./machine/rows.ts')).ROWS,
   market: async () => byId((await import('./market/rows.ts')).rows()),
   skeleton: async () => byId((await import('./skeleton/rows.ts')).rows()),

@@ -122,6 +122,15 @@ describe('machines', () => {
     expect((await create(name)).status).toBe(200);
   });
 
+  test('an update may lease the machine by the same request', async () => {
+    const name = await app();
+    const made = await create(name, { skip_launch: true });
+    const at = `/v1/apps/${name}/machines/${String(made.body['id'])}`;
+    const updated = await call('POST', at, { config: { image: TEST_IMAGES.tiny }, skip_launch: true, lease_ttl: 30 });
+    expect((await call('POST', `${at}/start`)).status).toBe(409);
+    expect((await call('POST', `${at}/start`, undefined, { 'fly-machine-lease-nonce': String(updated.body['nonce']) })).status).toBe(200);
+  });
+
   test('a wait above a minute is refused, and one that runs out says where the machine is', async () => {
     const name = await app();
     const made = await create(name, { skip_launch: true });

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { guardRequest, sendJson } from '../shared/http.ts';
+import { guardRequest, readJson, sendJson } from '../shared/http.ts';
 import { adminRoutes } from './admin.ts';
 import { ApiError } from './api-error.ts';
 import { appRoutes } from './apps.ts';
 import { execRoutes } from './exec.ts';
+import { answerGraphql } from './graphql.ts';
 import { ipRoutes } from './ip-assignments.ts';
 import { leaseRoutes } from './leases.ts';
 import { logRoutes } from './logs.ts';
@@ -30,7 +31,7 @@ export interface ApiOptions {
   report: (line: string) => void;
 }
 
-/** The Machines API under `/v1`, Fly's log API, and the stand-in's own routes. Every request passes: guard, token, then for Fly's verbs what `pass.ts` says. */
+/** The Machines API under `/v1`, Fly's log API, what clients need of its GraphQL API, and the stand-in's own routes. Every request passes: guard, token, then for Fly's verbs what `pass.ts` says. */
 export function createApi(options: ApiOptions): (request: IncomingMessage, response: ServerResponse) => void {
   const { platform, token } = options;
   const limits = options.rateLimits ? new RateLimits(platform.now) : null;
@@ -50,6 +51,13 @@ export function createApi(options: ApiOptions): (request: IncomingMessage, respo
     const passing: Passing = { request, query, who, signal, platform, limits };
     const own = pathname.startsWith('/_stand-in/') ? findOwn(method, pathname.slice('/_stand-in'.length)) : null;
     if (own) return pass(own, passing, 'own');
+    if (pathname === '/graphql' && method === 'POST') {
+      const run = async (verb: string, path: string, body?: unknown): Promise<Fate> => {
+        const found = find(verb, path);
+        return found ? pass(found, { ...passing, body }, 'fly').catch(refusal) : { kind: 'answer', status: 404, body: { error: 'page not found' } };
+      };
+      return answerGraphql(platform, run, (await readJson(request) ?? {}) as { query?: unknown; variables?: unknown });
+    }
     const match = pathname.startsWith('/v1/') ? find(method, pathname.slice('/v1'.length)) : isLogs ? findLogs(method, pathname.slice('/api/v1'.length)) : null;
     if (!match) throw new ApiError(404, 'page not found');
     return pass(match, passing, 'fly');
@@ -62,15 +70,20 @@ export function createApi(options: ApiOptions): (request: IncomingMessage, respo
       return;
     }
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
-    answer(request, new URL(request.url ?? '/', 'http://stand-in'), gone.signal).catch((error: unknown): Fate => {
-      if (error instanceof ApiError) return { kind: 'answer', ...error.answer() };
+    // with a reason, or every request would pay for an exception with its stack
+    response.once('close', () => gone.abort('the caller has gone'));
+    answer(request, new URL(request.url ?? '/', 'http://stand-in'), gone.signal).catch(refusal).catch((error: unknown): Fate => {
       const { status = 500, message } = error as { status?: number; message: string };
       if (status < 500) return { kind: 'answer', status, body: { error: message } };
       if (!platform.closing.aborted) options.report(`${request.method} ${request.url}: ${String(error)}`);
       return { kind: 'answer', status, body: { error: 'internal: the stand-in failed' } };
     }).then((fate) => send(response, fate, platform.skew()), () => response.destroy());
   };
+}
+
+function refusal(error: unknown): Fate {
+  if (error instanceof ApiError) return { kind: 'answer', ...error.answer() };
+  throw error;
 }
 
 function send(response: ServerResponse, fate: Fate, skewMs: number): void {

@@ -33,8 +33,8 @@ export class Capacity {
   /** Throws 400 with what is wrong. */
   set(given: Readonly<Record<string, unknown>>): void {
     for (const [region, mb] of Object.entries(given)) {
-      if (!isRegion(region)) throw new ApiError(400, `${region} is no region`);
       if (!Number.isInteger(mb) || (mb as number) < 0) throw new ApiError(400, `${region}: whole megabytes from 0`);
+      if (!isRegion(region)) throw new ApiError(400, `${String(region)} is no region`);
     }
     this.#room = given as Room;
   }

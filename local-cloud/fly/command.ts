@@ -39,10 +39,13 @@ The state survives kill -9: a new stand-in over the same folder takes over the p
 down: machines are drained, and started again at the next start. A path that begins with a mount (/data…) in a machine's environment is
 made to name the volume's folder, since a process has no mounts of its own.
 
+Faults, the journal and the audit are under /_stand-in (the README of local-cloud/fly lists them).
+
 Examples:
   local-cloud fly --port 4280 --edge-port 4281 --data .trademind/fly --images images.json
   FLY_STAND_IN_TOKEN=secret local-cloud fly --port 0 --edge-port 0 --data /tmp/fly --runtime simulated --images images.json --latency 0
-  curl -H "Authorization: Bearer secret" http://127.0.0.1:4280/v1/apps`)
+  curl -H "Authorization: Bearer secret" http://127.0.0.1:4280/v1/apps
+  curl -H "Authorization: Bearer secret" -H 'content-type: application/json' http://127.0.0.1:4280/_stand-in/faults -d '{"kind":"wedge","state":"stopping","forMs":60000}'`)
     .action(async (flags: Flags) => {
       await runStandIn(async () => startFly({
         port: flags.port, edgePort: flags.edgePort, token: flags.token, dataDir: resolve(flags.data), runtime: flags.runtime,

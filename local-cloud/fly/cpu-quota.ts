@@ -42,7 +42,7 @@ export function findCgroup(root = '/sys/fs/cgroup'): { group: Group; base: strin
   return candidate;
 }
 
-interface Governed { folder: string; cpus: number; shared: boolean; balanceUs: number; usedUs: number; burst: boolean }
+interface Governed { folder: string; cpus: number; shared: boolean; balanceUs: number; usedUs: number; limit: number }
 
 /**
  * What a machine may burst with: grows by its share while it uses less, up to the most that is banked, and is spent above it. Pure; microseconds.
@@ -50,6 +50,11 @@ interface Governed { folder: string; cpus: number; shared: boolean; balanceUs: n
 export function nextBalance(balanceUs: number, usedUs: number, elapsedUs: number, cpus: number): number {
   const share = SHARE.quotaUs / SHARE.periodUs;
   return Math.max(0, Math.min(balanceUs + elapsedUs * cpus * share - usedUs, SHARE.mostBankedS * 1e6 * share * cpus));
+}
+
+/** How much of a period a shared machine may use until the next look: its share and what it has banked, at most whole cores. Pure; microseconds. */
+export function limitOf(balanceUs: number, cpus: number): number {
+  return Math.min(SHARE.periodUs * cpus, SHARE.quotaUs * cpus + (SHARE.periodUs * balanceUs) / (LOOK_MS * 1000));
 }
 
 /** Holds machines to the CPU time of their size: a shared one to a sixteenth of a core once its bank is empty. */
@@ -66,24 +71,19 @@ export class CpuQuota {
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
-  /** From now on this process and its children are governed. Throws the system's error when that is not possible. */
-  govern(machineId: string, pid: number, guest: { cpu_kind: string; cpus: number }): void {
+  /** From now on this process and its children are governed; a new machine begins with `balanceS` to burst. Throws the system's error when that is not possible. */
+  govern(machineId: string, pid: number, guest: { cpu_kind: string; cpus: number }, balanceS = FIRST_BALANCE_S * guest.cpus): void {
     const folder = join(this.#base, `trademind-${machineId}`);
     this.#group.create(folder);
     if (this.#group === V1) mkdirSync(folder.replace('/cpu/', '/cpuacct/'), { recursive: true });
     const shared = guest.cpu_kind === 'shared';
     const before = this.#machines.get(machineId);
-    const machine: Governed = { folder, cpus: guest.cpus, shared, balanceUs: before?.balanceUs ?? FIRST_BALANCE_S * 1e6 * guest.cpus, usedUs: this.#group.usedUs(folder), burst: true };
+    const machine: Governed = { folder, cpus: guest.cpus, shared, balanceUs: before?.balanceUs ?? balanceS * 1e6, usedUs: this.#group.usedUs(folder), limit: 0 };
+    machine.limit = shared ? limitOf(machine.balanceUs, guest.cpus) : SHARE.periodUs * guest.cpus;
     this.#machines.set(machineId, machine);
-    this.#group.limit(folder, SHARE.periodUs * guest.cpus);
+    this.#group.limit(folder, machine.limit);
     this.#group.add(folder, pid);
     if (this.#group === V1) put(folder.replace('/cpu/', '/cpuacct/'), 'cgroup.procs', pid);
-  }
-
-  /** What a machine may still burst with, in seconds of a core; null when it is not governed. */
-  balance(machineId: string): number | null {
-    const machine = this.#machines.get(machineId);
-    return machine ? machine.balanceUs / 1e6 : null;
   }
 
   #look(): void {
@@ -95,9 +95,8 @@ export class CpuQuota {
       const usedUs = this.#group.usedUs(machine.folder);
       machine.balanceUs = nextBalance(machine.balanceUs, usedUs - machine.usedUs, elapsedUs, machine.cpus);
       machine.usedUs = usedUs;
-      const burst = machine.balanceUs > 0;
-      if (burst !== machine.burst) this.#group.limit(machine.folder, machine.cpus * (burst ? SHARE.periodUs : SHARE.quotaUs));
-      machine.burst = burst;
+      const limit = limitOf(machine.balanceUs, machine.cpus);
+      if (Math.abs(limit - machine.limit) > 100) this.#group.limit(machine.folder, (machine.limit = limit));
     }
   }
 

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createProxyServer } from 'http-proxy-3';
 import { isLoopbackHost, listen, sendJson, type Listening } from '../shared/http.ts';
+import type { Faults } from './faults/faults.ts';
+import type { Lifecycle } from './lifecycle.ts';
 import type { Runtime } from './runtime.ts';
 import type { Store } from './store.ts';
-import type { MachineRow } from './types.ts';
 
 interface Target { prefix: string; path: string; port: number | null }
 class Refused extends Error {
@@ -19,8 +20,8 @@ class Refused extends Error {
  * Fly's edge, by path instead of by host name: `/<app>/<path>` goes to the started machine of that app, the prefix stripped. WebSockets too. It guards
  * no origin: a machine has its own list. It does check Host, as everything on loopback must.
  */
-export async function startEdge(options: { store: Store; runtime: Runtime; isUnreachable: (machine: MachineRow) => boolean; port: number }): Promise<Listening> {
-  const { store, runtime } = options;
+export async function startEdge(options: { store: Store; runtime: Runtime; lifecycle: Pick<Lifecycle, 'isUnreachable'>; faults: Faults; port: number }): Promise<Listening> {
+  const { store, runtime, faults } = options;
   const proxy = createProxyServer({ xfwd: true });
   const upgraded = new Set<Duplex>();
 
@@ -31,9 +32,13 @@ export async function startEdge(options: { store: Store; runtime: Runtime; isUnr
     if (!app) throw new Refused(404, 'no such app');
     const machine = store.machines(app.id).find((row) => row.state === 'started' && row.run !== null && !row.run.frozen && !row.cordoned && row.config.services?.[0] !== undefined);
     const service = machine?.config.services?.[0];
-    if (machine && options.isUnreachable(machine)) throw new Refused(502, 'the host of the machine does not answer');
+    if (machine && options.lifecycle.isUnreachable(machine)) throw new Refused(502, 'the host of the machine does not answer');
     if (!machine?.run || !service) throw new Refused(503, 'no started machine');
-    return { prefix: `/${name}`, path: rest.startsWith('/') ? rest : `/${rest}`, port: runtime.port(machine.run, service.internal_port) };
+    const path = rest.startsWith('/') ? rest : `/${rest}`;
+    const [asked = ''] = path.split('?');
+    const unready = asked === '/ready' || asked === '/health' ? faults.machine('not-ready', machine, name, (order) => order.path === '*' || order.path === asked) : undefined;
+    if (unready) throw new Refused(unready.status, 'not ready');
+    return { prefix: `/${name}`, path, port: runtime.port(machine.run, service.internal_port) };
   };
 
   const edge = await listen((request, response) => {

@@ -1,6 +1,7 @@
+import { afterExit } from './after-exit.ts';
 import { durationMs } from './duration.ts';
 import type { Faults } from './faults/faults.ts';
-import { backoffMs, haltOf, nextMove, RECOVERED_AFTER_MS, restarts } from './next-move.ts';
+import { backoffMs, haltOf, nextMove } from './next-move.ts';
 import { UNSEEN_EXIT, type Runtime } from './runtime.ts';
 import type { Store } from './store.ts';
 import type { Exit, MachineRow } from './types.ts';
@@ -101,10 +102,14 @@ export class Lifecycle {
     return this.#options.store.appById(machine.appId)?.name ?? '';
   }
 
-  /** Whether the machine's host cannot be reached now. */
-  isUnreachable(machine: MachineRow): boolean {
+  /** What is known of the machine's host now. */
+  hostOf(machine: MachineRow): 'ok' | 'unknown' | 'unreachable' {
     const { faults } = this.#options;
-    return faults.touchMachines && faults.holds('host-unreachable', machine, this.#appOf(machine)) !== undefined;
+    return (faults.touchMachines ? faults.holds('host-unreachable', machine, this.#appOf(machine))?.as : undefined) ?? 'ok';
+  }
+
+  isUnreachable(machine: MachineRow): boolean {
+    return this.hostOf(machine) !== 'ok';
   }
 
   /** Whether a fault keeps the machine where it is; nothing moves it until the fault ends, or until something else is wished. */
@@ -211,34 +216,9 @@ export class Lifecycle {
         row.run = null; // nobody there can tell: what is shown stays as it was
         return;
       }
-      // also when the stand-in was killed between asking for the end and seeing it
-      const requested = this.#halting.has(id) || row.goal !== 'started' || row.run.boot !== row.boot;
-      if (store.now() - row.run.startedAt >= RECOVERED_AFTER_MS) row.restartCount = 0;
-      row.run = null;
-      const again = row.goal === 'started' && (requested || restarts(row.config, exit, row.restartCount));
-      if (!again && (row.goal === 'started' || row.goal === 'suspended')) row.goal = row.config.auto_destroy ? 'destroyed' : 'stopped';
-      if (row.goal === 'stopped') {
-        row.state = 'stopped';
-        row.stopWith = null;
-      }
-      if (again && !requested) {
-        row.state = 'starting';
-        row.restartCount += 1;
-      }
-      store.addEvent(id, {
-        type: 'exit', status: 'stopped', source: 'flyd',
-        request: {
-          exit_event: {
-            exit_code: exit.exitCode, guest_exit_code: exit.exitCode, signal: exit.signal, guest_signal: exit.signal, oom_killed: exit.oomKilled,
-            requested_stop: requested, restarting: again, exited_at: new Date(store.now()).toISOString(),
-          },
-          restart_count: row.restartCount,
-        },
-      });
-      if (again && !requested) {
-        store.addEvent(id, { type: 'restart', status: 'starting', source: 'flyd' });
-        this.#retry(row.id, this.#backoff(row.restartCount));
-      }
+      const { events, retry } = afterExit(row, exit, { halting: this.#halting.has(id), now: store.now() });
+      for (const event of events) store.addEvent(id, event);
+      if (retry) this.#retry(id, this.#backoff(row.restartCount));
     });
     this.#options.onEnded(id);
     this.kick(id);

@@ -15,7 +15,7 @@ export function eventsView({ store, skew }: Platform, machineId: string, limit: 
 export function machineView(platform: Platform, machine: MachineRow, more: { nonce?: string; eventCount?: number } = {}): Record<string, unknown> {
   const { checks } = platform;
   const off = platform.skew();
-  const unreachable = platform.lifecycle.isUnreachable(machine);
+  const host = platform.lifecycle.hostOf(machine);
   return {
     id: machine.id,
     name: machine.name,
@@ -27,13 +27,19 @@ export function machineView(platform: Platform, machine: MachineRow, more: { non
     private_ip: machine.privateIp,
     created_at: iso(machine.createdAt + off),
     updated_at: iso(machine.updatedAt + off),
-    ...(unreachable ? { incomplete_config: machine.config } : { config: machine.config }),
+    ...(host !== 'ok' ? { incomplete_config: machine.config } : { config: machine.config }),
     events: eventsView(platform, machine.id, more.eventCount ?? 20),
     checks: checks.of(machine.id),
-    host_status: unreachable ? 'unreachable' : 'ok',
+    host_status: host,
     cordoned: machine.cordoned,
     ...(more.nonce === undefined ? {} : { nonce: more.nonce }),
   };
+}
+
+/** A machine without what is long: its config, events, checks and host. */
+export function summaryView(platform: Platform, machine: MachineRow): Record<string, unknown> {
+  const { config: _config, incomplete_config: _incomplete, events: _events, checks: _checks, host_status: _host, ...rest } = machineView(platform, machine, { eventCount: 0 });
+  return rest;
 }
 
 /** A machine as the organisation's listing shows it: with its app and version, without instance id, events and most of its config. */
@@ -43,7 +49,7 @@ export function slimView(platform: Platform, machine: MachineRow, appName: strin
   return {
     id: machine.id, name: machine.name, state: machine.state, region: machine.region, app_name: appName, version: machine.instanceId,
     private_ip: machine.privateIp, created_at: iso(machine.createdAt + off), updated_at: iso(machine.updatedAt + off),
-    host_status: platform.lifecycle.isUnreachable(machine) ? 'unreachable' : 'ok',
+    host_status: platform.lifecycle.hostOf(machine),
     config: { image, guest, metadata },
   };
 }

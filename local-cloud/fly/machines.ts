@@ -3,10 +3,10 @@ import { findApp, findForChange, findMachine, findReachable } from './find.ts';
 import { leaseNonce, machineId, privateIp, ulid } from './ids.ts';
 import { findImage } from './images.ts';
 import { acceptConfig } from './machine-config.ts';
-import { machineView } from './machine-view.ts';
+import { machineView, summaryView } from './machine-view.ts';
 import type { Platform } from './platform.ts';
 import { isRegion } from './regions.ts';
-import { ok, type ApiRequest, type Route } from './route.ts';
+import { isFlag, ok, type ApiRequest, type Route } from './route.ts';
 import type { MachineConfig, MachineRow } from './types.ts';
 
 /** Create, read, update and destroy. The orders (start, stop …) are in machine-orders.ts. */
@@ -27,7 +27,7 @@ function listMachines(platform: Platform, request: ApiRequest) {
   const states = query.get('state')?.split(',');
   const metadata = [...query].filter(([key]) => key.startsWith('metadata.')).map(([key, value]) => [key.slice('metadata.'.length), value] as const);
   const app = findApp(platform, request);
-  const all = platform.store.machines(app.id, query.get('include_deleted') === 'true');
+  const all = platform.store.machines(app.id, isFlag(query.get('include_deleted')));
   const machines = platform.past.show('app', all, (id) => platform.store.machine(id), (machine) => machine.appId === app.id).filter((machine) =>
     (!states || states.includes(machine.state)) && (!query.has('region') || query.get('region') === machine.region)
     && metadata.every(([key, value]) => machine.config.metadata?.[key] === value));
@@ -38,7 +38,8 @@ function listMachines(platform: Platform, request: ApiRequest) {
   const page = machines.slice(first, first + limit);
   const last = page.at(-1);
   const more = last !== undefined && first + page.length < machines.length;
-  return { status: 200, body: page.map((machine) => machineView(platform, machine, { eventCount: 5 })), headers: more ? { 'fly-next-cursor': last.id } : {} };
+  const view = isFlag(query.get('summary')) ? summaryView : machineView;
+  return { status: 200, body: page.map((machine) => view(platform, machine, { eventCount: 5 })), headers: more ? { 'fly-next-cursor': last.id } : {} };
 }
 
 /** Claims the volumes of a configuration for a machine and lets go of those it no longer names. */
@@ -80,18 +81,25 @@ function createMachine(platform: Platform, request: ApiRequest) {
     id, appId: app.id, name, region, state: 'created', goal: skip ? 'created' : 'started', config, instanceId: ulid(time), boot: 1, run: null, stopWith: null,
     privateIp: privateIp(), cordoned: body['skip_service_registration'] === true, restartCount: 0, createdAt: time, updatedAt: time, destroyedAt: null,
   };
-  const ttl = body['lease_ttl'];
-  const nonce = typeof ttl === 'number' && ttl > 0 ? leaseNonce() : undefined;
-  store.db.transaction(() => {
+  const nonce = store.db.transaction(() => {
     bindVolumes(platform, machine, config);
     store.saveMachine(machine);
     store.saveVersion(machine);
     store.addEvent(id, { type: 'launch', status: 'created', source: 'user' });
-    if (nonce !== undefined) store.saveLease({ machineId: id, nonce, owner: request.who, description: '', expiresAt: time + Number(ttl) * 1000, version: machine.instanceId });
+    return leaseFor(platform, request, machine);
   });
   const view = machineView(platform, machine, nonce === undefined ? {} : { nonce });
   lifecycle.kick(id);
   return ok(view);
+}
+
+/** With `lease_ttl` (seconds) the machine is leased by the same request, or the lease that is held goes on for longer. */
+function leaseFor({ store, now }: Platform, request: ApiRequest, machine: MachineRow): string | undefined {
+  const { lease_ttl: ttl } = request.body;
+  if (typeof ttl !== 'number' || ttl <= 0) return undefined;
+  const nonce = request.nonce ?? leaseNonce();
+  store.saveLease({ machineId: machine.id, nonce, owner: request.who, description: '', expiresAt: now() + ttl * 1000, version: machine.instanceId });
+  return nonce;
 }
 
 /** Sources disagree about the status of a stale version: 412, and 409 on request. */
@@ -130,8 +138,9 @@ function updateMachine(platform: Platform, request: ApiRequest) {
       store.addEvent(row.id, { type: 'update', status: row.state, source: 'user' });
     });
   });
+  const nonce = leaseFor(platform, request, updated ?? machine);
   lifecycle.kick(machine.id, { now: true });
-  return ok(machineView(platform, updated ?? machine));
+  return ok(machineView(platform, updated ?? machine, nonce === undefined ? {} : { nonce }));
 }
 
 function destroyMachine(platform: Platform, request: ApiRequest) {

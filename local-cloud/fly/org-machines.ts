@@ -4,7 +4,7 @@ import { slimView } from './machine-view.ts';
 import type { Platform } from './platform.ts';
 import { seededRandom } from './random.ts';
 import { isRegion, REGIONS } from './regions.ts';
-import { ok, type ApiAnswer, type ApiRequest, type Route } from './route.ts';
+import { isFlag, ok, type ApiAnswer, type ApiRequest, type Route } from './route.ts';
 import type { MachineRow } from './types.ts';
 
 /** Reads of a whole organisation, and of the platform. */
@@ -20,7 +20,7 @@ export function orgRoutes(platform: Platform): Route[] {
 function placements({ capacity, faults }: Platform, { body }: ApiRequest): ApiAnswer {
   const { compute, count = 1, region } = body;
   const wanted = typeof region === 'string' && region !== '' ? region.split(',') : REGIONS.map(({ code }) => code);
-  for (const code of wanted) if (!isRegion(code)) throw new ApiError(400, `invalid_argument: unknown region ${code}`);
+  for (const code of wanted) if (!isRegion(code)) throw new ApiError(400, `invalid_argument: unknown region ${String(code)}`);
   const memory = acceptConfig({ image: 'any', ...(compute == null ? {} : { guest: compute }) }).guest?.memory_mb ?? 256;
   const fitting = (code: string) => (faults.all('capacity').some((order) => order.region === '*' || order.region === code) ? 0 : Math.min(Number(count), Math.floor(capacity.left(code) / memory)));
   return ok({ regions: wanted.map((code) => ({ region: code, count: fitting(code) })).filter((row) => row.count > 0) });
@@ -37,7 +37,7 @@ function list(platform: Platform, request: ApiRequest): ApiAnswer {
   const limit = Math.min(Math.max(Number(query.get('limit') ?? 1000) || 1000, 1), 1000);
   const after = Number(Buffer.from(query.get('cursor') ?? '', 'base64url').toString() || 0);
   if (!Number.isInteger(after)) throw new ApiError(400, 'invalid_argument: unknown cursor');
-  const deleted = query.get('include_deleted') === 'true';
+  const deleted = isFlag(query.get('include_deleted'));
   const ragged = faults.all('ragged-pages')[0];
   const chance = ragged ? seededRandom((ragged.seed ?? 1) + after) : null;
   const size = chance ? Math.max(1, Math.floor(limit * chance())) : limit;

@@ -17,7 +17,7 @@ export type Fate =
   | { kind: 'text'; status: number; text: string; type: string; headers?: Record<string, string> | undefined; length?: number }
   | { kind: 'cut-off' } | { kind: 'silence' };
 
-export interface Passing { request: IncomingMessage; query: URLSearchParams; who: string; signal: AbortSignal; platform: Platform; limits: RateLimits | null }
+export interface Passing { request: IncomingMessage; query: URLSearchParams; who: string; signal: AbortSignal; platform: Platform; limits: RateLimits | null; /** Instead of the request's own body. */ body?: unknown }
 
 const SAFE = new Set(['GET', 'HEAD']);
 
@@ -28,7 +28,7 @@ const SAFE = new Set(['GET', 'HEAD']);
 export async function pass(match: Match, passing: Passing, whose: 'fly' | 'own'): Promise<Fate> {
   const { request, query, who, signal, platform } = passing;
   const read = async (): Promise<ApiRequest> => {
-    const given = await readJson(request);
+    const given = 'body' in passing ? passing.body : await readJson(request);
     const nonce = request.headers['fly-machine-lease-nonce'];
     return {
       params: match.params, query, body: typeof given === 'object' && given !== null ? (given as Record<string, unknown>) : {},

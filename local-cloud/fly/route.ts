@@ -22,6 +22,9 @@ export interface Route {
   handle: (request: ApiRequest) => ApiAnswer | Promise<ApiAnswer>;
 }
 
+/** A switch in a query: `true`, `1`, or there without a value. */
+export const isFlag = (value: string | null): boolean => value === '' || value === 'true' || value === '1';
+
 export const ok = (body: unknown, status = 200): ApiAnswer => ({ status, body });
 
 export interface Match { route: Route; params: Record<string, string> }

@@ -10,6 +10,7 @@ create table if not exists machines (
   seq integer primary key autoincrement, id text not null unique, app_id text not null, name text not null, state text not null, region text not null,
   updated_at integer not null, destroyed_at integer, body text not null
 ) strict;
+create index if not exists machines_app on machines (app_id, seq);
 create unique index if not exists machines_name on machines (app_id, name) where destroyed_at is null;
 
 create table if not exists versions (machine_id text not null, version text not null, created_at integer not null, config text not null, primary key (machine_id, version)) strict;
@@ -22,6 +23,7 @@ create index if not exists volumes_machine on volumes (machine_id);
 create table if not exists secrets (app_id text not null, name text not null, value text not null, created_at integer not null, updated_at integer not null, primary key (app_id, name)) strict;
 create table if not exists ips (app_id text not null, ip text not null, type text not null, region text not null, created_at integer not null, primary key (app_id, ip)) strict;
 create table if not exists snapshots (id text primary key, volume_id text not null, body text not null) strict;
+create index if not exists snapshots_volume on snapshots (volume_id);
 create table if not exists writes (
   seq integer primary key autoincrement, time integer not null, who text not null, agent text, verb text not null, app text, machine text, name text,
   nonce text, lease text, status integer not null, error text, fault text

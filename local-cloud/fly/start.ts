@@ -88,7 +88,7 @@ export async function startFly(options: FlyStandInOptions): Promise<StandIn> {
   let edge: Listening | undefined;
   try {
     // ports first: a stand-in that cannot listen must not touch a machine
-    edge = await startEdge({ store, runtime, isUnreachable: (machine) => lifecycle.isUnreachable(machine), port: options.edgePort });
+    edge = await startEdge({ store, runtime, lifecycle, faults, port: options.edgePort });
     const listening = await listen(api, options.port);
     // in the same turn, so that no request comes before what runs was taken over
     lifecycle.open();

@@ -60,6 +60,8 @@ export interface MachineRow {
 export interface AppRow { id: string; name: string; orgSlug: string; network: string; createdAt: number; deletedAt: number | null; secretsVersion: number; idempotencyKey: string | null; foreign?: boolean }
 export interface VolumeRow {
   id: string; appId: string; name: string; region: string; sizeGb: number; machineId: string | null; createdAt: number;
+  snapshotRetention?: number;
+  autoBackup?: boolean;
 }
 export interface SnapshotRow { id: string; volumeId: string; createdAt: number; sizeGb: number }
 export interface LeaseRow { machineId: string; nonce: string; owner: string; description: string; expiresAt: number; version: string }

@@ -21,6 +21,7 @@ export function volumeRoutes(platform: Platform): Route[] {
       store.saveVolume({ ...volume, sizeGb });
       return ok({ volume: view(platform, { ...volume, sizeGb }), needs_restart: false });
     } },
+    { method: 'PUT', path: AT, verb: 'volume.update', limit: 'action', handle: (request) => update(platform, request) },
     { method: 'GET', path: `${AT}/snapshots`, verb: 'volume.snapshots', limit: 'action', handle: (request) => ok(store.snapshots(find(platform, request).id).map((row) => snapshotView(platform, row))) },
     { method: 'POST', path: `${AT}/snapshots`, verb: 'volume.snapshot', limit: 'action', handle: (request) => takeSnapshot(platform, request) },
     { method: 'DELETE', path: AT, verb: 'volume.delete', limit: 'action', handle: async (request) => {
@@ -51,12 +52,22 @@ async function create(platform: Platform, request: ApiRequest): Promise<ApiAnswe
   if (typeof name !== 'string' || !/^[a-z0-9_]{1,30}$/.test(name)) throw invalid('name must be lower-case letters, digits and underscores, at most 30');
   if (!isRegion(region)) throw invalid(`unknown region ${JSON.stringify(region)}`);
   const snapshot = typeof from === 'string' ? platform.store.snapshot(from) : undefined;
-  if (from != null && !snapshot) throw invalid(`snapshot ${String(from)} does not exist`);
+  if (from != null && !snapshot) throw invalid(`snapshot ${JSON.stringify(from)} does not exist`);
   platform.capacity.reserveVolume(app.name, region);
   const volume: VolumeRow = { id: volumeId(), appId: app.id, name, region, sizeGb: size(request.body['size_gb'] ?? snapshot?.sizeGb ?? 3), machineId: null, createdAt: platform.now() };
   if (snapshot) await platform.folders.restore(snapshot.id, volume.id);
   platform.store.saveVolume(volume);
   return ok(view(platform, volume));
+}
+
+function update(platform: Platform, request: ApiRequest): ApiAnswer {
+  const volume = find(platform, request);
+  const { snapshot_retention: days, auto_backup_enabled: backup } = request.body;
+  if (days != null && (!Number.isInteger(days) || (days as number) < 1 || (days as number) > 60)) throw new ApiError(400, 'invalid_argument: snapshot_retention must be 1 to 60 days');
+  if (backup != null && typeof backup !== 'boolean') throw new ApiError(400, 'invalid_argument: auto_backup_enabled must be true or false');
+  const changed: VolumeRow = { ...volume, ...(days == null ? {} : { snapshotRetention: days as number }), ...(backup == null ? {} : { autoBackup: backup }) };
+  platform.store.saveVolume(changed);
+  return ok(view(platform, changed));
 }
 
 async function takeSnapshot(platform: Platform, request: ApiRequest): Promise<ApiAnswer> {
@@ -68,7 +79,7 @@ async function takeSnapshot(platform: Platform, request: ApiRequest): Promise<Ap
 }
 
 const snapshotView = (platform: Platform, snapshot: SnapshotRow) => ({
-  id: snapshot.id, status: 'created', size: 0, digest: '', created_at: new Date(snapshot.createdAt + platform.skew()).toISOString(), retention_days: 5,
+  id: snapshot.id, status: 'created', size: 0, digest: '', created_at: new Date(snapshot.createdAt + platform.skew()).toISOString(), retention_days: platform.store.volume(snapshot.volumeId)?.snapshotRetention ?? 5,
 });
 
 function view(platform: Platform, volume: VolumeRow): Record<string, unknown> {
@@ -76,6 +87,6 @@ function view(platform: Platform, volume: VolumeRow): Record<string, unknown> {
   return {
     id: volume.id, name: volume.name, state: 'created', region: volume.region, size_gb: volume.sizeGb, encrypted: true, attached_machine_id: volume.machineId,
     attached_alloc_id: null, created_at: new Date(volume.createdAt + platform.skew()).toISOString(),
-    host_status: machine && platform.lifecycle.isUnreachable(machine) ? 'unreachable' : 'ok', fstype: 'ext4', snapshot_retention: 5, auto_backup_enabled: true,
+    host_status: machine ? platform.lifecycle.hostOf(machine) : 'ok', fstype: 'ext4', snapshot_retention: volume.snapshotRetention ?? 5, auto_backup_enabled: volume.autoBackup ?? true,
   };
 }

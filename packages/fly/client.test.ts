@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createFlyClient, type Machine } from './index.ts';
+import { createFlyClient, createReadFlyLogs, fleetPages, lastExit, type FleetPage, type Machine } from './index.ts';
 import { startTestFly, testMachine, TEST_IMAGES, TEST_TOKEN, type TestFly } from '../../tests/support/fly.ts';
 
 let cloud: TestFly;
@@ -126,6 +126,48 @@ test('the fleet is read page by page until no cursor is left', async () => {
   } while (cursor !== undefined);
   expect(seen).toEqual(['fleet-0', 'fleet-1', 'fleet-2', 'fleet-3', 'fleet-4']);
   expect(await fly.listRegions()).toContain('sin');
+});
+
+test('a listing that goes round in a circle is an error, not the whole fleet', async () => {
+  const page: FleetPage = { machines: [], nextCursor: 'again', lastMachineId: undefined, lastUpdatedAt: undefined, errorRegions: [] };
+  const read = async () => { const pages = []; for await (const one of fleetPages(async () => page, { org: 'o' })) pages.push(one); return pages; };
+  await expect(read()).rejects.toMatchObject({ code: 'fly_unexpected_answer' });
+  const org = 'circle';
+  await cloud.fly.apps.create({ name: 'circle-1', orgSlug: org });
+  for (const name of ['a', 'b', 'c']) await cloud.fly.machines.create('circle-1', { name, region: 'sin', config: { image: TEST_IMAGES.tiny }, skipLaunch: true });
+  const names = [];
+  for await (const one of fleetPages(cloud.fly.listOrgMachines, { org, limit: 2 })) names.push(one.machines.map((row) => row.name));
+  expect(names).toEqual([['a', 'b'], ['c']]);
+});
+
+test('a boot that never reached us is explained by its exit and by the log API', async () => {
+  const name = await app();
+  await cloud.admin.fault({ kind: 'boot', app: name, exitCode: 137, signal: 9, oomKilled: true, log: 'first line\nlast words' });
+  const { id } = await cloud.fly.machines.create(name, { name: 'main', region: 'sin', config: { image: TEST_IMAGES.tiny, restart: { policy: 'no' } } });
+  await cloud.fly.machines.wait(name, id, { state: 'stopped', timeoutSeconds: 5 });
+  expect(lastExit(await cloud.fly.machines.events(name, id))).toMatchObject({ exitCode: 137, signal: 9, oomKilled: true, requested: false, restarting: false });
+  const readLogs = createReadFlyLogs({ baseUrl: `${new URL(cloud.url).origin}/api/v1`, token: TEST_TOKEN });
+  expect((await readLogs(name, id)).map((line) => line.message)).toEqual(['first line', 'last words']);
+  await expect(readLogs('nobody', id)).rejects.toMatchObject({ code: 'fly_not_found' });
+});
+
+test('a whole map of metadata is replaced only at the version that was read', async () => {
+  const name = await app();
+  const { id, instance_id: version } = await machine(name);
+  await cloud.fly.machines.metadata.replace(name, id, { metadata: { owner: 'other' }, machineVersion: version ?? undefined });
+  expect(await cloud.fly.machines.metadata.get(name, id)).toEqual({ owner: 'other' });
+  await expect(cloud.fly.machines.metadata.replace(name, id, { metadata: {}, machineVersion: 'old' })).rejects.toMatchObject({ code: 'fly_precondition' });
+});
+
+test('both forms of every disputed answer are understood', async () => {
+  const name = await app();
+  const { id } = await machine(name);
+  for (const form of ['flat-lease', 'bare-ips'] as const) await cloud.admin.fault({ kind: 'dialect', form });
+  const lease = await cloud.fly.leases.acquire(name, id, { ttlSeconds: 5 });
+  expect(lease.nonce).toMatch(/^[0-9a-f]+$/);
+  await cloud.fly.ipAssignments.create(name, { type: 'shared_v4' });
+  expect((await cloud.fly.ipAssignments.list(name)).map((row) => row.type)).toEqual(['shared_v4']);
+  await cloud.admin.clearFaults();
 });
 
 test('a name cannot step into another path', async () => {

@@ -122,6 +122,14 @@ test('both forms of a disputed answer are understood', async () => {
   expect(await fly.leases.acquire('app', 'm1', { ttlSeconds: 5 })).toEqual({ nonce: 'abc', expiresAtMs: 1_700_000_000_000 });
   next = { status: 201, body: { nonce: 'abc', expires_at: 1_700_000_000 } };
   expect(await fly.leases.acquire('app', 'm1', { ttlSeconds: 5 })).toEqual({ nonce: 'abc', expiresAtMs: 1_700_000_000_000 });
+  next = { status: 201, body: { data: { nonce: 'abc', expires_at: '2023-11-14T22:13:20Z' } } };
+  expect(await fly.leases.acquire('app', 'm1', { ttlSeconds: 5 })).toEqual({ nonce: 'abc', expiresAtMs: 1_700_000_000_000 });
+  next = { status: 200, body: { machines: null, next_cursor: '', error_regions: ['fra', { region: 'sin' }] } };
+  expect(await fly.listOrgMachines({ org: 'o' })).toMatchObject({ machines: [], nextCursor: undefined, errorRegions: ['fra', 'sin'] });
+  next = { status: 200, body: { metadata: { a: '1' } } };
+  expect(await fly.machines.metadata.get('app', 'm1')).toEqual({ a: '1' });
+  next = { status: 200, body: { id: 'vol_1', name: 'data', state: 'created', region: 'sin', size_gb: 2 } };
+  expect(await fly.volumes.extend('app', 'vol_1', 2)).toMatchObject({ volume: { size_gb: 2 }, needsRestart: false });
   next = { status: 200, body: { Secrets: [], Version: 7 } };
   expect((await fly.secrets.set('app', { A: 'b' })).version).toBe(7);
   next = { status: 200, body: { apps: null, total_apps: 0 } };

@@ -54,7 +54,7 @@ async function keep(options: HoldLease, lease: HeldLease, asked: number, done: A
       return;
     }
     try {
-      await leases.refresh(app, machineId, { nonce: lease.nonce, ttlSeconds }, { signal: done, timeoutMs: Math.max(1, holdsUntil - sent) });
+      await leases.refresh(app, machineId, { nonce: lease.nonce, ttlSeconds }, { signal: done, timeoutMs: holdsUntil - sent });
       holdsUntil = sent + ttlMs;
       pause = ttlMs / 3;
     } catch (error) {

@@ -79,7 +79,7 @@ export function createSend(options: FlyClientOptions): Send {
   const redact = (text: string) => (secret === '' ? text : text.replaceAll(secret, '[token]'));
 
   return async (call) => {
-    const timeout = AbortSignal.timeout(call.options?.timeoutMs ?? options.timeoutMs ?? 15_000);
+    const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(call.options?.timeoutMs ?? options.timeoutMs ?? 15_000)));
     const givenUp = [options.signal, call.options?.signal].filter((signal) => signal !== undefined);
     let status: number;
     let headers: Record<string, string | string[] | undefined>;

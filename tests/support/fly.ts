@@ -27,6 +27,8 @@ export interface TestFly {
   dataDir: string;
   fly: FlyClient;
   admin: FlyStandInAdmin;
+  /** A client with another token, e.g. one of `admin.token(name)`. */
+  clientOf(token: string): FlyClient;
   /** Ends it as a host that goes down, and removes its folder unless `keep`. */
   close(options?: { keep?: boolean }): Promise<void>;
 }
@@ -39,6 +41,7 @@ export async function startTestFly(options: Partial<FlyStandInOptions> = {}): Pr
   const standIn = await startFly({ port: 0, edgePort: 0, token: TEST_TOKEN, runtime: 'simulated', images: IMAGES, latency: 0, rateLimits: false, ...options, dataDir });
   return {
     url: standIn.url, edgeUrl: String(standIn['edgeUrl']), dataDir, fly: createFlyClient({ baseUrl: standIn.url, token: TEST_TOKEN }), admin: flyStandInAdmin(standIn.url, TEST_TOKEN),
+    clientOf: (token) => createFlyClient({ baseUrl: standIn.url, token }),
     close: async ({ keep = false } = {}) => {
       await standIn.close();
       if (!keep) await rm(dataDir, { recursive: true, force: true });
@@ -52,11 +55,11 @@ export interface SpawnedFly extends Omit<TestFly, 'close'> {
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
-/** The Fly stand-in as a process of its own, with the process runtime, as `local-cloud fly` starts it. */
-export async function spawnTestFly(dataDir: string): Promise<SpawnedFly> {
+/** The Fly stand-in as a process of its own, as `local-cloud fly` starts it: with the process runtime and without rate limits unless told otherwise. `args`: more of its flags. */
+export async function spawnTestFly(dataDir: string, args: readonly string[] = [], options: { rateLimits?: boolean } = {}): Promise<SpawnedFly> {
   const images = join(dataDir, 'images.json');
   await writeFile(images, JSON.stringify(IMAGES));
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./fly-main.ts', import.meta.url)), '--port', '0', '--edge-port', '0', '--data', dataDir, '--images', images, '--no-rate-limits'], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./fly-main.ts', import.meta.url)), '--port', '0', '--edge-port', '0', '--data', dataDir, '--images', images, ...(options.rateLimits ? [] : ['--no-rate-limits']), ...args], {
     env: { FLY_STAND_IN_TOKEN: TEST_TOKEN, SECRET_OF_THE_PARENT: 'must not be seen' }, stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout });
@@ -65,6 +68,7 @@ export async function spawnTestFly(dataDir: string): Promise<SpawnedFly> {
   if (!said.ready) throw new Error(line);
   return {
     child, dataDir, url: said.url, edgeUrl: said.edgeUrl, fly: createFlyClient({ baseUrl: said.url, token: TEST_TOKEN }), admin: flyStandInAdmin(said.url, TEST_TOKEN),
+    clientOf: (token) => createFlyClient({ baseUrl: said.url, token }),
     kill: async (signal) => {
       const exit = once(child, 'exit');
       child.kill(signal);

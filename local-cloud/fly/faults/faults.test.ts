@@ -145,6 +145,13 @@ describe('a host that cannot be reached', () => {
     await cloud.fly.machines.wait(name, id, { state: 'destroyed', timeoutSeconds: 5 });
   });
 
+  test('may also be one of which nothing is known', async () => {
+    const name = await app();
+    const { id } = await started(name);
+    await fault({ kind: 'host-unreachable', as: 'unknown', app: name });
+    expect(await see(name, id)).toMatchObject({ host_status: 'unknown', incomplete_config: {} });
+  });
+
   test('that died looks the same from here, and what ran on it comes up again when it is back', async () => {
     const name = await app();
     const { id } = await started(name);
@@ -197,6 +204,18 @@ describe('a boot that fails', () => {
     await bad.end();
     await cloud.fly.machines.start(name, id);
     await reach(name, id, 'started');
+  });
+
+  test('that Fly calls started but that is not ready says so at its own address', async () => {
+    const name = await app();
+    const service = { services: [{ protocol: 'tcp', internal_port: 8080 }] };
+    const { id } = await create(name, service);
+    await reach(name, id, 'started');
+    const ready = async (path: string) => (await fetch(`${cloud.edgeUrl}/${name}${path}`)).status;
+    const bad = await fault({ kind: 'not-ready', image: TEST_IMAGES.tiny, app: name, path: '/ready' });
+    expect([await ready('/ready'), await ready('/health'), (await see(name, id)).state]).toEqual([503, 200, 'started']);
+    await bad.end();
+    expect(await ready('/ready')).toBe(200);
   });
 
   test('a running machine ends when it is told to, by whatever exit code', async () => {

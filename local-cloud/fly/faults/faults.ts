@@ -64,7 +64,7 @@ export class Faults {
   }
 
   clear(): void {
-    for (const fault of [...this.#active]) this.#end(fault);
+    for (const fault of this.#active) this.#end(fault);
   }
 
   list(): FaultView[] {

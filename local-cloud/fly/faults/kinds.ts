@@ -44,9 +44,11 @@ const FAULT = z.discriminatedUnion('kind', [
   // No room. `as`: in which of the forms it was seen.
   z.strictObject({ kind: z.literal('capacity'), of: z.enum(['machine', 'volume', 'all']).default('all'), as: z.enum(['word', 'memory', 'gateway']).default('word'), region: pattern, app: pattern, ...LIMITS }),
   // Hosts and machines.
-  z.strictObject({ kind: z.literal('host-unreachable'), dead: z.boolean().default(false), ...MACHINES }),
+  z.strictObject({ kind: z.literal('host-unreachable'), dead: z.boolean().default(false), as: z.enum(['unreachable', 'unknown']).default('unreachable'), ...MACHINES }),
   z.strictObject({ kind: z.literal('wedge'), state: z.enum(['created', 'starting', 'stopping', 'suspending', 'restarting', 'replacing', 'destroying']), as: z.enum(['updating', 'launch_failed', 'starting']).optional(), ...MACHINES }),
   z.strictObject({ kind: z.literal('boot'), afterMs: z.int().min(0).max(3_600_000).default(0), log: z.string().max(2000).optional(), ...exit, ...MACHINES }),
+  // The machine runs and Fly calls it started, but its own /ready and /health say no (`path`: which of them).
+  z.strictObject({ kind: z.literal('not-ready'), status: z.int().min(400).max(599).default(503), path: z.enum(['/ready', '/health', '*']).default('*'), ...MACHINES }),
   z.strictObject({ kind: z.literal('launch'), error: z.string().max(500).default('failed to launch VM: could not pull image'), ...MACHINES }),
   // What lists show: too old a truth, regions that were not read, pages short or empty or in no order.
   z.strictObject({ kind: z.literal('eventual-list'), ms, of: z.enum(['org', 'app', 'all']).default('all'), forMs: LIMITS.forMs }),
@@ -66,7 +68,7 @@ export type OrderOf<K extends FaultKind> = Extract<FaultOrder, { kind: K }>;
 const REQUEST_KINDS = ['lost-request', 'lost-answer', 'hang', 'slow', 'cut', 'garbled', 'status', 'steal-lease'] as const;
 export type RequestOrder = OrderOf<(typeof REQUEST_KINDS)[number]>;
 export const isRequestOrder = (order: FaultOrder): order is RequestOrder => (REQUEST_KINDS as readonly string[]).includes(order.kind);
-export type MachineOrder = OrderOf<'host-unreachable' | 'wedge' | 'boot' | 'launch'>;
+export type MachineOrder = OrderOf<'host-unreachable' | 'wedge' | 'boot' | 'launch' | 'not-ready'>;
 
 /** Reads the body of POST /_stand-in/faults. Throws an Error with `status` 400 whose message names the field. */
 export function readFaultOrder(body: unknown): FaultOrder {
