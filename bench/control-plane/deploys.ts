@@ -24,6 +24,7 @@ export function deploysRow(): BenchRow {
         const tokens = await Promise.all(users.map((user) => world.token(user)));
         await world.fly.admin.resetRequests();
         const http = createHttp();
+        const cpuBefore = world.cpu();
         const began = performance.now();
         await Promise.all(tokens.map((token, index) => deploy(replicas[index % replicas.length]?.url ?? '', token, http.fetch)));
         const accepted = performance.now() - began;
@@ -34,6 +35,7 @@ export function deploysRow(): BenchRow {
           ready = Number(rows[0]?.n);
         }
         const took = (performance.now() - began) / 1_000;
+        const cpu = world.cpu();
         const { rows: waits } = await world.pool.query<{ s: number }>(`select extract(epoch from (select min(e.at) from public.machine_events e where e.machine_id = m.id and e.data ->> 'to' = 'screening') - m.created_at)::float as s from public.machines m`);
         const seconds = waits.map((row) => row.s).filter((value) => value !== null);
         const { verbs, total } = await world.fly.admin.requests();
@@ -48,6 +50,7 @@ export function deploysRow(): BenchRow {
           { name: 'requests to Fly for each machine', unit: '', value: total / DEPLOYS },
           { name: 'requests above Fly\'s limits', unit: '', value: Object.values(verbs).reduce((sum, verb) => sum + verb.limited, 0), must: 0 },
           { name: 'machines at Fly', unit: '', value: verbs['machine.create']?.asked ?? 0 },
+          ...(['replicas', 'gateway', 'postgres', 'fly'] as const).map((who) => ({ name: `processor time for each machine: ${who}`, unit: 'ms', value: ((cpu[who] - cpuBefore[who]) / DEPLOYS) * 1_000 })),
           { name: 'changes without a lease', unit: '', value: audit.unleased.length, must: 0 },
         ];
         return took;
