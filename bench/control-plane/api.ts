@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Agent, request } from 'undici';
+import { createHttp } from '../../control-plane/http.ts';
 import { percentile, type BenchRow } from '../frame/row.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -24,7 +24,7 @@ async function prepare(): Promise<Ready> {
   const { rows } = await world.pool.query<{ user_id: string; id: string }>(`insert into public.traders (user_id, name, document) select user_id, 'Dip', '{"name":"Dip","side":"long","where":{"cheap":"rsi(14) < 30"}}' from public.machines returning user_id, id`);
   const traders = new Map(rows.map((row) => [row.user_id, row.id]));
   const users = await Promise.all(world.fleet.map(async (one) => ({ ...one, trader: traders.get(one.userId) ?? '', headers: { authorization: `Bearer ${await world.token(one.userId)}`, 'content-type': 'application/json' } })));
-  const dispatcher = new Agent({ connections: 64, keepAliveTimeout: 60_000 });
+  const http = createHttp();
   return {
     world, ours: replica.url, bare: (JSON.parse(line) as { url: string }).url,
     async ask(base, index) {
@@ -33,15 +33,15 @@ async function prepare(): Promise<Ready> {
       const { headers } = user;
       const [method, path, body] = index % 4 === 0 ? ['PUT', `/v1/traders/${user.trader}`, { document: { name: 'Dip', side: 'long', where: { cheap: `rsi(14) < ${20 + (index % 37)}` } } }] as const
         : index % 4 === 1 ? ['GET', '/v1/machines'] as const : index % 4 === 2 ? ['GET', `/v1/machines/${user.id}`] as const : ['GET', '/v1/traders'] as const;
-      const answer = await request(`${base}${path}`, { method, headers, dispatcher, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-      const text = await answer.body.text();
-      if (answer.statusCode !== 200 || text === '' || text === 'null') throw new Error(`${method} ${path} answered ${answer.statusCode}: ${text}`);
+      const answer = await http.fetch(`${base}${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+      const text = await answer.text();
+      if (!answer.ok || text === '' || text === 'null') throw new Error(`${method} ${path} answered ${answer.status}: ${text}`);
     },
     end: async () => {
       const exit = once(bare, 'exit');
       bare.kill('SIGTERM');
       await exit;
-      await dispatcher.close();
+      await http.close();
       await world.close();
     },
   };

@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici';
+import { createHttp } from '../../control-plane/http.ts';
 import { percentile, type BenchRow } from '../frame/row.ts';
 import { startWorld } from './world.ts';
 
@@ -6,10 +6,10 @@ const DEPLOYS = 1_000;
 const GIVE_UP_S = 100;
 
 /** POSTs a deploy; resolves when it is accepted. */
-export async function deploy(url: string, token: string, dispatcher: Agent): Promise<void> {
-  const { statusCode, body } = await request(`${url}/v1/machines`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: '{}', dispatcher });
-  const text = await body.text();
-  if (statusCode !== 202 && statusCode !== 200) throw new Error(`POST /v1/machines answered ${statusCode}: ${text}`);
+export async function deploy(url: string, token: string, call: typeof fetch): Promise<void> {
+  const answer = await call(`${url}/v1/machines`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: '{}' });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`POST /v1/machines answered ${answer.status}: ${text}`);
 }
 
 export function deploysRow(): BenchRow {
@@ -23,9 +23,10 @@ export function deploysRow(): BenchRow {
         const [users, ...replicas] = await Promise.all([world.addUsers(DEPLOYS), world.replica(), world.replica()]);
         const tokens = await Promise.all(users.map((user) => world.token(user)));
         await world.fly.admin.resetRequests();
-        const dispatcher = new Agent({ connections: 32 });
+        const http = createHttp();
+        const cpuBefore = world.cpu();
         const began = performance.now();
-        await Promise.all(tokens.map((token, index) => deploy(replicas[index % replicas.length]?.url ?? '', token, dispatcher)));
+        await Promise.all(tokens.map((token, index) => deploy(replicas[index % replicas.length]?.url ?? '', token, http.fetch)));
         const accepted = performance.now() - began;
         let ready = 0;
         while (ready < DEPLOYS && performance.now() - began < GIVE_UP_S * 1_000) {
@@ -34,11 +35,12 @@ export function deploysRow(): BenchRow {
           ready = Number(rows[0]?.n);
         }
         const took = (performance.now() - began) / 1_000;
+        const cpu = world.cpu();
         const { rows: waits } = await world.pool.query<{ s: number }>(`select extract(epoch from (select min(e.at) from public.machine_events e where e.machine_id = m.id and e.data ->> 'to' = 'screening') - m.created_at)::float as s from public.machines m`);
         const seconds = waits.map((row) => row.s).filter((value) => value !== null);
         const { verbs, total } = await world.fly.admin.requests();
         const audit = await world.fly.admin.audit();
-        await dispatcher.close();
+        await http.close();
         figures = [
           { name: 'machines ready', unit: '', value: ready, must: DEPLOYS, atLeast: true },
           { name: 'all requests accepted after', unit: 's', value: accepted / 1_000 },
@@ -48,6 +50,7 @@ export function deploysRow(): BenchRow {
           { name: 'requests to Fly for each machine', unit: '', value: total / DEPLOYS },
           { name: 'requests above Fly\'s limits', unit: '', value: Object.values(verbs).reduce((sum, verb) => sum + verb.limited, 0), must: 0 },
           { name: 'machines at Fly', unit: '', value: verbs['machine.create']?.asked ?? 0 },
+          ...(['replicas', 'gateway', 'postgres', 'fly'] as const).map((who) => ({ name: `processor time for each machine: ${who}`, unit: 'ms', value: ((cpu[who] - cpuBefore[who]) / DEPLOYS) * 1_000 })),
           { name: 'changes without a lease', unit: '', value: audit.unleased.length, must: 0 },
         ];
         return took;

@@ -13,6 +13,7 @@ import { generateKeys, generateSigningJwk } from '../../local-cloud/supabase/key
 import { controlPlaneEnv, spawnTestControlPlane, type SpawnedControlPlane } from '../../tests/support/control-plane.ts';
 import { flyStandInAdmin, type FlyStandInAdmin } from '../../tests/support/fly-stand-in.ts';
 import { TEST_IMAGES, TEST_TOKEN } from '../../tests/support/fly.ts';
+import { cpuSeconds } from './cpu.ts';
 import { makeFleet, type FleetMachine } from './fleet.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -28,18 +29,20 @@ export interface World {
   /** A signed-in user's token, good for an hour. */
   token(userId: string): Promise<string>;
   replica(more?: Record<string, string>, fly?: { url: string; edgeUrl: string }): Promise<SpawnedControlPlane>;
+  /** Processor seconds so far, by what used them. */
+  cpu(): Readonly<Record<'replicas' | 'gateway' | 'postgres' | 'fly', number>>;
   close(): Promise<void>;
 }
 
 /** Starts a stand-in and waits for its ready line. */
-async function start(program: string, args: readonly string[], env: Record<string, string>): Promise<{ said: Record<string, string>; end(): Promise<void> }> {
+async function start(program: string, args: readonly string[], env: Record<string, string>): Promise<{ said: Record<string, string>; pid: number; end(): Promise<void> }> {
   const child: ChildProcess = spawn(process.execPath, [join(root, program), ...args], { env: { ...env, NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node') }, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   if (child.stdout === null) throw new Error(`${program} has no stdout`);
   const [line] = await once(createInterface({ input: child.stdout }), 'line') as [string];
   const said = JSON.parse(line) as Record<string, string>;
   if (String(said['ready']) !== 'true') throw new Error(line);
   return {
-    said,
+    said, pid: child.pid ?? 0,
     end: async () => {
       const exit = once(child, 'exit');
       child.kill('SIGTERM');
@@ -82,16 +85,20 @@ export async function startWorld(options: { machines?: number; rateLimits?: bool
     const fly = { url: String(cloud.said['url']), edgeUrl: String(cloud.said['edgeUrl']) };
     const signing = await importJWK(keys.userSigningJwk, 'ES256');
     const secrets = { appNameKey: randomBytes(16).toString('hex') };
+    const replicas: number[] = [];
     return {
       supabase: { url, publishableKey: keys.publishableKey, secretKey: keys.secretKey }, fly: { ...fly, admin: flyStandInAdmin(fly.url, TEST_TOKEN) }, pool, fleet, close,
+      cpu: () => ({ replicas: replicas.reduce((sum, pid) => sum + cpuSeconds(pid), 0), gateway: cpuSeconds(gateway.pid), postgres: cpuSeconds(postgres.pid), fly: cpuSeconds(cloud.pid) }),
       addUsers: async (count) => (await pool.query<{ id: string }>(`insert into auth.users (id, email) select id, id || '@example.test' from (select gen_random_uuid() as id from generate_series(1, $1)) u returning id`, [count])).rows.map((row) => row.id),
       token: (userId) => new SignJWT({ role: 'authenticated', email: `${userId}@example.test`, app_metadata: {}, session_id: randomUUID() }).setProtectedHeader({ alg: 'ES256', kid: keys.userSigningJwk.kid ?? '' })
         .setIssuer(`${url}/auth/v1`).setAudience('authenticated').setSubject(userId).setIssuedAt().setExpirationTime('1h').sign(signing),
       replica: async (more = {}, through = fly) => {
         const replica = await spawnTestControlPlane(controlPlaneEnv({ url, secretKey: keys.secretKey, publishableKey: keys.publishableKey, machineSigningJwk: machineJwk }, through, {
-          APP_NAME_KEY: secrets.appNameKey, SWEEP_SECONDS: '86400', ...more,
+          // everybody asks from one address here
+          APP_NAME_KEY: secrets.appNameKey, SWEEP_SECONDS: '86400', RATE_LIMIT_PER_USER: '1000000', RATE_LIMIT_PER_ADDRESS: '1000000', ...more,
         }));
         started.push(() => replica.kill('SIGTERM'));
+        replicas.push(replica.child.pid ?? 0);
         return replica;
       },
     };

@@ -1,5 +1,4 @@
-import { Release, ReleasePage, ReleaseRequest, TradeMindError } from '@trademind/core';
-import { z } from 'zod';
+import { Release, ReleasePage, ReleaseRequest, ReleaseWithdrawal, TradeMindError } from '@trademind/core';
 import { partsOf } from '../rollouts/registry.ts';
 import type { ApiContext } from './context.ts';
 import { operatorOf } from './operators.ts';
@@ -8,7 +7,6 @@ import { ApiProblem } from './problems.ts';
 import type { Api } from './schema.ts';
 
 const tags = ['operators'];
-const Withdrawal = z.strictObject({ reason: z.string().min(1).max(500) });
 
 /** What machines may run: registered by operators, by digest, after the registry has shown it. */
 export function releaseRoutes(api: Api, { fleet }: Pick<ApiContext, 'fleet'>): void {
@@ -36,7 +34,7 @@ export function releaseRoutes(api: Api, { fleet }: Pick<ApiContext, 'fleet'>): v
   api.route({
     method: 'DELETE',
     url: '/v1/releases/:id',
-    schema: { tags, summary: 'Withdraw a release', description: 'Nobody can roll it out any more. Refused while it is in use.', params: IdParams, body: Withdrawal, response: { 200: ReleasePage } },
+    schema: { tags, summary: 'Withdraw a release', description: 'Nobody can roll it out any more. Refused while it is in use.', params: IdParams, body: ReleaseWithdrawal, response: { 200: ReleasePage } },
     handler: async (request) => {
       operatorOf(request);
       await fleet.rollouts.withdraw(request.params.id, request.body.reason);

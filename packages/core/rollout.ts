@@ -1,6 +1,8 @@
 import * as z from 'zod/mini';
 
 const Uuids = z.array(z.uuid()).check(z.maxLength(10_000));
+/** Words for people; what no database takes as text is none. */
+const words = (most: number) => z.string().check(z.minLength(1), z.maxLength(most), z.refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be text'));
 
 /** What machines may run: an image by its digest. Registered by operators, never chosen by users. */
 export const Release = z.object({
@@ -23,7 +25,7 @@ export type Release = z.infer<typeof Release>;
 export const ReleaseRequest = z.strictObject({
   version: z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$/)),
   image: z.string().check(z.maxLength(512), z.regex(/^[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}$/, 'must be pinned by digest (registry/name@sha256:…): a tag moves')),
-  notes: z.optional(z.string().check(z.maxLength(2_000))),
+  notes: z.optional(words(2_000)),
 });
 export type ReleaseRequest = z.infer<typeof ReleaseRequest>;
 
@@ -70,9 +72,10 @@ export const RolloutRequest = z.strictObject({
 });
 export type RolloutRequest = z.infer<typeof RolloutRequest>;
 
-export const RolloutOrder = z.strictObject({ reason: z.optional(z.string().check(z.minLength(1), z.maxLength(500))) });
+export const ReleaseWithdrawal = z.strictObject({ reason: words(500) });
+export const RolloutOrder = z.strictObject({ reason: z.optional(words(500)) });
 /** `rollBack: false` ends it where it stands. */
-export const RolloutAbort = z.strictObject({ reason: z.optional(z.string().check(z.minLength(1), z.maxLength(500))), rollBack: z._default(z.boolean(), true) });
+export const RolloutAbort = z.strictObject({ reason: z.optional(words(500)), rollBack: z._default(z.boolean(), true) });
 export const RolloutExclusion = z.strictObject({ users: z.optional(Uuids), machines: z.optional(Uuids) });
 
 export const ROLLOUT_STATES = ['running', 'paused', 'rolling_back', 'succeeded', 'rolled_back', 'aborted'] as const;

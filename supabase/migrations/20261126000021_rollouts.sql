@@ -353,6 +353,9 @@ end $$;
 create function public.exclude_from_rollout(p_id uuid, p_users uuid[], p_machines uuid[], p_by uuid) returns void
 language plpgsql security definer set search_path = '' as $$
 begin
+  if exists (select from public.rollouts where id = p_id and cardinality(excluded_users) + cardinality(p_users) + cardinality(excluded_machines) + cardinality(p_machines) > 10000) then
+    perform private.refuse(422, 'too_many_excluded', 'At most 10,000 users and machines can be left out of a rollout.', 'Roll out by environment instead.');
+  end if;
   update public.rollouts set
     excluded_users = (select coalesce(array_agg(distinct u), '{}') from unnest(excluded_users || coalesce(p_users, '{}')) u),
     excluded_machines = (select coalesce(array_agg(distinct m), '{}') from unnest(excluded_machines || coalesce(p_machines, '{}')) m), updated_at = clock_timestamp()

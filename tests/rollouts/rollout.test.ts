@@ -87,6 +87,7 @@ describe(`over ${MACHINES} machines`, () => {
 describe('releases', () => {
   test('are pinned by digest, must be in a registry that is trusted, and are the operators\' business', async () => {
     expect(await call('POST', '/v1/releases', { version: '3', image: 'registry.local/trademind-machine:latest' })).toMatchObject({ status: 400, body: { code: 'request_invalid', field: 'image' } });
+    for (const notes of ['a\0b', 'a\ud800b']) expect(await call('POST', '/v1/releases', { version: '3', image: IMAGES.better, notes })).toMatchObject({ status: 400, body: { code: 'request_invalid', field: 'notes' } });
     expect(await call('POST', '/v1/releases', { version: '3', image: IMAGES.unknown })).toMatchObject({ status: 422, body: { code: 'image_not_found' } });
     expect(await call('POST', '/v1/releases', { version: '3', image: IMAGES.good.replace('registry.local', '169.254.169.254') })).toMatchObject({ status: 422, body: { code: 'registry_refused' } });
     expect(await call('POST', '/v1/releases', { version: '2.1.0', image: IMAGES.better })).toMatchObject({ status: 409, body: { code: 'release_version_taken' } });
