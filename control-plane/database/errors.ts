@@ -21,6 +21,8 @@ export function databaseError(doing: string, status: number, said: Said): Databa
   }
   // 42501: row-level security or a missing grant; 23505: a unique index
   if (said.code === '23505') return new DatabaseError({ code: 'already_exists', message: `${doing}: it exists already.`, status: 409, nextStep: 'Choose another name, or change the one that exists.' });
+  // 22P05 and 22021: text that PostgreSQL cannot keep, such as a zero character
+  if (said.code === '22P05' || said.code === '22021') return new DatabaseError({ code: 'text_refused', message: `${doing}: a text holds characters that cannot be stored.`, status: 422, nextStep: 'Leave out zero characters and broken Unicode.' });
   if (status === 401) return new DatabaseError({ code: 'token_refused', message: `${doing}: the database refused the token.`, status: 401, nextStep: 'Sign in again.' });
   if (said.code === '42501' || status === 403) return new DatabaseError({ code: 'forbidden', message: `${doing}: not allowed.`, status: 403 });
   if (status === 0 || status >= 500 || status === 429) {
