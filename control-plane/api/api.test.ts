@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import SwaggerParser from '@apidevtools/swagger-parser';
 import { Problem } from '@trademind/core';
 import { SignJWT, createLocalJWKSet, generateKeyPair, importJWK, jwtVerify, type JSONWebKeySet } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -308,6 +309,7 @@ describe('the edges of HTTP', () => {
   test('the description is OpenAPI 3.1 of every route, made from the schemas; the docs are there; metrics count', async () => {
     const { body } = await call(null, 'GET', '/openapi.json');
     expect(body).toMatchObject({ openapi: '3.1.0' });
+    await SwaggerParser.validate(structuredClone(body) as never);
     const paths = body['paths'] as Record<string, Record<string, { requestBody?: unknown }>>;
     expect(JSON.stringify(paths['/v1/machines']?.['post']?.requestBody)).toContain('memoryMb');
     expect(JSON.stringify(body)).toContain('application/problem+json');

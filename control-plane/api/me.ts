@@ -8,7 +8,6 @@ import type { Api } from './schema.ts';
 
 const tags = ['me'];
 const Nothing = z.null();
-/** A budget as it is kept beside a user's settings. */
 const iso = (time: string) => new Date(time).toISOString();
 
 /** A user's own account: what they have, what they set, and keys that go in and never come out. */
@@ -77,7 +76,8 @@ const hintOf = (key: string): string => `…${key.slice(-4)}`;
 function shownOf({ secrets }: UserSecrets): Pick<Me, 'keys' | 'notifications'> {
   const key = (field: string) => {
     const stored = secrets[field];
-    return stored === undefined ? null : { hint: String(stored.hint['hint'] ?? ''), updatedAt: iso(stored.updated_at) };
+    const hint = stored?.hint['hint'];
+    return stored === undefined ? null : { hint: typeof hint === 'string' ? hint : '', updatedAt: iso(stored.updated_at) };
   };
   const shown = Me.shape.notifications.safeParse(secrets['notifications']?.hint ?? null);
   return { keys: { binance: key('binance'), gemini: key('gemini') }, notifications: shown.success ? shown.data : null };

@@ -95,10 +95,12 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     origin: [...options.allowedOrigins], methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], maxAge: 600,
     allowedHeaders: ['authorization', 'content-type', 'if-match', 'idempotency-key', 'last-event-id', 'x-request-id'], exposedHeaders: ['etag', 'location', 'x-request-id', 'retry-after', 'idempotency-replayed'],
   });
-  await api.register(rateLimit, {
-    global: true, max: options.limits.perAddress, timeWindow: 60_000, cache: 20_000, keyGenerator: (request) => request.ip, errorResponseBuilder: (_request, { ttl }) => tooFast(ttl),
+  await api.register(rateLimit, { global: false });
+  // before anybody asks who calls: guessing is limited too
+  api.addHook('onRequest', api.rateLimit({
+    max: options.limits.perAddress, timeWindow: 60_000, cache: 20_000, keyGenerator: (request) => request.ip, errorResponseBuilder: (_request, { ttl }) => tooFast(ttl),
     allowList: (request) => request.url === '/healthz' || request.url === '/readyz',
-  });
+  }));
   await api.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -148,7 +150,14 @@ export async function createServer(options: ServerOptions): Promise<Api> {
       Object.assign(request.actor, { kind: caller.tokenId !== null ? 'token' : caller.operator ? 'operator' : 'user', id: caller.userId, via: caller.tokenId });
       refuseCaller(callerOf(request), request.method, request.routeOptions.url ?? '');
     });
-    users.addHook('onRequest', users.rateLimit({ max: options.limits.perUser, timeWindow: 60_000, keyGenerator: (request) => `user ${request.caller?.userId ?? ''}`, errorResponseBuilder: (_request, { ttl }) => tooFast(ttl) }));
+    // the plugin's own hook counts a request once: this is its second count
+    const count = users.createRateLimit({ max: options.limits.perUser, timeWindow: 60_000, keyGenerator: (request) => `user ${request.caller?.userId ?? ''}` });
+    users.addHook('onRequest', async (request, reply) => {
+      const counted = await count(request);
+      if (counted.isAllowed || !counted.isExceeded) return;
+      void reply.header('retry-after', String(counted.ttlInSeconds));
+      throw tooFast(counted.ttl);
+    });
     const typed = users.withTypeProvider<ZodProvider>();
     idempotency(typed, { requests: context.requests, sealing: context.sealingKeys, now: context.now });
     machineRoutes(typed, context);

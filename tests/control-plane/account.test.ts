@@ -260,6 +260,24 @@ describe('plans', () => {
   });
 });
 
+describe('what things cost', () => {
+  test('is told of a machine and of all, with the budget, to their user alone', async () => {
+    const machine = await machineOf(user);
+    await sql(`insert into public.machine_spans (machine_id, user_id, kind, since, until, region, cpu_kind, cpus, memory_mb) values ($1, $2, 'compute', '2026-03-01T00:00:00Z', '2026-03-02T00:00:00Z', 'sin', 'shared', 1, 512)`, [machine.id, user.id]);
+    await mine('PUT', '/v1/me/budget', { monthlyUsd: 20, action: 'stop' });
+    const all = await mine('GET', '/v1/me/cost?month=2026-03');
+    expect(all).toMatchObject({ status: 200, body: { currency: 'USD', month: '2026-03', days: [{ day: '2026-03-01', seconds: 86_400 }], machines: [{ machineId: machine.id, sizes: [{ region: 'sin', size: 'shared-1x 512 MB', seconds: 86_400 }] }], budget: { monthlyUsd: 20, action: 'stop' } } });
+    expect((await mine('GET', `/v1/machines/${machine.id}/cost?month=2026-03`)).body['spent']).toEqual(all.body['spent']);
+    expect((await mine('GET', '/v1/me/cost')).body).toMatchObject({ days: [], monthlyRateUsd: expect.closeTo(4.83, 1) as number });
+    expect(await mine('GET', '/v1/me/cost?month=2026-13')).toMatchObject({ status: 400, body: { field: 'month' } });
+    const stranger = await supabase.createUser();
+    expect((await call(stranger.accessToken, 'GET', `/v1/machines/${machine.id}/cost`)).status).toBe(404);
+    expect((await call(stranger.accessToken, 'GET', '/v1/me/cost?month=2026-03')).body).toMatchObject({ spent: { total: 0 }, budget: null });
+    expect((await mine('DELETE', '/v1/me/budget')).status).toBe(204);
+    expect((await mine('GET', '/v1/me')).body).toMatchObject({ budget: null });
+  });
+});
+
 describe('the audit log', () => {
   test('tells who did what, when, and what it was before and after', async () => {
     const boss = await operator();

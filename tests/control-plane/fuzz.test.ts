@@ -35,7 +35,7 @@ async function addTrader(): Promise<string> {
 
 beforeAll(async () => {
   [supabase, fly, gemini] = await Promise.all([startTestSupabase(), startTestFly(), startTestGemini()]);
-  controlPlane = await startTestControlPlane(controlPlaneEnv(supabase, fly, { GEMINI_URL: gemini.url, GEMINI_API_KEY: gemini.key, RATE_LIMIT_PER_USER: '1000000', RATE_LIMIT_PER_ADDRESS: '1000000' }));
+  controlPlane = await startTestControlPlane(controlPlaneEnv(supabase, fly, { GEMINI_URL: gemini.url, GEMINI_API_KEY: gemini.key }));
   const user = await supabase.createUser();
   // an operator gets everywhere
   await supabase.adminClient.auth.admin.updateUserById(user.id, { app_metadata: { trademind_role: 'operator' } });

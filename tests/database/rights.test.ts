@@ -234,8 +234,6 @@ describe('what row-level security shows and refuses', () => {
       access_tokens: '', audit_log: 'operator service', budget_notices: 'owner operator service', budgets: 'owner operator service', gemini_calls: 'owner operator service', idempotency_keys: '',
       machine_spans: 'owner operator service', plans: 'owner other operator pretender anon service', price_lists: 'owner other operator pretender service', user_plans: 'owner operator service', user_secrets: '',
       analyses: 'owner service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
-      machine_secrets: 'service', machines: 'owner operator machine service', notifications: 'owner service', owner_leases: 'owner operator service', signals: 'owner machine service',
-      analyses: 'owner service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
       machine_secrets: 'service', machines: 'owner operator machine service', releases: 'service', current_releases: 'service', rollouts: 'service', rollout_machines: 'service', rollout_events: 'service',
       fleet_sweep: 'service', fleet_findings: 'service', fleet_events: 'service', notifications: 'owner service', owner_leases: 'owner operator service', signals: 'owner machine service',
       ticket_keys: 'service', traders: 'owner machine service', usage: 'owner operator machine service', user_settings: 'owner machine service',
