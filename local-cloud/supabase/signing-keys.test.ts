@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createClient } from '@supabase/supabase-js';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -55,7 +56,7 @@ test('a rotated key outlives the gateway, is not readable in the database, and a
   expect(rows[0]?.text).not.toContain('"d":');
   const signedBy = async (keys: Awaited<ReturnType<typeof generateKeys>>) => {
     const gateway = await startSupabase({ ...keys, port: 0, postgresUrl: supabase.database.url, passwordCost: 8 });
-    const { data, error } = await createClient(gateway.url, keys.publishableKey, { auth: { persistSession: false } }).auth.signUp({ email: `${keys.publishableKey.slice(-8)}@example.test`.toLowerCase(), password: 'long enough' });
+    const { data, error } = await createClient(gateway.url, keys.publishableKey, { auth: { persistSession: false } }).auth.signUp({ email: `signed-${randomUUID()}@example.test`, password: 'long enough' });
     await gateway.close();
     expect(error).toBeNull();
     return kidOf(data.session?.access_token ?? '');
