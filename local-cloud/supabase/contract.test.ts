@@ -146,7 +146,7 @@ describe.each(TARGETS)('%s', (_name, start) => {
   test.skipIf(start === null).each(AUTH)('auth: %s', async (_sentence, ask, answer) => { expect(await ask(world)).toEqual(answer); });
 
   test.skipIf(start === null)('rest: no answer has more than a thousand rows, and the range says how many there are', async () => {
-    const many = Array.from({ length: 1_001 }, (_, n) => ({ user_id: world.bob.id, name: `many ${n}`, document: {} }));
+    const many = Array.from({ length: 1_001 }, (_, n) => ({ user_id: world.bob.id, name: `many ${n}`, document: {}, deleted_at: '2026-01-01T00:00:00Z' }));
     const written = await world.admin.from('traders').insert(many);
     expect(written.error).toBeNull();
     const read = await bodyOf(rest(world, '/traders?select=name&order=id', { apikey: world.publishableKey, authorization: `Bearer ${world.bob.token}`, prefer: 'count=exact' }));

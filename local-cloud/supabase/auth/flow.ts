@@ -24,9 +24,9 @@ export function challengeOf(fields: Fields): Challenge | null {
   return { challenge, method: name };
 }
 
-/** Keeps the challenge until the link is opened. The user's earlier one for the same purpose is void. */
+/** Keeps the challenge until the link is opened. The user's earlier one for the same purpose is void, and what nobody came back for is forgotten. */
 export async function openFlow(database: Database, userId: string, { challenge, method }: Challenge, purpose: string): Promise<void> {
-  await database.query('delete from auth.flow_state where user_id = $1 and authentication_method = $2 and auth_code_hash is null', [userId, purpose]);
+  await database.query('delete from auth.flow_state where user_id = $1 and (created_at < now() - interval \'1 day\' or (authentication_method = $2 and auth_code_hash is null))', [userId, purpose]);
   await database.query('insert into auth.flow_state (user_id, code_challenge, code_challenge_method, authentication_method) values ($1, $2, $3, $4)', [userId, challenge, method, purpose]);
 }
 

@@ -18,7 +18,7 @@ const client = (flowType: 'implicit' | 'pkce' = 'implicit'): SupabaseClient => {
 const address = (name: string) => `${name}-${randomUUID().slice(0, 8)}@example.test`;
 
 interface Message { ID: string; Subject: string; Text: string; HTML: string }
-const mail = async (path: string, init: RequestInit = {}, key = supabase.secretKey) => fetch(`${supabase.url}/mail${path}`, { ...init, headers: { apikey: key, ...init.headers } });
+const mail = async (path: string, init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {}, key = supabase.secretKey) => fetch(`${supabase.url}/mail${path}`, { ...init, headers: { apikey: key, ...init.headers } });
 /** The newest mail to an address, taken apart. */
 const caught = async (to: string) => {
   const { messages } = await (await mail(`/api/v1/search?query=${encodeURIComponent(`to:${to}`)}`)).json() as { messages: Message[] };
@@ -130,6 +130,21 @@ describe('PKCE', () => {
     expect(decodeJwt(exchanged.data.session?.access_token ?? '')['amr']).toMatchObject([{ method: 'magiclink' }]);
     const again = await fetch(`${supabase.url}/auth/v1/token?grant_type=pkce`, { method: 'POST', headers: { apikey: supabase.publishableKey, 'content-type': 'application/json' }, body: JSON.stringify({ auth_code: code, code_verifier: 'x'.repeat(64) }) });
     expect([again.status, ((await again.json()) as { error_code: string }).error_code]).toEqual([404, 'flow_state_not_found']);
+  });
+
+  test('of ten requests at once with one link, one code or the same digits a single one gets a session', async () => {
+    const user = await supabase.createUser(address('race'));
+    const post = (path: string, body: object) => fetch(`${supabase.url}/auth/v1${path}`, { method: 'POST', headers: { apikey: supabase.publishableKey, 'content-type': 'application/json' }, body: JSON.stringify(body) });
+    const winners = async (ask: () => Promise<Response>) => (await Promise.all(Array.from({ length: 10 }, ask))).filter((response) => response.status === 200).length;
+    const made = async () => (await supabase.adminClient.auth.admin.generateLink({ type: 'magiclink', email: user.email })).data.properties;
+    const byLink = await made();
+    expect(await winners(() => post('/verify', { type: 'magiclink', token_hash: byLink?.hashed_token }))).toBe(1);
+    const byDigits = await made();
+    expect(await winners(() => post('/verify', { type: 'email', email: user.email, token: byDigits?.email_otp }))).toBe(1);
+    const verifier = 'v'.repeat(50);
+    await post('/otp', { email: user.email, code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 's256' });
+    const { query } = await open((await caught(user.email)).link);
+    expect(await winners(() => post('/token?grant_type=pkce', { auth_code: query['code'], code_verifier: verifier }))).toBe(1);
   });
 
   test('a code is good for five minutes', async () => {

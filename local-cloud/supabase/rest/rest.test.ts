@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase } from '../../../tests/support/database.ts';
 import { startTestSupabase, type TestSupabase, type TestUser } from '../../../tests/support/supabase.ts';
 
 let supabase: TestSupabase;
@@ -210,6 +211,27 @@ describe('functions', () => {
     expect([said.status, said.headers.get('x-own'), said.headers.get('cache-control')]).toEqual([202, 'yes', 'public']);
     expect(await code('/rest/v1/rpc/shaped', { method: 'POST', body: JSON.stringify({ p_status: 'fine', p_headers: '' }) })).toEqual([500, 'PGRST112']);
     expect(await code('/rest/v1/rpc/shaped', { method: 'POST', body: JSON.stringify({ p_status: '', p_headers: '{"a":1}' }) })).toEqual([500, 'PGRST111']);
+  });
+
+  test('one named in db_pre_request runs first, as the caller, and may refuse or shape the answer', async () => {
+    const database = await createTestDatabase();
+    await database.pool.query(`
+      create function public.doorman() returns void language plpgsql as $$ begin
+        if current_setting('request.headers', true)::json ->> 'x-mood' = 'bad' then raise exception using errcode = 'PT403', message = 'not today'; end if;
+        perform set_config('response.headers', json_build_array(json_build_object('X-Seen-As', current_user || ' ' || coalesce(current_setting('request.jwt.claims', true)::json ->> 'sub', '-')))::text, true);
+      end $$;
+      grant execute on function public.doorman() to anon, authenticated, service_role;`);
+    await database.pool.query(`do $$ begin execute format('alter role authenticator in database %I set pgrst.db_pre_request = %L', current_database(), 'public.doorman'); end $$`);
+    const guarded = await startTestSupabase({ database });
+    try {
+      const caller = await guarded.createUser();
+      const ask = (headers: Record<string, string>) => fetch(`${guarded.url}/rest/v1/traders?select=id`, { headers: { apikey: guarded.publishableKey, authorization: `Bearer ${caller.accessToken}`, ...headers } });
+      expect((await ask({})).headers.get('x-seen-as')).toBe(`authenticated ${caller.id}`);
+      const turnedAway = await ask({ 'x-mood': 'bad' });
+      expect([turnedAway.status, ((await turnedAway.json()) as { message: string }).message]).toEqual([403, 'not today']);
+    } finally {
+      await guarded.close();
+    }
   });
 
   test('called with GET never write', async () => {

@@ -4,24 +4,28 @@ import { withTransaction } from '../database.ts';
 import { RestError } from './errors.ts';
 import { parsePreferences } from './preferences.ts';
 
+interface Settings { status: string | null; headers: string | null }
+const RESPONSE = `current_setting('response.status', true) as status, current_setting('response.headers', true) as headers`;
+
 /**
  * Runs `work` the way PostgREST does: one transaction with the caller's role and claims, the pre-request function first, everything rolled back
- * when it fails. What a function set as `response.status` and `response.headers` becomes the answer's.
+ * when it fails. What that function, or the one that was called, set as `response.status` and `response.headers` becomes the answer's.
  */
 export async function inTransaction(pool: Pool, call: Call, readOnly: boolean, work: (client: PoolClient) => Promise<Answer>): Promise<Answer> {
+  const { timezone } = parsePreferences(call);
   return withTransaction(pool, async (client) => {
     const settings = await client.query<{ pre_request: string | null }>(
       `select set_config('role', $1, true), set_config('request.jwt.claims', $2, true), set_config('request.method', $3, true), set_config('request.path', $4, true), set_config('request.headers', $5, true),
-        set_config('request.cookies', $6, true), case when exists (select from pg_timezone_names where $7::text is not null and name = $7) then set_config('timezone', $7, true) end,
-        to_regproc(nullif(current_setting('pgrst.db_pre_request', true), ''))::text as pre_request`,
-      [call.caller.role, JSON.stringify(call.caller.claims), call.method, call.path, JSON.stringify(call.headers), JSON.stringify(cookiesOf(call)), parsePreferences(call).timezone],
+        set_config('request.cookies', $6, true), to_regproc(nullif(current_setting('pgrst.db_pre_request', true), ''))::text as pre_request`,
+      [call.caller.role, JSON.stringify(call.caller.claims), call.method, call.path, JSON.stringify(call.headers), JSON.stringify(cookiesOf(call))],
     );
+    if (timezone !== null) await client.query(`select set_config('timezone', name, true) from pg_timezone_names where name = $1`, [timezone]);
     // The function that the role `authenticator` names in pgrst.db_pre_request, as the catalogue writes it.
     const preRequest = settings.rows[0]?.pre_request;
-    if (preRequest) await client.query(`select ${preRequest}()`);
+    const before = preRequest ? await client.query<Settings>(`with called as materialized (select ${preRequest}()) select ${RESPONSE} from called`) : null;
     const answer = await work(client);
-    const { rows } = await client.query<{ status: string | null; headers: string | null }>(`select current_setting('response.status', true) as status, current_setting('response.headers', true) as headers`);
-    return shaped(answer, rows[0]?.status ?? '', rows[0]?.headers ?? '');
+    const set = call.path.startsWith('/rpc/') ? await client.query<Settings>(`select ${RESPONSE}`) : before;
+    return shaped(answer, set?.rows[0]?.status ?? '', set?.rows[0]?.headers ?? '');
   }, readOnly);
 }
 
