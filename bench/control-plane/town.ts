@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '@supabase/supabase-js';
 import { importJWK, SignJWT, type JWK } from 'jose';
+import { NO_RATE_LIMITS } from '../../local-cloud/supabase/auth/limits.ts';
 import { generateKeys, generateSigningJwk } from '../../local-cloud/supabase/keys.ts';
 import { startSupabase } from '../../local-cloud/supabase/start.ts';
 import { callApi, controlPlaneEnv, spawnTestControlPlane, type SpawnedControlPlane } from '../../tests/support/control-plane.ts';
@@ -40,7 +41,7 @@ export async function startTown(options: { citizens: number; replicas: number; r
   const cluster = await startCluster();
   const keys = await generateKeys();
   const machineSigningJwk: JWK = await generateSigningJwk();
-  const gateway = await startSupabase({ ...keys, port: 0, postgresUrl: cluster.url, extraJwks: [machineSigningJwk], passwordCost: 8 });
+  const gateway = await startSupabase({ ...keys, port: 0, postgresUrl: cluster.url, extraJwks: [machineSigningJwk], passwordCost: 8, rateLimits: NO_RATE_LIMITS });
   const fly = await startTestFly({ latency: 0.3, seed: options.seed, rateLimits: true });
   const env = controlPlaneEnv({ url: gateway.url, secretKey: keys.secretKey, publishableKey: keys.publishableKey, machineSigningJwk }, fly, { LEASE_SECONDS: '4', CONTROL_PLANE_URL: 'http://127.0.0.1:9' });
   const replicas: (SpawnedControlPlane | null)[] = Array.from({ length: options.replicas }, () => null);

@@ -64,21 +64,34 @@ create table if not exists auth.users (
   updated_at timestamptz not null default now()
 );
 
+alter table auth.users
+  add column if not exists invited_at timestamptz,
+  add column if not exists confirmation_sent_at timestamptz,
+  add column if not exists recovery_sent_at timestamptz,
+  add column if not exists reauthentication_sent_at timestamptz,
+  add column if not exists email_change text,
+  add column if not exists email_change_sent_at timestamptz,
+  add column if not exists deleted_at timestamptz;
+
 create table if not exists auth.sessions (
   id uuid primary key default gen_random_uuid(),
   user_id uuid not null references auth.users on delete cascade,
   created_at timestamptz not null default now(),
   refreshed_at timestamptz
 );
+-- How the user signed in: the claim "amr" of each token of the session.
+alter table auth.sessions add column if not exists amr jsonb not null default '[]';
 create index if not exists sessions_user on auth.sessions (user_id);
 
--- Refresh tokens are kept as SHA-256 hashes; a token that was used once stays, so that its second use is recognised.
+-- Refresh tokens are kept as SHA-256 hashes; a token that was used once stays, so that its second use is recognised. Its successor is
+-- HMAC(token, successor_salt): whoever holds the parent of the active token gets that token again, and no token can be read from a row.
 create table if not exists auth.refresh_tokens (
   token_hash text primary key,
   session_id uuid not null references auth.sessions on delete cascade,
   used_at timestamptz,
   created_at timestamptz not null default now()
 );
+alter table auth.refresh_tokens add column if not exists successor_salt text;
 create index if not exists refresh_tokens_session on auth.refresh_tokens (session_id);
 
 create table if not exists auth.one_time_tokens (
@@ -88,3 +101,29 @@ create table if not exists auth.one_time_tokens (
   expires_at timestamptz not null
 );
 create index if not exists one_time_tokens_user on auth.one_time_tokens (user_id);
+-- `otp_hash`: the six digits of the same mail, hashed with the address they were sent to.
+alter table auth.one_time_tokens add column if not exists relates_to text, add column if not exists otp_hash text;
+
+-- PKCE: a code that only the holder of the verifier can turn into a session.
+create table if not exists auth.flow_state (
+  id uuid primary key default gen_random_uuid(),
+  user_id uuid not null references auth.users on delete cascade,
+  auth_code_hash text unique,
+  code_challenge text not null,
+  code_challenge_method text not null check (code_challenge_method in ('s256', 'plain')),
+  authentication_method text not null,
+  created_at timestamptz not null default now(),
+  auth_code_issued_at timestamptz
+);
+create index if not exists flow_state_user on auth.flow_state (user_id);
+
+-- Keys that sign users' tokens; the private half is sealed under the project's secret key.
+create table if not exists auth.signing_keys (
+  id text primary key,
+  status text not null check (status in ('in_use', 'standby', 'previously_used', 'revoked')),
+  sealed text not null,
+  public_jwk jsonb not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+create unique index if not exists signing_keys_in_use on auth.signing_keys ((true)) where status = 'in_use';

@@ -1,5 +1,6 @@
 // The gateway as a process of its own. Env: PORT (0 = free), POSTGRES_URL (superuser), SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY, USER_SIGNING_JWK
-// (private ES256 JWK, JSON), EXTRA_JWKS (JSON array of public JWKs, or {keys: [...]}), SITE_URL, ALLOWED_ORIGINS (comma-separated).
+// (private ES256 JWK, JSON), EXTRA_JWKS (JSON array of public JWKs, or {keys: [...]}), SITE_URL (where mails' links lead), ALLOWED_ORIGINS (comma-separated),
+// MAILER_AUTOCONFIRM (false: an address must be confirmed by mail before it can sign in).
 import type { JWK } from 'jose';
 import { runStandIn } from '../shared/run.ts';
 import { startSupabase } from './start.ts';
@@ -29,6 +30,7 @@ await runStandIn(async () => {
     secretKey: required('SUPABASE_SECRET_KEY'),
     userSigningJwk: parsed('USER_SIGNING_JWK', required('USER_SIGNING_JWK')) as JWK,
     extraJwks: Array.isArray(extra) ? extra : extra.keys,
+    autoconfirm: process.env['MAILER_AUTOCONFIRM'] !== 'false',
     siteUrl: process.env['SITE_URL'] || undefined,
     allowedOrigins: (process.env['ALLOWED_ORIGINS'] ?? '').split(',').map((origin) => origin.trim()).filter((origin) => origin !== ''),
   });

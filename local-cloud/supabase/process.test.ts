@@ -54,10 +54,11 @@ test('as a process it reads its environment, names what is missing, and ends wit
   const keys = await generateKeys();
   const incomplete = run({ POSTGRES_URL: url });
   expect(await firstLine(incomplete)).toMatchObject({ ready: false, code: 'env_invalid', message: 'SUPABASE_PUBLISHABLE_KEY is not set.' });
-  const child = run({ POSTGRES_URL: url, SUPABASE_PUBLISHABLE_KEY: keys.publishableKey, SUPABASE_SECRET_KEY: keys.secretKey, USER_SIGNING_JWK: JSON.stringify(keys.userSigningJwk), EXTRA_JWKS: '[]', PORT: '0' });
+  const child = run({ POSTGRES_URL: url, SUPABASE_PUBLISHABLE_KEY: keys.publishableKey, SUPABASE_SECRET_KEY: keys.secretKey, USER_SIGNING_JWK: JSON.stringify(keys.userSigningJwk), EXTRA_JWKS: '[]', PORT: '0', MAILER_AUTOCONFIRM: 'false' });
   const said = await firstLine(child);
   expect(said).toMatchObject({ ready: true, name: 'supabase' });
   expect((await fetch(`${String(said['url'])}/auth/v1/health`)).status).toBe(200);
+  expect(await (await fetch(`${String(said['url'])}/auth/v1/settings`, { headers: { apikey: keys.publishableKey } })).json()).toMatchObject({ mailer_autoconfirm: false });
   const end = ended(child);
   child.disconnect();
   expect(await end).toBe(0);
@@ -74,6 +75,7 @@ test('alone it brings its own database and says where the keys are, not what the
     expect(JSON.stringify(said)).not.toContain(keys.secretKey);
     const admin = createClient(String(said['url']), keys.secretKey);
     expect((await admin.from('machines').select('id')).data).toEqual([]);
+    expect((await fetch(String(said['mail']), { headers: { apikey: keys.secretKey } })).status).toBe(200);
   } finally {
     child.kill('SIGTERM');
     expect(await end).toBe(0);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import { importJWK, SignJWT, type JWK } from 'jose';
+import { NO_RATE_LIMITS, type RateLimits } from '../../local-cloud/supabase/auth/limits.ts';
 import { generateKeys, generateSigningJwk } from '../../local-cloud/supabase/keys.ts';
 import { startSupabase } from '../../local-cloud/supabase/start.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
@@ -27,11 +28,11 @@ export interface TestSupabase {
 const STATELESS = { auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false } } as const;
 
 /** A Supabase project of the test's own: the real gateway on a free port over a database of its own, or over the given one, which it closes in the end. */
-export async function startTestSupabase(options: { allowedOrigins?: readonly string[]; now?: () => number; database?: TestDatabase } = {}): Promise<TestSupabase> {
+export async function startTestSupabase(options: { allowedOrigins?: readonly string[]; now?: () => number; database?: TestDatabase; siteUrl?: string; autoconfirm?: boolean; rateLimits?: RateLimits } = {}): Promise<TestSupabase> {
   const database = options.database ?? await createTestDatabase();
   const keys = await generateKeys();
   const machineSigningJwk = await generateSigningJwk();
-  const gateway = await startSupabase({ ...keys, port: 0, postgresUrl: database.url, extraJwks: [machineSigningJwk], passwordCost: 8, allowedOrigins: options.allowedOrigins, now: options.now });
+  const gateway = await startSupabase({ ...keys, port: 0, postgresUrl: database.url, extraJwks: [machineSigningJwk], passwordCost: 8, rateLimits: NO_RATE_LIMITS, ...options });
   const { url } = gateway;
   const adminClient = createClient(url, keys.secretKey, STATELESS);
   const machineKey = await importJWK(machineSigningJwk, 'ES256');

@@ -1,15 +1,10 @@
 import { json, type Call } from '../answer.ts';
 import { bannedUntil, emailOf, objectOf, passwordOf, readFields, textOf, type Fields } from './body.ts';
-import { AuthError } from './errors.ts';
-import type { AuthContext, Route } from './handle.ts';
+import { asAdmin, type AuthContext, type Route } from './context.ts';
+import { generateLink } from './generate-link.ts';
 import { hashPassword } from './passwords.ts';
-import { deleteUser, findUserByEmail, insertUser, listUsers, readUser, showUser, updateUser } from './users.ts';
-
-/** Lets only the secret key (or a token of role service_role) on. */
-const asAdmin = (route: Route): Route => async (call, context, id) => {
-  if (call.caller.role !== 'service_role') throw new AuthError(403, 'not_admin', 'User not allowed');
-  return route(call, context, id);
-};
+import { emailTaken } from './mails.ts';
+import { deleteUser, insertUser, listUsers, readUser, showUser, softDeleteUser, updateUser } from './users.ts';
 
 const passwordHash = async (fields: Fields, { passwordCost }: AuthContext) => (fields['password'] === undefined ? undefined : hashPassword(passwordOf(fields), passwordCost));
 
@@ -21,12 +16,13 @@ const numberOf = (call: Call, name: string, fallback: number, most: number) => {
 export const adminRoutes: Readonly<Record<string, Route>> = {
   'POST /admin/users': asAdmin(async (call, context) => {
     const fields = readFields(call);
+    const until = bannedUntil(fields, context.now());
     const user = await insertUser(context.pool, {
       id: fields['id'] === undefined ? undefined : textOf(fields, 'id'),
       email: emailOf(fields), passwordHash: (await passwordHash(fields, context)) ?? null, confirmed: fields['email_confirm'] === true,
       appMetadata: objectOf(fields, 'app_metadata'), userMetadata: objectOf(fields, 'user_metadata'),
-    }, new AuthError(422, 'email_exists', 'A user with this email address has already been registered'));
-    return json(200, showUser(user));
+    }, emailTaken());
+    return json(200, showUser(until === undefined ? user : await updateUser(context.pool, user.id, { bannedUntil: until })));
   }),
   'GET /admin/users': asAdmin(async (call, { pool }) => {
     const page = numberOf(call, 'page', 1, 1_000_000);
@@ -40,21 +36,19 @@ export const adminRoutes: Readonly<Record<string, Route>> = {
   'PUT /admin/users/:id': asAdmin(async (call, context, id) => {
     const fields = readFields(call);
     await readUser(context.pool, id);
-    return json(200, showUser(await updateUser(context.pool, id, {
-      email: fields['email'] === undefined ? undefined : emailOf(fields), passwordHash: await passwordHash(fields, context),
+    const hash = await passwordHash(fields, context);
+    const changed = await updateUser(context.pool, id, {
+      email: fields['email'] === undefined ? undefined : emailOf(fields), passwordHash: hash, confirmed: fields['email_confirm'] === true,
       appMetadata: objectOf(fields, 'app_metadata'), userMetadata: objectOf(fields, 'user_metadata'), bannedUntil: bannedUntil(fields, context.now()),
-    })));
+    });
+    // Whoever had the old password is signed out.
+    if (hash !== undefined) await context.sessions.end(id, '', 'global');
+    return json(200, showUser(changed));
   }),
-  'DELETE /admin/users/:id': asAdmin(async (_, { pool }, id) => {
+  'DELETE /admin/users/:id': asAdmin(async (call, { pool }, id) => {
     await readUser(pool, id);
-    await deleteUser(pool, id);
+    await (readFields(call)['should_soft_delete'] === true ? softDeleteUser(pool, id) : deleteUser(pool, id));
     return json(200, {});
   }),
-  'POST /admin/generate_link': asAdmin(async (call, { pool, sessions }) => {
-    const fields = readFields(call);
-    if (textOf(fields, 'type') !== 'magiclink') throw new AuthError(400, 'validation_failed', 'This gateway makes links of type magiclink only');
-    const user = await findUserByEmail(pool, emailOf(fields));
-    if (user === null) throw new AuthError(404, 'user_not_found', 'User not found');
-    return json(200, { ...showUser(user), hashed_token: await sessions.issueOneTime(user.id, 'magiclink'), verification_type: 'magiclink', redirect_to: fields['redirect_to'] ?? '' });
-  }),
+  'POST /admin/generate_link': asAdmin(generateLink),
 };

@@ -25,7 +25,7 @@ export function emailOf(fields: Fields): string {
 export function passwordOf(fields: Fields): string {
   const { password } = fields;
   if (typeof password !== 'string' || password === '') throw invalid('A password is required');
-  if (password.length < 6) throw new AuthError(422, 'weak_password', 'Password should be at least 6 characters.');
+  if (password.length < 6) throw new AuthError(422, 'weak_password', 'Password should be at least 6 characters.', {}, { weak_password: { reasons: ['length'] } });
   if (password.length > 256) throw invalid('Password cannot be longer than 256 characters');
   return password;
 }
@@ -41,6 +41,12 @@ export function textOf(fields: Fields, name: string): string {
   const value = fields[name];
   if (typeof value !== 'string' || value === '') throw invalid(`${name} is required`);
   return value;
+}
+
+/** A text that may be left out. */
+export function optionalText(fields: Fields, name: string): string | null {
+  const value = fields[name];
+  return value === undefined || value === null || value === '' ? null : textOf(fields, name);
 }
 
 /** GoTrue's `ban_duration`: `none`, or a sum such as `24h` or `1h30m`. */

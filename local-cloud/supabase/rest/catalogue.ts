@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { RestError } from './errors.ts';
+import { nearest } from './nearest.ts';
 
 export interface Column { name: string; type: string; default: string | null }
 export interface Relation { name: string; columns: ReadonlyMap<string, Column>; key: readonly string[] }
@@ -77,8 +78,9 @@ export class CatalogueCache {
   /** Throws PGRST205. */
   async relation(name: string): Promise<Relation> {
     const found = await this.#find((catalogue) => catalogue.relations.get(name));
-    if (found === undefined) throw new RestError(404, 'PGRST205', `Could not find the table 'public.${name}' in the schema cache`);
-    return found;
+    if (found !== undefined) return found;
+    const near = nearest(name, (await this.#load()).relations.keys());
+    throw new RestError(404, 'PGRST205', `Could not find the table 'public.${name}' in the schema cache`, null, near === null ? null : `Perhaps you meant the table 'public.${near}'`);
   }
 
   /** The function of this name that takes exactly such arguments. Throws PGRST202, PGRST203. */
@@ -89,12 +91,11 @@ export class CatalogueCache {
       const fitting = (catalogue.routines.get(name) ?? []).filter(fits);
       return fitting.length === 0 ? undefined : fitting;
     });
-    if (found === undefined) {
-      const list = given.length === 0 ? 'without parameters' : `(${[...given].sort().join(', ')})`;
-      throw new RestError(404, 'PGRST202', `Could not find the function public.${name}${given.length === 0 ? ' ' : ''}${list} in the schema cache`,
-        `Searched for the function public.${name} with these parameters, but no matches were found in the schema cache.`);
+    if (found === undefined) throw missing(name, given, (await this.#load()).routines);
+    if (found.length > 1) {
+      throw new RestError(300, 'PGRST203', `Could not choose the best candidate function between: ${found.map(signature).join(', ')}`, null,
+        'Try renaming the parameters or the function itself in the database so function overloading can be resolved');
     }
-    if (found.length > 1) throw new RestError(300, 'PGRST203', `Could not choose the best candidate function public.${name}`);
     return found[0] as Routine;
   }
 
@@ -120,4 +121,16 @@ export class CatalogueCache {
     }
     return this.#present;
   }
+}
+
+const signature = (routine: Routine) => `public.${routine.name}(${routine.args.map((arg) => `${arg.name} => ${arg.type}`).join(', ')})`;
+
+/** PGRST202: what was looked for, and the function that was perhaps meant. */
+function missing(name: string, given: readonly string[], routines: Catalogue['routines']): RestError {
+  const list = given.length === 0 ? ' without parameters' : `(${[...given].sort().join(', ')})`;
+  const namesakes = (routines.get(name) ?? []).map((routine) => `public.${name}(${routine.args.map((arg) => arg.name).join(', ')})`);
+  const near = namesakes[0] ?? nearest(name, routines.keys());
+  return new RestError(404, 'PGRST202', `Could not find the function public.${name}${list} in the schema cache`,
+    `Searched for the function public.${name} with ${given.length === 0 ? 'no parameters' : `parameter${given.length === 1 ? '' : 's'} ${[...given].sort().join(', ')}`}, but no matches were found in the schema cache.`,
+    near === null || near === undefined ? null : `Perhaps you meant to call the function ${namesakes.length > 0 ? near : `public.${near}`}`);
 }

@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg';
+import type { Answer } from '../answer.ts';
 import { isAway } from '../away.ts';
 
 /** An error in PostgREST's shape. */
@@ -16,8 +17,14 @@ export class RestError extends Error {
     this.hint = hint;
   }
 
-  body(): string {
-    return JSON.stringify({ code: this.code, details: this.details, hint: this.hint, message: this.message });
+  answer(): Answer {
+    return {
+      status: this.status, body: JSON.stringify({ code: this.code, details: this.details, hint: this.hint, message: this.message }),
+      headers: {
+        'proxy-status': `PostgREST; error=${this.code.replace(/\W/g, '')}`,
+        ...(this.status === 503 ? { 'retry-after': '1' } : {}), ...(this.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+      },
+    };
   }
 }
 

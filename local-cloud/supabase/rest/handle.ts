@@ -1,17 +1,14 @@
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import type { Answer, Call } from '../answer.ts';
-import { CatalogueCache, type Relation, type Routine } from './catalogue.ts';
+import { CatalogueCache, type Relation } from './catalogue.ts';
 import { RestError, toRestError } from './errors.ts';
 import { parsePreferences, wantedShape, type Preferences, type Shape } from './preferences.ts';
 import { parseQuery } from './query.ts';
+import { callRoutine } from './rpc.ts';
+import { MAX_ROWS, notSingle, rowsAnswer, withRange, type Row } from './rows.ts';
 import { bodySql, Parameters, quote, readSql, selectSql, whereSql } from './sql.ts';
 import { inTransaction } from './transaction.ts';
 import { insertSql, parsePayload, updateSql } from './write.ts';
-
-/** PostgREST's cap on the rows of one answer. */
-const MAX_ROWS = 1_000;
-
-interface Row { body: string | null; rows: number; total: number | null }
 
 /** The REST room: the part of PostgREST that supabase-js uses, on schema public. */
 export function createRest(pool: Pool, now: () => number): (call: Call) => Promise<Answer> {
@@ -20,21 +17,23 @@ export function createRest(pool: Pool, now: () => number): (call: Call) => Promi
     try {
       const profile = call.headers['accept-profile'] ?? call.headers['content-profile'] ?? 'public';
       if (profile !== 'public') throw new RestError(406, 'PGRST106', 'Invalid schema', 'Only the following schemas are exposed: public');
+      const preferences = parsePreferences(call);
       const routine = /^\/rpc\/([^/]+)$/.exec(call.path)?.[1];
-      if (routine !== undefined) return await callRoutine(pool, catalogue, call, routine);
+      if (routine !== undefined) return applied(await callRoutine(pool, catalogue, call, routine), preferences);
       const table = /^\/([^/]+)$/.exec(call.path)?.[1];
       if (table === undefined) throw new RestError(404, 'PGRST125', 'Invalid path specified in request URL');
-      return await onTable(pool, await catalogue.relation(table), call);
+      return applied(await onTable(pool, await catalogue.relation(table), call, preferences), preferences);
     } catch (error) {
-      const refused = toRestError(error, call.caller.role === 'anon');
-      return { status: refused.status, body: refused.body(), ...(refused.status === 503 ? { headers: { 'retry-after': '1' } } : {}) };
+      return toRestError(error, call.caller.role === 'anon').answer();
     }
   };
 }
 
-async function onTable(pool: Pool, relation: Relation, call: Call): Promise<Answer> {
+/** Says which preferences were honoured. */
+const applied = (answer: Answer, { honoured }: Preferences): Answer => (honoured === '' ? answer : { ...answer, headers: { ...answer.headers, 'preference-applied': honoured } });
+
+async function onTable(pool: Pool, relation: Relation, call: Call, preferences: Preferences): Promise<Answer> {
   const shape = wantedShape(call);
-  const preferences = parsePreferences(call);
   const from = `public.${quote(relation.name)}`;
   switch (call.method) {
     case 'GET':
@@ -73,32 +72,12 @@ async function read(pool: Pool, relation: Relation, from: string, call: Call, sh
   });
 }
 
-/** `Range: 0-9` says the same as limit and offset. */
-function withRange<T extends { limit: number | null; offset: number }>(query: T, call: Call): T {
-  const range = /^(\d{1,9})-(\d{1,9})?$/.exec(call.headers['range'] ?? '');
-  if (range === null || query.limit !== null) return query;
-  const first = Number(range[1]);
-  return { ...query, offset: first, limit: range[2] === undefined ? null : Math.max(0, Number(range[2]) - first + 1) };
-}
-
-function rowsAnswer(row: Row, shape: Shape, offset: number, call: Call): Answer {
-  if (shape.single && row.rows !== 1) throw notSingle(row.rows);
-  if (row.total !== null && offset > 0 && offset >= row.total) {
-    throw new RestError(416, 'PGRST103', 'Requested range not satisfiable', `An offset of ${offset} was requested, but there are only ${row.total} rows.`);
-  }
-  const range = `${row.rows === 0 ? '*' : `${offset}-${offset + row.rows - 1}`}/${row.total ?? '*'}`;
-  const partial = row.total !== null && row.rows < row.total;
-  return { status: partial ? 206 : 200, headers: { 'content-range': range }, body: call.method === 'HEAD' ? undefined : (row.body ?? 'null') };
-}
-
-const notSingle = (rows: number) => new RestError(406, 'PGRST116', 'Cannot coerce the result to a single JSON object', `The result contains ${rows} rows`);
-
 async function write(
   pool: Pool, relation: Relation, call: Call, shape: Shape, preferences: Preferences, done: number, build: (parameters: Parameters) => string,
 ): Promise<Answer> {
   const parameters = new Parameters();
   const statement = build(parameters);
-  const returning = preferences.representation ? selectSql(parseQuery(new URLSearchParams(call.query.has('select') ? { select: call.query.get('select') ?? '*' } : {}), relation.columns, relation.name).select, parameters) : null;
+  const returning = returned(relation, call, preferences, parameters);
   return inTransaction(pool, call, false, async (client) => {
     if (returning === null) {
       const { rowCount } = await client.query(statement, parameters.values);
@@ -110,62 +89,24 @@ async function write(
     const row = result.rows[0] as Row;
     if (shape.single && row.rows !== 1) throw notSingle(row.rows);
     preferences.check(row.rows);
-    return { status: done, headers: { 'content-range': `*/${preferences.count ? row.rows : '*'}` }, body: row.body ?? 'null' };
+    const headers = { 'content-range': `*/${preferences.count ? row.rows : '*'}` };
+    return preferences.representation ? { status: done, headers, body: row.body ?? 'null' } : { status: done, headers: { ...headers, ...locationOf(relation, row) } };
   });
 }
 
-async function callRoutine(pool: Pool, catalogue: CatalogueCache, call: Call, name: string): Promise<Answer> {
-  const byGet = call.method === 'GET' || call.method === 'HEAD';
-  if (!byGet && call.method !== 'POST') throw new RestError(405, 'PGRST101', `Cannot use the ${call.method} method on RPC`);
-  const args = byGet ? await argumentsOfQuery(catalogue, name, call) : parseArguments(call.body);
-  const routine = await catalogue.routine(name, Object.keys(args));
-  const parameters = new Parameters();
-  const given = routine.args.filter((arg) => Object.hasOwn(args, arg.name));
-  const text = byGet ? JSON.stringify(args) : call.body;
-  const source = given.length === 0 ? '' : `json_to_record(${parameters.bind(text)}::json) as _a(${given.map((arg) => `${quote(arg.name)} ${arg.type}`).join(', ')})`;
-  const invocation = `public.${quote(routine.name)}(${given.map((arg) => `${quote(arg.name)} => _a.${quote(arg.name)}`).join(', ')})`;
-  return inTransaction(pool, call, byGet || !routine.writes, (client) => (routine.returns === 'rows'
-    ? rowsOf(client, routine, call, source, invocation, parameters)
-    : valueOf(client, routine, source, invocation, parameters)));
-}
-
-async function valueOf(client: PoolClient, routine: Routine, source: string, invocation: string, parameters: Parameters): Promise<Answer> {
-  const value = `select ${invocation} as value${source === '' ? '' : ` from ${source}`}`;
-  if (routine.returns === 'void') {
-    await client.query(value, parameters.values);
-    return { status: 204 };
+/** The columns that a write gives back: those asked for, the key (for `return=headers-only`), or none. */
+function returned(relation: Relation, call: Call, preferences: Preferences, parameters: Parameters): string | null {
+  if (preferences.representation) {
+    const asked = new URLSearchParams(call.query.has('select') ? { select: call.query.get('select') ?? '*' } : {});
+    return selectSql(parseQuery(asked, relation.columns, relation.name).select, parameters);
   }
-  const body = routine.set ? `coalesce(json_agg(value), '[]'::json)::text` : `(json_agg(value) -> 0)::text`;
-  const result = await client.query<{ body: string | null }>(`with _source as (${value}) select ${body} as body from _source`, parameters.values);
-  return { status: 200, body: result.rows[0]?.body ?? 'null' };
+  return preferences.headersOnly && call.method === 'POST' && relation.key.length > 0 ? relation.key.map((column) => `_t.${quote(column)}`).join(', ') : null;
 }
 
-async function rowsOf(client: PoolClient, routine: Routine, call: Call, source: string, invocation: string, parameters: Parameters): Promise<Answer> {
-  const wanted = wantedShape(call);
-  const shape = { ...wanted, single: wanted.single || !routine.set };
-  const query = withRange(parseQuery(call.query, routine.columns, routine.name, new Set(call.method === 'POST' ? [] : routine.args.map((arg) => arg.name))), call);
-  const all = `_all as materialized (select _f.* from ${source === '' ? '' : `${source}, lateral `}${invocation} as _f)`;
-  const part = readSql('_all', query, Math.min(query.limit ?? MAX_ROWS, MAX_ROWS), parameters);
-  const total = parsePreferences(call).count ? `(select count(*) from _all _t${whereSql(query.filters, parameters)})::int` : 'null::int';
-  const result = await client.query<Row>(`with ${all}, _source as (${part}) select ${bodySql(shape)} as body, count(*)::int as rows, ${total} as total from _source _row`, parameters.values);
-  return rowsAnswer(result.rows[0] as Row, { ...shape, single: wanted.single }, query.offset, call);
-}
-
-function parseArguments(body: string): Record<string, unknown> {
-  if (body.trim() === '') return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    throw new RestError(400, 'PGRST102', 'Empty or invalid json');
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new RestError(400, 'PGRST102', 'The arguments of a function are a JSON object');
-  return value as Record<string, unknown>;
-}
-
-/** With GET the arguments stand in the address, among filters on the result: the function's own names tell them apart. */
-async function argumentsOfQuery(catalogue: CatalogueCache, name: string, call: Call): Promise<Record<string, string>> {
-  const all = Object.fromEntries(call.query);
-  const known = await catalogue.argumentNames(name);
-  return Object.fromEntries(Object.entries(all).filter(([key]) => known.has(key)));
+/** Where the one row that was made can be read. */
+function locationOf(relation: Relation, row: Row): Record<string, string> {
+  const made = JSON.parse(row.body ?? 'null') as Record<string, unknown>[] | Record<string, unknown> | null;
+  const one = Array.isArray(made) ? made[0] : made;
+  if (row.rows !== 1 || one === null || one === undefined) return {};
+  return { location: `/${relation.name}?${new URLSearchParams(relation.key.map((column): [string, string] => [column, `eq.${String(one[column])}`])).toString()}` };
 }

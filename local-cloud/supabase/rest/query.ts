@@ -1,11 +1,14 @@
 import type { Column } from './catalogue.ts';
 import { RestError } from './errors.ts';
+import { nearest } from './nearest.ts';
 
 /** A column, or a value inside its JSON: `status->market->>time`. */
-export interface Field { column: string; path: readonly { key: string; text: boolean }[] }
-export interface Selected { field: Field; name: string | null }
+export interface Field { column: string; type: string; path: readonly { key: string; text: boolean }[] }
+/** `cast`: a type of PostgreSQL, one of CASTS. */
+export interface Selected { field: Field; name: string | null; cast?: string }
 export type Filter =
-  | { kind: 'compare'; field: Field; operator: string; value: string; negated: boolean }
+  | { kind: 'compare'; field: Field; operator: string; quantifier?: 'any' | 'all'; value: string; negated: boolean }
+  | { kind: 'search'; field: Field; parser: string; config: string | null; value: string; negated: boolean }
   | { kind: 'in'; field: Field; values: readonly string[]; negated: boolean }
   | { kind: 'is'; field: Field; value: string; negated: boolean }
   | { kind: 'group'; any: boolean; of: readonly Filter[]; negated: boolean };
@@ -14,8 +17,12 @@ export interface ParsedQuery { select: readonly Selected[]; filters: readonly Fi
 
 /** Operator of a request → operator in SQL. */
 export const OPERATORS: Readonly<Record<string, string>> = {
-  eq: '=', neq: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=', like: 'like', ilike: 'ilike', match: '~', imatch: '~*', cs: '@>', cd: '<@', isdistinct: 'is distinct from',
+  eq: '=', neq: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=', like: 'like', ilike: 'ilike', match: '~', imatch: '~*', cs: '@>', cd: '<@', ov: '&&', sl: '<<', sr: '>>', nxr: '&<', nxl: '&>', adj: '-|-', isdistinct: 'is distinct from',
 };
+/** Full-text search → the function that reads the query. */
+const SEARCH: Readonly<Record<string, string>> = { fts: 'to_tsquery', plfts: 'plainto_tsquery', phfts: 'phraseto_tsquery', wfts: 'websearch_to_tsquery' };
+const QUANTIFIED = new Set(['eq', 'like', 'ilike', 'gt', 'gte', 'lt', 'lte', 'match', 'imatch']);
+const CASTS = new Set(['text', 'varchar', 'int2', 'int4', 'int8', 'int', 'integer', 'bigint', 'smallint', 'numeric', 'float4', 'float8', 'real', 'bool', 'boolean', 'date', 'time', 'timestamp', 'timestamptz', 'interval', 'uuid', 'json', 'jsonb']);
 const RESERVED = new Set(['select', 'order', 'limit', 'offset', 'columns', 'on_conflict', 'apikey']);
 const IS = new Set(['null', 'not_null', 'true', 'false', 'unknown']);
 const MAX_DEPTH = 8;
@@ -45,8 +52,10 @@ export function parseQuery(query: URLSearchParams, columns: ReadonlyMap<string, 
 
 interface Context { columns: ReadonlyMap<string, Column>; relation: string }
 
-function parseCount(text: string | null, what: string): number | null {
+/** Throws PGRST100, and PGRST103 for a number below zero. */
+export function parseCount(text: string | null, what: 'limit' | 'offset'): number | null {
   if (text === null) return null;
+  if (/^-\d{1,9}$/.test(text) && what === 'limit') throw new RestError(416, 'PGRST103', 'Requested range not satisfiable', 'Limit should be greater than or equal to zero.');
   if (!/^\d{1,9}$/.test(text)) throw unreadable(`${what} parameter (${text.slice(0, 40)})`);
   return Number(text);
 }
@@ -72,31 +81,41 @@ export function splitList(text: string): string[] {
 
 const unquote = (text: string) => (/^".*"$/s.test(text) ? text.slice(1, -1).replace(/\\(.)/gs, '$1') : text);
 
+function hintOf(column: string, relation: string, columns: Context['columns']): string | null {
+  const near = nearest(column, columns.keys());
+  return near === null ? null : `Perhaps you meant to reference the column "${relation}.${near}".`;
+}
+
 /** Parses `column`, `"column"` or a JSON path below one, and holds the column against the catalogue. */
 function parseField(text: string, { columns, relation }: Context): Field {
   const parts = text.split(/(->>?)/);
   const column = unquote((parts[0] ?? '').trim());
-  if (!columns.has(column)) throw new RestError(400, '42703', `column ${relation}.${column.slice(0, 63)} does not exist`);
+  const type = columns.get(column)?.type;
+  if (type === undefined) throw new RestError(400, '42703', `column ${relation}.${column.slice(0, 63)} does not exist`, null, hintOf(column, relation, columns));
   const path: { key: string; text: boolean }[] = [];
   for (let at = 1; at < parts.length; at += 2) {
     const key = unquote((parts[at + 1] ?? '').trim());
     if (key === '') throw unreadable(`JSON path (${text.slice(0, 40)})`);
     path.push({ key, text: parts[at] === '->>' });
   }
-  return { column, path };
+  return { column, type, path };
 }
 
 function parseSelected(item: string, context: Context): Selected[] {
-  if (item === '*') return [...context.columns.keys()].map((column) => ({ field: { column, path: [] }, name: null }));
+  if (item === '*') return [...context.columns.values()].map(({ name, type }) => ({ field: { column: name, type, path: [] }, name: null }));
+  if (/^([^(]+:)?([^(]+\.)?(count|sum|avg|min|max)\(\)(::\w+)?$/.test(item)) throw new RestError(400, 'PGRST123', 'Use of aggregate functions is not allowed');
   if (item.includes('(')) {
-    const other = item.slice(0, item.indexOf('(')).split(/[:!]/)[0] ?? '';
+    const other = item.slice(0, item.indexOf('(')).split(/[:!]/).at(item.includes(':') ? 1 : 0) ?? '';
     throw new RestError(400, 'PGRST200', `Could not find a relationship between '${context.relation}' and '${other}' in the schema cache`,
       'This gateway does not embed related tables.', 'Ask for each table by itself.');
   }
-  if (item.includes('::')) throw new RestError(400, 'PGRST100', `"failed to parse select parameter (${item.slice(0, 40)})"`, 'Casts are not supported here.');
-  const named = /^("[^"]+"|[^:"]+):(.+)$/s.exec(item);
-  const field = parseField(named?.[2] ?? item, context);
-  return [{ field, name: named?.[1] === undefined ? (field.path.at(-1)?.key ?? null) : unquote(named[1]) }];
+  const casted = /^(.+?)::([a-z0-9]+)$/s.exec(item);
+  if (item.includes('::') && !CASTS.has(casted?.[2] ?? '')) throw new RestError(400, '42704', `type "${item.split('::').at(-1)?.slice(0, 63) ?? ''}" does not exist`);
+  const plain = casted?.[1] ?? item;
+  const named = /^("[^"]+"|[^:"]+):(.+)$/s.exec(plain);
+  const field = parseField(named?.[2] ?? plain, context);
+  const name = named?.[1] === undefined ? (field.path.at(-1)?.key ?? (casted === null ? null : field.column)) : unquote(named[1]);
+  return [{ field, name, ...(casted?.[2] === undefined ? {} : { cast: casted[2] }) }];
 }
 
 function parseOrder(item: string, context: Context): Order {
@@ -111,10 +130,13 @@ function parseOrder(item: string, context: Context): Order {
 
 /** `[not.]operator.value` of a filter on one column. Inside a logic tree values may be quoted: `read` takes the quotes off. */
 function parseCondition(field: Field, text: string, read = (value: string) => value): Filter {
-  const found = /^(not\.)?([a-z]+)\.(.*)$/s.exec(text);
+  const found = /^(not\.)?([a-z]+)(?:\((\w+)\))?\.(.*)$/s.exec(text);
   if (found === null) throw unreadable(`filter (${text.slice(0, 40)})`);
   const negated = found[1] !== undefined;
-  const [operator, value] = [found[2] as string, found[3] as string];
+  const [operator, modifier, value] = [found[2] as string, found[3] ?? null, found[4] as string];
+  const parser = Object.hasOwn(SEARCH, operator) ? SEARCH[operator] : undefined;
+  if (parser !== undefined) return { kind: 'search', field, parser, config: modifier, value: read(value), negated };
+  if (modifier !== null && !((modifier === 'any' || modifier === 'all') && QUANTIFIED.has(operator))) throw unreadable(`filter (${text.slice(0, 40)})`);
   if (operator === 'in') {
     if (!/^\(.*\)$/s.test(value)) throw unreadable(`filter (in.${value.slice(0, 40)})`);
     return { kind: 'in', field, values: splitList(value.slice(1, -1)).map(unquote), negated };
@@ -126,7 +148,8 @@ function parseCondition(field: Field, text: string, read = (value: string) => va
   }
   if (!Object.hasOwn(OPERATORS, operator)) throw unreadable(`filter (${text.slice(0, 40)})`);
   const plain = read(value);
-  return { kind: 'compare', field, operator, value: operator.endsWith('like') ? plain.replaceAll('*', '%') : plain, negated };
+  const quantifier = modifier === null ? {} : { quantifier: modifier as 'any' | 'all' };
+  return { kind: 'compare', field, operator, ...quantifier, value: operator.endsWith('like') ? plain.replaceAll('*', '%') : plain, negated };
 }
 
 /** `(a.eq.1,b.in.(2,3),and(c.is.null,d.gt.4))` */

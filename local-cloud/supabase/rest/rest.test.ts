@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase } from '../../../tests/support/database.ts';
 import { startTestSupabase, type TestSupabase, type TestUser } from '../../../tests/support/supabase.ts';
 
 let supabase: TestSupabase;
@@ -22,6 +23,10 @@ beforeAll(async () => {
     create function public.add(a int, b int default 10) returns int language sql immutable as 'select a + b';
     create function public.names() returns setof text language sql stable as 'select name from public.things order by id';
     create function public.pairs() returns table (k text, n int) language sql stable as $$ values ('a', 1), ('b', 2) $$;
+    create function public.shaped(p_status text, p_headers text) returns int language plpgsql as 'begin perform set_config(''response.status'', p_status, true), set_config(''response.headers'', p_headers, true); return 1; end';
+    create function public.twice(a int) returns int language sql as 'select 2 * a';
+    create function public.twice(a text) returns text language sql as 'select a || a';
+    create function public.many_names() returns setof text language sql stable as 'select m.n::text from public.many m order by m.n';
     create function public.nothing() returns void language sql as 'select 1';
     create function public.sneak() returns int language plpgsql as 'begin insert into public.things (name) values (''sneaked''); return 1; end';
     create function public.refuse_with(p_status text) returns int language plpgsql as 'begin raise exception using errcode = p_status, message = ''why'', detail = ''more'', hint = ''do''; end';
@@ -69,6 +74,21 @@ describe('reading as supabase-js asks', () => {
     expect((await from().match({ id: 5, name: 'thing 5' })).data).toHaveLength(1);
   });
 
+  test('any of several values, and words in a text', async () => {
+    expect(names((await from().likeAnyOf('name', ['thing 1', '%g 20'])).data)).toEqual(['thing 1', 'thing 20']);
+    expect((await from().ilikeAllOf('name', ['%THING%', '%9%'])).data).toHaveLength(2);
+    expect(names((await from().filter('id', 'eq(any)', '{3,5}')).data)).toEqual(['thing 3', 'thing 5']);
+    expect(names((await from().textSearch('name', '7', { config: 'english' })).data)).toEqual(['thing 7']);
+    expect(names((await from().textSearch('name', 'thing 8', { type: 'websearch' })).data)).toEqual(['thing 8']);
+    expect((await from().textSearch('name', '7', { config: 'klingon' })).error).toMatchObject({ code: '42704' });
+    expect((await from().filter('id', 'in(any)', '{3}')).error).toMatchObject({ code: 'PGRST100' });
+  });
+
+  test('a column is cast to a type that is known, to no other', async () => {
+    expect((await admin.from('things').select('id::text, whole:size::int4').eq('id', 2)).data).toEqual([{ id: '2', whole: 3 }]);
+    expect((await admin.from('things').select('id::evil')).error).toMatchObject({ code: '42704' });
+  });
+
   test('columns, renamed columns and values inside JSON are selected; types come as PostgREST sends them', async () => {
     expect((await admin.from('things').select('*').eq('id', 2).single()).data)
       .toEqual({ id: 2, name: 'thing 2', size: 3, at: '2026-01-01T00:00:00+00:00', tags: { n: 2, list: [2] }, done: true, 'odd "name': null });
@@ -84,6 +104,7 @@ describe('reading as supabase-js asks', () => {
     expect([head.count, head.data]).toEqual([20, null]);
     const ranged = await raw('/rest/v1/things?select=id&order=id', { headers: { range: '18-19', 'range-unit': 'items', prefer: 'count=exact' } });
     expect([await ranged.json(), ranged.headers.get('content-range')]).toEqual([[{ id: 19 }, { id: 20 }], '18-19/20']);
+    expect(await code('/rest/v1/things?limit=-1')).toEqual([416, 'PGRST103']);
     expect((await raw('/rest/v1/things?offset=100', { headers: { prefer: 'count=exact' } })).status).toBe(416);
   });
 
@@ -97,6 +118,11 @@ describe('reading as supabase-js asks', () => {
 
   test('no answer has more than a thousand rows', async () => {
     expect((await admin.from('many').select('n').limit(5_000)).data).toHaveLength(1_000);
+    const whole = await raw('/rest/v1/many?select=n', { headers: { prefer: 'count=exact' } });
+    expect([whole.status, whole.headers.get('content-range')]).toEqual([206, '0-999/1500']);
+    expect((await raw('/rest/v1/many?select=n')).headers.get('content-range')).toBe('0-999/*');
+    expect((await admin.rpc('many_names')).data).toHaveLength(1_000);
+    expect((await admin.rpc('many_names').range(1_498, 1_600)).data).toEqual(['1499', '1500']);
   });
 });
 
@@ -123,6 +149,18 @@ describe('writing as supabase-js asks', () => {
     expect((await admin.from('things').upsert({ name: 'up', size: 3 }, { onConflict: 'name', ignoreDuplicates: true }).select('size')).data).toEqual([]);
     expect((await admin.from('things').upsert({ id: 1, name: 'thing 1', done: false }).select('id')).data).toEqual([{ id: 1 }]);
     await admin.from('things').delete().eq('name', 'up');
+  });
+
+  test('preferences that were honoured are said, unknown ones are refused when asked to', async () => {
+    const made = await raw('/rest/v1/things', { method: 'POST', body: '{"name":"placed"}', headers: { prefer: 'return=headers-only, tx=rollback, foo=bar' } });
+    expect([made.status, made.headers.get('preference-applied'), await made.text()]).toEqual([201, 'return=headers-only', '']);
+    expect(await (await raw(`/rest/v1${made.headers.get('location') ?? ''}&select=name`)).json()).toEqual([{ name: 'placed' }]);
+    expect(await code('/rest/v1/things', { headers: { prefer: 'handling=strict, foo=bar' } })).toEqual([400, 'PGRST122']);
+    const atMostOne = { method: 'DELETE', headers: { prefer: 'handling=strict, max-affected=1' } };
+    expect(await code('/rest/v1/things?name=in.(placed,"thing 1")', atMostOne)).toEqual([400, 'PGRST124']);
+    expect((await raw('/rest/v1/things?name=eq.placed', atMostOne)).status).toBe(204);
+    const there = await (await raw('/rest/v1/things?select=at&id=eq.1', { headers: { prefer: 'timezone=Asia/Tokyo' } })).json();
+    expect(there).toEqual([{ at: '2026-01-01T09:00:00+09:00' }]);
   });
 
   test('updates and deletes what the filters choose, and never all rows by mistake', async () => {
@@ -155,6 +193,45 @@ describe('functions', () => {
     expect(await admin.rpc('no_such')).toMatchObject({ status: 404, error: { code: 'PGRST202' } });
     expect(await admin.rpc('add', { a: 1, c: 2 })).toMatchObject({ status: 404, error: { code: 'PGRST202' } });
     expect((await admin.rpc('add', { a: 'many' })).error).toMatchObject({ code: '22P02' });
+  });
+
+  test('a name or argument nearly right gets a hint', async () => {
+    expect((await admin.from('thing').select()).error).toMatchObject({ code: 'PGRST205', hint: `Perhaps you meant the table 'public.things'` });
+    expect((await admin.from('qqq').select()).error).toMatchObject({ code: 'PGRST205', hint: null });
+    expect((await admin.from('things').select('nam')).error).toMatchObject({ code: '42703', hint: 'Perhaps you meant to reference the column "things.name".' });
+    expect((await admin.rpc('ad', { a: 1 })).error).toMatchObject({ code: 'PGRST202', hint: 'Perhaps you meant to call the function public.add' });
+    expect((await admin.rpc('add', { c: 1 })).error).toMatchObject({ code: 'PGRST202', hint: 'Perhaps you meant to call the function public.add(a, b)' });
+    expect(await admin.rpc('twice', { a: 1 })).toMatchObject({ status: 300, error: { code: 'PGRST203' } });
+    expect((await admin.from('things').select('size.sum()')).error).toMatchObject({ code: 'PGRST123' });
+    expect((await admin.from('things').select('id, owner:people!inner(name)')).error).toMatchObject({ code: 'PGRST200', message: `Could not find a relationship between 'things' and 'people' in the schema cache` });
+  });
+
+  test('say status and headers by settings', async () => {
+    const said = await raw('/rest/v1/rpc/shaped', { method: 'POST', body: JSON.stringify({ p_status: '202', p_headers: '[{"X-Own":"yes"},{"Cache-Control":"public"}]' }) });
+    expect([said.status, said.headers.get('x-own'), said.headers.get('cache-control')]).toEqual([202, 'yes', 'public']);
+    expect(await code('/rest/v1/rpc/shaped', { method: 'POST', body: JSON.stringify({ p_status: 'fine', p_headers: '' }) })).toEqual([500, 'PGRST112']);
+    expect(await code('/rest/v1/rpc/shaped', { method: 'POST', body: JSON.stringify({ p_status: '', p_headers: '{"a":1}' }) })).toEqual([500, 'PGRST111']);
+  });
+
+  test('one named in db_pre_request runs first, as the caller, and may refuse or shape the answer', async () => {
+    const database = await createTestDatabase();
+    await database.pool.query(`
+      create function public.doorman() returns void language plpgsql as $$ begin
+        if current_setting('request.headers', true)::json ->> 'x-mood' = 'bad' then raise exception using errcode = 'PT403', message = 'not today'; end if;
+        perform set_config('response.headers', json_build_array(json_build_object('X-Seen-As', current_user || ' ' || coalesce(current_setting('request.jwt.claims', true)::json ->> 'sub', '-')))::text, true);
+      end $$;
+      grant execute on function public.doorman() to anon, authenticated, service_role;`);
+    await database.pool.query(`do $$ begin execute format('alter role authenticator in database %I set pgrst.db_pre_request = %L', current_database(), 'public.doorman'); end $$`);
+    const guarded = await startTestSupabase({ database });
+    try {
+      const caller = await guarded.createUser();
+      const ask = (headers: Record<string, string>) => fetch(`${guarded.url}/rest/v1/traders?select=id`, { headers: { apikey: guarded.publishableKey, authorization: `Bearer ${caller.accessToken}`, ...headers } });
+      expect((await ask({})).headers.get('x-seen-as')).toBe(`authenticated ${caller.id}`);
+      const turnedAway = await ask({ 'x-mood': 'bad' });
+      expect([turnedAway.status, ((await turnedAway.json()) as { message: string }).message]).toEqual([403, 'not today']);
+    } finally {
+      await guarded.close();
+    }
   });
 
   test('called with GET never write', async () => {
@@ -234,7 +311,7 @@ describe('what is not understood', () => {
     expect(await code('/rest/v1/things?id=near.1')).toEqual([400, 'PGRST100']);
     expect(await code('/rest/v1/things?id=eq.one')).toEqual([400, '22P02']);
     expect(await code('/rest/v1/things?or=(id.eq.1')).toEqual([400, 'PGRST100']);
-    expect(await code('/rest/v1/things?limit=-1')).toEqual([400, 'PGRST100']);
+    expect(await code('/rest/v1/things?limit=one')).toEqual([400, 'PGRST100']);
     expect(await code('/rest/v1/things?select=%22%00%22%3Aname')).toEqual([400, 'PGRST100']);
     expect(await code('/rest/v1/things', { method: 'POST', body: '{"nope":1}' })).toEqual([400, 'PGRST204']);
     expect(await code('/rest/v1/things', { method: 'POST', body: '{"name":' })).toEqual([400, 'PGRST102']);

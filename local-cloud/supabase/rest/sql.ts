@@ -32,8 +32,19 @@ function positive(filter: Filter, parameters: Parameters): string {
     case 'group': return `(${filter.of.map((one) => filterSql(one, parameters)).join(filter.any ? ' or ' : ' and ')})`;
     case 'is': return `${fieldSql(filter.field, parameters)} is ${filter.value}`;
     case 'in': return `${fieldSql(filter.field, parameters)} = any(${parameters.bind(filter.values)})`;
-    case 'compare': return `${fieldSql(filter.field, parameters)} ${OPERATORS[filter.operator] as string} ${parameters.bind(filter.value)}`;
+    case 'compare': {
+      const value = parameters.bind(filter.value);
+      return `${fieldSql(filter.field, parameters)} ${OPERATORS[filter.operator] as string} ${filter.quantifier === undefined ? value : `${filter.quantifier}(${value})`}`;
+    }
+    case 'search': return searchSql(filter, parameters);
   }
+}
+
+/** A text is searched as its tsvector, a tsvector as it is. */
+function searchSql({ field, parser, config, value }: Extract<Filter, { kind: 'search' }>, parameters: Parameters): string {
+  const language = config === null ? '' : `${parameters.bind(config)}::text::regconfig, `;
+  const document = field.type === 'tsvector' && field.path.length === 0 ? fieldSql(field, parameters) : `to_tsvector(${language}${fieldSql(field, parameters)})`;
+  return `${document} @@ ${parser}(${language}${parameters.bind(value)}::text)`;
 }
 
 export function whereSql(filters: readonly Filter[], parameters: Parameters): string {
@@ -41,7 +52,7 @@ export function whereSql(filters: readonly Filter[], parameters: Parameters): st
 }
 
 export function selectSql(select: readonly Selected[], parameters: Parameters): string {
-  return select.map(({ field, name }) => `${fieldSql(field, parameters)}${name === null ? '' : ` as ${quote(name)}`}`).join(', ');
+  return select.map(({ field, name, cast }) => `${fieldSql(field, parameters)}${cast === undefined ? '' : `::${cast}`}${name === null ? '' : ` as ${quote(name)}`}`).join(', ');
 }
 
 function orderSql(order: readonly Order[], parameters: Parameters): string {
