@@ -180,7 +180,7 @@ test('a worker that hangs is ended, and another screens all that it owed', async
   const [hung] = screener.lanes.threads;
   const ended = once(hung!, 'exit');
   // Four thousand million numbers of series to screen: it would be busy with them for most of a minute, and hears nothing meanwhile.
-  hung!.postMessage({ type: 'advance', task: -1, keys: new Array(2 ** 32 - 1) });
+  hung!.postMessage({ type: 'advance', task: -1, keys: Object.assign([], { length: 2 ** 32 - 1 }) });
   feed(200, 400);
   // It is asked at the end of this turn; then time goes by.
   await new Promise((resolve) => { setTimeout(resolve, 20); });
