@@ -22,6 +22,9 @@ test('an app\'s name follows from user, environment and key, tells neither, and 
 test('a machine\'s name says its region and which placement it is, whichever generation of the wish makes it', () => {
   expect(machineName('tm-1', 'sin')).toBe('tm-1-sin');
   expect(machineName('tm-1', 'sin', 4)).toBe('tm-1-sin-4');
+});
+
+test('a machine\'s address is the host name of its app: Fly gives none to a machine', () => {
   expect(machineUrl('https://{app}.fly.dev/', 'tm-1')).toBe('https://tm-1.fly.dev');
 });
 

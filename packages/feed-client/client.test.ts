@@ -251,6 +251,13 @@ test('a silent line is pinged and, when nothing comes back, given up and tried a
   expect(states.find(({ phase }) => phase === 'reconnecting')).toMatchObject({ reason: 'silence' });
 });
 
+test('a line on which nothing happens stays open as long as the machine answers its pings', async () => {
+  const { client, states, frames } = follow(await start(), { timing: { pingMs: 40, silenceMs: 1_500 } });
+  await until(() => frames.filter(({ type }) => type === 'pong').length > 50);
+  expect([client.state.phase, states.filter((phase) => phase === 'live').length]).toEqual(['live', 1]);
+  expect(states).not.toContain('reconnecting');
+});
+
 test('a newer connection of the same session ends this one for good', async () => {
   const feed = await start();
   const { client, frames } = follow(feed);

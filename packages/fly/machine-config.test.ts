@@ -10,7 +10,7 @@ test('the configuration holds every promise of the machine contract', () => {
   const config = machineConfig(plan);
   expect(config).toMatchObject({
     image: plan.image, env: { USER_ID: 'u' }, guest: { cpu_kind: 'shared', cpus: 1, memory_mb: 512 }, mounts: [{ volume: 'vol_1', path: '/data' }],
-    metrics: { port: 9091, path: '/metrics' }, restart: { policy: 'always' }, stop_config: { signal: 'SIGTERM', timeout: '30s' }, metadata: { owner: 'u' },
+    metrics: { port: 9091, path: '/metrics' }, restart: { policy: 'always' }, stop_config: { signal: 'SIGTERM', timeout: '30s' }, auto_destroy: false, metadata: { owner: 'u' },
   });
   expect(config.services).toEqual([expect.objectContaining({
     internal_port: 8080, autostop: 'off', autostart: false, concurrency: { type: 'connections', soft_limit: 200, hard_limit: 300 },

@@ -37,3 +37,23 @@ test('a machine has its signals reviewed: each has one outcome in the database, 
   // A process that has ended cleanly told its last words: none of them holds the key.
   expect(JSON.stringify(running.logged)).not.toContain(gemini.key);
 }, 90_000);
+
+test('while the model answers nobody, screening goes on, and every signal is stored', async () => {
+  const machine = await cloud.addMachine();
+  await machine.addTrader({ ...BUSY, expiry: '1d' });
+  await gemini.setFaults([{ fault: 'hang' }]);
+  const asked = (await gemini.journal()).length;
+  const folder = tempDir();
+  const running = await spawnMachine({ ...machineEnv({ cloud, machine, exchange, dataDir: folder }), GEMINI_API_KEY: gemini.key, GEMINI_BASE_URL: gemini.url, GEMINI_MODEL: 'gemini-2.5-flash-lite' });
+  try {
+    await until('a call hangs', async () => (await gemini.journal()).length > asked, 60_000);
+    const stored = async () => (await cloud.supabase.database.pool.query<{ n: number }>(`select count(*)::int as n from signals where user_id = $1 and origin = 'live'`, [machine.user.id])).rows[0]!.n;
+    const before = await stored();
+    await until('signals go on', async () => await stored() >= before + 5, 60_000);
+    expect((await gemini.journal()).slice(asked).filter(({ outcome }) => outcome === 'answered')).toEqual([]);
+  } finally {
+    await running.kill('SIGKILL');
+    await gemini.setFaults([]);
+    removeDir(folder);
+  }
+}, 180_000);

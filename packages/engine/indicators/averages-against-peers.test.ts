@@ -1,4 +1,4 @@
-import { AO, CCI, DEMA, HMA, KAMA, ROC, StochasticRSI, TEMA, TSI, UltimateOscillator, VWMA, WilliamsR, WMA } from 'trading-signals';
+import { AO, CCI, DEMA, HMA, KAMA, ROC, StochasticOscillator, StochasticRSI, TEMA, TSI, UltimateOscillator, VWMA, WilliamsR, WMA } from 'trading-signals';
 import { afterAll, expect, test } from 'vitest';
 import { readDailyCandles, recordings } from '../../../tests/support/recordings.ts';
 import { evaluateExpression } from '../language/evaluate.ts';
@@ -43,6 +43,12 @@ const times = (value: number | null, factor: number): number | null => (value ==
 const ofClose = (peer: { update(value: number, replace: boolean): number | null }, factor = 1) => ({ close }: Bar): number | null => times(peer.update(close, false), factor);
 const ofBar = (peer: { update(bar: Bar, replace: boolean): number | null }) => (bar: Bar): number | null => peer.update(bar, false);
 
+/** Its k comes no sooner than its d. */
+const stochastic = (of: 'stochK' | 'stochD', dPeriod: number) => {
+  const peer = new StochasticOscillator({ kPeriod: 14, kSlowingPeriod: 3, dPeriod });
+  return (bar: Bar): number | null => peer.update(bar, false)?.[of] ?? null;
+};
+
 /** What trading-signals computes too. Its averages begin elsewhere, so those are compared once settled; its roc and StochRSI are ratios. */
 const PEERS: Record<string, (bar: Bar) => number | null> = {
   'wma(20)': ofClose(new WMA(20)),
@@ -56,6 +62,8 @@ const PEERS: Record<string, (bar: Bar) => number | null> = {
   'tema(10)': ofClose(new TEMA(10)),
   'kama(10, 2, 30)': ofClose(new KAMA(10)),
   'stochRsi(14, 14, 1, 1).k': ofClose(new StochasticRSI(14), 100),
+  'stochastic(14, 3, 1).k': stochastic('stochK', 1),
+  'stochastic(14, 3, 3).d': stochastic('stochD', 3),
   'cci(20)': ofBar(new CCI(20)),
   'williamsR(14)': ofBar(new WilliamsR(14)),
   'awesome(5, 34)': ofBar(new AO(5, 34)),

@@ -278,6 +278,15 @@ describe('failures', () => {
     expect(one.calls.filter(({ result }) => result === 'server_error' || result === 'bad_request').map(({ tokensIn, estimated }) => [tokensIn > 0, estimated])).toContainEqual([false, false]);
   });
 
+  test('a call whose time is over is ended at the model too, not only forgotten here', async () => {
+    const one = start({ rules: { timeoutMs: 1_500, circuit: { ...circuit, failures: 100 } } });
+    await gemini.setFaults([{ fault: 'hang', times: 1 }]);
+    one.take([signalNumber(0)]);
+    await eventually(() => one.told.map(reasonOf)).toEqual(['decision']);
+    expect(one.calls.map(({ result }) => result)).toEqual(['timeout', 'answered']);
+    await eventually(async () => (await gemini.journal()).map(({ outcome }) => outcome)).toEqual(['aborted', 'answered']);
+  });
+
   test('a limit per minute is waited for, by the whole model', async () => {
     const one = start();
     await gemini.setFaults([{ fault: 'minute-limit', retryAfterSeconds: 2, times: 1 }]);

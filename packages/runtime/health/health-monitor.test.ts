@@ -36,7 +36,8 @@ describe('what the process uses', () => {
     await wait(400);
     const idle = probe.look();
     probe.stop();
-    expect(busy.cpuCores).toBeGreaterThan(idle.cpuCores);
+    // A mean since the start would hardly move.
+    expect(busy.cpuCores / 2).toBeGreaterThan(idle.cpuCores);
     expect(busy.cpuUsed).toBeCloseTo(busy.cpuCores / busy.vcpus, 6);
     expect(busy.loopDelayMaxMs).toBeGreaterThan(100);
     expect(idle.loopDelayMaxMs).toBeLessThan(busy.loopDelayMaxMs);

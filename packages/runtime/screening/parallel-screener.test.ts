@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import { TraderDocument, type Candle, type TraderInput } from '@trademind/core';
 import { Screener, signalOf, type Match, type RunningTrader } from '@trademind/engine';
 import { afterEach, describe, expect, test } from 'vitest';
 import { simulateCandles } from '../../engine/testing/simulate.ts';
-import { systemWall } from '../time.ts';
+import { systemWall, type Wall } from '../time.ts';
 import { ParallelScreener } from './parallel-screener.ts';
 import type { Screened } from './sharded-lanes.ts';
 
@@ -31,13 +32,12 @@ const expected = (() => {
 const open: ParallelScreener[] = [];
 afterEach(async () => { for (const screener of open.splice(0)) await screener.stop(); });
 
-function parallel(options: { workers?: number | 'auto'; cpus?: number; traders?: readonly RunningTrader[]; patienceMs?: number } = {}) {
+function parallel(options: { workers?: number | 'auto'; cpus?: number; traders?: readonly RunningTrader[]; wall?: Wall } = {}) {
   const found: Match[] = [];
   const steps: Screened[] = [];
   const logs: string[] = [];
   const screener = new ParallelScreener({
-    defaultInterval: '1m', capacity: () => 1_000, wall: systemWall, log: (_level, code) => logs.push(code), marketNow: () => 0, workers: options.workers ?? 0, cpus: options.cpus ?? 2,
-    ...(options.patienceMs && { patienceMs: options.patienceMs }),
+    defaultInterval: '1m', capacity: () => 1_000, wall: options.wall ?? systemWall, log: (_level, code) => logs.push(code), marketNow: () => 0, workers: options.workers ?? 0, cpus: options.cpus ?? 2,
     onScreened: (step) => { steps.push(step); found.push(...step.matches); },
   });
   open.push(screener);
@@ -49,8 +49,8 @@ function parallel(options: { workers?: number | 'auto'; cpus?: number; traders?:
   return { screener, found, steps, logs, feed };
 }
 /** A screener whose workers have begun. */
-async function onWorkers(workers: number, traders?: readonly RunningTrader[]) {
-  const all = parallel({ workers, ...(traders && { traders }) });
+async function onWorkers(workers: number, traders?: readonly RunningTrader[], wall: Wall = systemWall) {
+  const all = parallel({ workers, wall, ...(traders && { traders }) });
   await expect.poll(() => all.screener.work.workers).toBe(workers);
   return all;
 }
@@ -171,3 +171,47 @@ test('a worker killed in the middle of its work, a hundred times under load, los
   expect(screener.work.replaced).toBe(100);
   expect(logs.filter((code) => code === 'worker_replaced').length).toBe(100);
 }, 120_000);
+
+test('a worker that hangs is ended, and another screens all that it owed', async () => {
+  let ahead = 0;
+  const { screener, found, logs, feed } = await onWorkers(2, undefined, { ...systemWall, now: () => systemWall.now() + ahead });
+  feed(0, 200);
+  await screener.idle();
+  const [hung] = screener.lanes.threads;
+  const ended = once(hung!, 'exit');
+  // Four thousand million numbers of series to screen: it would be busy with them for most of a minute, and hears nothing meanwhile.
+  hung!.postMessage({ type: 'advance', task: -1, keys: Object.assign([], { length: 2 ** 32 - 1 }) });
+  feed(200, 400);
+  // It is asked at the end of this turn; then time goes by.
+  await new Promise((resolve) => { setTimeout(resolve, 20); });
+  expect(screener.lanes.busy).toBe(true);
+  ahead = 20_000;
+  await ended;
+  feed(400, COUNT);
+  await screener.idle();
+  expect(screener.lanes.threads).not.toContain(hung);
+  expect(logs).toContain('worker_replaced');
+  expect(ids(found)).toEqual(ids(expected));
+});
+
+test('workers read candles where they are stored: what is said to them does not grow with what there is', async () => {
+  const { screener, feed } = await onWorkers(2);
+  let said: string[] = [];
+  for (const thread of screener.lanes.threads) {
+    const say = thread.postMessage.bind(thread);
+    thread.postMessage = (message: object) => { said.push(JSON.stringify(message)); say(message); };
+  }
+  const tenMinutes = async (from: number): Promise<number> => {
+    said = [];
+    feed(from, from + 10);
+    await screener.idle();
+    return said.join('').length;
+  };
+  feed(0, 20);
+  await screener.idle();
+  const early = await tenMinutes(20);
+  feed(30, 500);
+  await screener.idle();
+  expect(await tenMinutes(500)).toBeLessThan(2 * early);
+  expect(said.join('')).not.toContain('"close"');
+});

@@ -54,6 +54,13 @@ test('names in the input hold no invisible characters, no changes of direction, 
   }
 });
 
+test('the model reads the trader and its conditions in their own words and numbers, and no value that lost them on the way', () => {
+  const input = inputOf({ trader: 'Dip hunter', description: 'Buys what fell too far.' });
+  const prompt = CURRENT_PROMPT.render(input);
+  for (const words of ['Dip hunter', 'Buys what fell too far.', ...input.conditions.map(({ expression }) => expression)]) expect(prompt).toContain(JSON.stringify(words).replaceAll('<', '\\u003c').replaceAll('>', '\\u003e'));
+  expect(prompt).not.toMatch(/\[object |undefined|NaN|Infinity/);
+});
+
 test('marks survive any value', () => {
   fc.assert(fc.property(fc.jsonValue(), (value) => {
     const text = delimited(value);

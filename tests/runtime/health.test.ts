@@ -1,0 +1,42 @@
+// Health is measured, not stated: what is taken away shows in the figures, and what comes back does too.
+import { afterEach, expect, test } from 'vitest';
+import { DIP, removeDir, startCloud, startOrchestrator, startRelay, startTestExchange, tempDir, until } from './world.ts';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => { for (const cleanup of cleanups.splice(0).toReversed()) await cleanup(); });
+
+test('with the exchange and the database cut off, the machine\'s readings of both rise and its problems name them; with both back they fall', async () => {
+  const [cloud, exchange] = await Promise.all([startCloud(), startTestExchange({ speed: 60 })]);
+  cleanups.push(() => cloud.close(), () => exchange.close());
+  const [database, streams] = await Promise.all([startRelay(cloud.supabase.url), startRelay(exchange.url)]);
+  cleanups.push(() => database.close(), () => streams.close());
+  const dataDir = tempDir();
+  const machine = await cloud.addMachine();
+  await machine.addTrader(DIP);
+  const one = startOrchestrator({
+    cloud, supabase: { url: `http://127.0.0.1:${database.port}`, publishableKey: cloud.supabase.publishableKey }, machine, dataDir,
+    exchange: { url: `http://127.0.0.1:${streams.port}`, streams: `ws://127.0.0.1:${streams.port}` },
+  });
+  cleanups.push(async () => { await one.orchestrator.stop(); removeDir(dataDir); });
+  const reading = (component: string, name: string) => one.orchestrator.status().health?.components.find((judged) => judged.component === component)?.readings[name] ?? NaN;
+  const down = () => reading('exchange', 'streamDownMs');
+  const silence = () => reading('database', 'databaseSilenceMs');
+  const codes = () => one.orchestrator.status().problems.map(({ code }) => code);
+
+  await until('the machine screens', () => one.orchestrator.status().phase === 'screening');
+  await until('both are well', () => down() === 0 && silence() < 20_000);
+  expect(codes()).toEqual([]);
+
+  for (const relay of [database, streams]) relay.cut();
+  one.link().beatNow();
+  const [beforeDown, beforeSilence] = [down(), silence()];
+  await until('both figures rise', () => down() > beforeDown + 5_000 && silence() > beforeSilence + 5_000, 40_000);
+  expect(codes()).toContain('database_unreachable');
+  expect(one.orchestrator.status().market.connected).toBe(false);
+
+  const worst = silence();
+  for (const relay of [database, streams]) relay.open();
+  one.link().beatNow();
+  await until('both figures fall', () => down() === 0 && silence() < worst, 60_000);
+  await until('nothing is wrong any more', () => codes().length === 0, 40_000);
+}, 180_000);
