@@ -45,7 +45,7 @@ const MACHINES = '111111++11';
 /** What nobody serves there was asked for: the call was let through. */
 const LET_THROUGH = new Set(['gemini_unreachable', 'registry_unavailable']);
 const OPERATORS = '133+331111';
-const NOT_THERE = '133433' + '1111';
+const NOT_THERE = '1334331111';
 const rollout = (rest: string) => Promise.resolve(`/v1/rollouts/${randomUUID()}${rest}`);
 const ROUTES: Record<string, readonly [outcome: string, where: () => Promise<string>, body?: () => unknown]> = {
   'GET /healthz': [OPEN, at('/healthz')],
