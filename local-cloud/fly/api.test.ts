@@ -154,6 +154,23 @@ describe('machines', () => {
   });
 });
 
+test('a caller who goes in the middle of a request changes nothing and is no failure of the stand-in', async () => {
+  const said: string[] = [];
+  const quiet = await startTestFly({ report: (line) => said.push(line) });
+  try {
+    const { port } = new URL(quiet.url);
+    await new Promise<void>((resolve) => {
+      const request = httpRequest({ host: '127.0.0.1', port, path: '/v1/apps', method: 'POST', headers: { authorization: `Bearer ${TEST_TOKEN}`, 'content-type': 'application/json', 'content-length': '500' } });
+      request.on('error', () => resolve());
+      request.write('{"name": "half', () => { setTimeout(() => request.destroy(new Error('gone')), 50); });
+    });
+    await call('GET', '/v1/apps', undefined, {}, quiet.url);
+    expect([said, (await quiet.admin.journal()).length]).toEqual([[], 0]);
+  } finally {
+    await quiet.close();
+  }
+});
+
 test('a secret is never shown again', async () => {
   const name = await app();
   const set = await call('POST', `/v1/apps/${name}/secrets`, { values: { KEY: 'very-secret-value' } });

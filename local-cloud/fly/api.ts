@@ -75,7 +75,8 @@ export function createApi(options: ApiOptions): (request: IncomingMessage, respo
     answer(request, new URL(request.url ?? '/', 'http://stand-in'), gone.signal).catch(refusal).catch((error: unknown): Fate => {
       const { status = 500, message } = error as { status?: number; message: string };
       if (status < 500) return { kind: 'answer', status, body: { error: message } };
-      if (!platform.closing.aborted) options.report(`${request.method} ${request.url}: ${String(error)}`);
+      // who has gone in the middle of a request is told nothing, and is nothing to report
+      if (!platform.closing.aborted && !gone.signal.aborted) options.report(`${request.method} ${request.url}: ${String(error)}`);
       return { kind: 'answer', status, body: { error: 'internal: the stand-in failed' } };
     }).then((fate) => send(response, fate, platform.skew()), () => response.destroy());
   };

@@ -85,9 +85,9 @@ export function testMachine(volumeId: string, change: Partial<MachineConfig> = {
   };
 }
 
-/** Repeats a look until it answers something other than undefined; after `withinMs` it throws what was seen last. */
+/** Repeats a look until it answers something other than undefined; after `withinMs` it throws what was seen last. Time in which this process did not run at all is not counted. */
 export async function eventually<T>(look: () => Promise<T | undefined>, withinMs = 8000): Promise<T> {
-  const end = Date.now() + withinMs;
+  let end = Date.now() + withinMs;
   let last: unknown = new Error('nothing was seen in time');
   while (Date.now() < end) {
     try {
@@ -96,7 +96,9 @@ export async function eventually<T>(look: () => Promise<T | undefined>, withinMs
     } catch (error) {
       last = error;
     }
+    const slept = Date.now();
     await new Promise((resolve) => { setTimeout(resolve, 30); });
+    end += Math.max(0, Date.now() - slept - 1000);
   }
   throw last;
 }
