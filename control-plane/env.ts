@@ -101,7 +101,7 @@ const Env = z.object({
   MACHINE_SUPABASE_URL: url.optional(),
   FLY_API_URL: url.default('https://api.machines.dev/v1'),
   FLY_API_TOKEN: secret(1),
-  FLY_REQUESTS_PER_SECOND: z.coerce.number().int().min(4).max(100_000).default(400),
+  FLY_REQUESTS_PER_SECOND: z.coerce.number().int().min(4).max(100_000).default(1_000),
   FLY_LOGS_URL: url.optional(),
   FLY_ORG: z.string().min(1).default('personal'),
   ENVIRONMENT: z.string().regex(/^[a-z][a-z0-9-]{0,19}$/, 'must be lower-case letters, digits and dashes').default('local'),

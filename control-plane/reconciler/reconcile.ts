@@ -37,6 +37,7 @@ const WHOLE_LOOK_MS = 1_000;
 async function lookAt(claimed: MachineRow, context: ReconcileContext, signal: AbortSignal, whole: { read: boolean }): Promise<Look> {
   let row = claimed;
   let doing: Deed | null = null;
+  let announced = false;
   /** False: the rest of the steps is no longer wished. */
   const write = async (patch: MachinePatch, events: NewEvent[]): Promise<boolean> => {
     const generation = await context.database.record(row.id, row.fence, patch, events);
@@ -62,19 +63,24 @@ async function lookAt(claimed: MachineRow, context: ReconcileContext, signal: Ab
     for (const deed of deeds) {
       if (!wished) return { outcome: { kind: 'requeue', afterMs: 0 }, patch: {}, events: [], row };
       doing = deed;
+      // said before it is done: whoever goes on after this replica died looks at everything, and never starts another one beside it
+      announced = deed.kind === 'create-machine' && row.doubt === null;
+      if (announced && !(await write({ doubt: { kind: deed.kind, at: new Date(context.now()).toISOString() } }, []))) return { outcome: { kind: 'requeue', afterMs: 0 }, patch: { doubt: null }, events: [], row };
       const began = context.now();
       const done = await act(deed, { ...context, wish, row, signal, learned });
       const step: NewEvent = { kind: done.kind, message: done.message, data: { ...done.data, ms: context.now() - began } };
       // from here on it is Fly's and the machine's turn
       const starting = deed.kind === 'create-machine' ? phaseChange(row, 'booting', context.now()) : null;
-      wished = await write({ ...done.patch, ...starting?.patch }, [step, ...(starting?.events ?? [])]);
+      wished = await write({ ...done.patch, ...starting?.patch, ...(announced ? { doubt: null } : {}) }, [step, ...(starting?.events ?? [])]);
       doing = null;
     }
     const last = end.kind === 'done' ? settled(row, wish, context) : { patch: {}, events: [] };
     return { outcome: end, ...last, row };
   } catch (error) {
     if (error instanceof LeaseLost) throw error;
-    return failed(error, doing, row, context, signal);
+    const look = failed(error, doing, row, context, signal);
+    // Fly said that it did not happen
+    return announced && error instanceof FlyError && error.outcome === 'known' ? { ...look, patch: { ...look.patch, doubt: null } } : look;
   }
 }
 

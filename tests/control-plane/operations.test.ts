@@ -28,7 +28,7 @@ const read = (id: string) => service<Row>('(select to_jsonb(m) from public.machi
 const until = (id: string, is: (row: Row) => boolean) => eventually(async () => {
   const row = await read(id);
   return is(row) ? row : undefined;
-}, 20_000);
+}, 60_000);
 const settled = (row: Row) => row.observed_generation === row.generation && row.last_error === null;
 const wish = (row: Row, patch: object) => service('to_jsonb(public.set_machine_desired($1, $2, $3))', [row.id, row.user_id, JSON.stringify(patch)]);
 const told = async (id: string) => (await supabase.database.pool.query<{ kind: string; message: string; data: Record<string, unknown> }>('select kind, message, data from public.machine_events where machine_id = $1 order by id', [id])).rows;
@@ -50,7 +50,7 @@ async function beat(row: Row, phase: 'screening' | 'draining', rows = 0): Promis
   return (await asRole<{ a: { drain: boolean; drain_reason: string | null } }>(supabase.database.pool, 'machine', claims, 'select public.machine_beat($1) as a', [JSON.stringify(status)]))[0]!.a;
 }
 
-describe('an operation', () => {
+describe('an operation', { timeout: 90_000 }, () => {
   test('resize: the machine is asked to drain, answers through its beat, and only then restarts; the price before and after is told', async () => {
     const row = await deployed();
     const before = await machineOf(row);

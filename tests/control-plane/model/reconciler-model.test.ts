@@ -88,3 +88,20 @@ test('R9: while a secret is replaced the old one and every new one that Fly may 
   expect(digest).toBeDefined();
   expect(world.secrets.some((secret) => secret.hash.startsWith(String(digest)))).toBe(true);
 });
+
+test('R1 and a replica that dies between making a machine elsewhere and writing it down, while the move is taken back: the two never run together', async () => {
+  await calm(fly);
+  for (const writes of [0, 1, 2, 3, 4, 5, 6]) {
+    const world = new World(fly, clock);
+    expect(await world.settle()).toBe(true);
+    world.wish({ desired_region: 'fra' });
+    // until the old machine rests and the next look makes the new one
+    for (let looks = 0; looks < 20 && (await fly.fly.machines.list(appOf(world))).some((machine) => machine.state !== 'stopped'); looks += 1) await world.look();
+    world.dieAfter(writes);
+    await world.look();
+    world.wish({ desired_region: 'sin' });
+    expect(await world.settle()).toBe(true);
+    await checkAlways(world);
+    await checkSettled(world);
+  }
+});
