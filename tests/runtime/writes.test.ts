@@ -16,7 +16,7 @@ test('the database hears of what was found, not of the market: while hundreds of
   const candles = () => one.orchestrator.status().market.candles;
   const live = () => one.orchestrator.signals(1_000).filter(({ origin }) => origin === 'live').length;
 
-  await until('the machine screens', () => one.orchestrator.status().phase === 'screening');
+  await until('the machine screens', () => one.orchestrator.status().phase === 'screening', 60_000);
   const [from, found] = [candles(), live()];
   const before = await transactions();
   await until('candles close', () => candles() >= from + 400, 60_000);
@@ -26,4 +26,4 @@ test('the database hears of what was found, not of the market: while hundreds of
   expect(live()).toBeGreaterThan(found);
   expect(said).toBeGreaterThan(0);
   expect(said).toBeLessThan((candles() - from) / 2);
-}, 120_000);
+}, 180_000);
