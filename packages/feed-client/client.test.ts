@@ -252,8 +252,15 @@ test('a silent line is pinged and, when nothing comes back, given up and tried a
 });
 
 test('a line on which nothing happens stays open as long as the machine answers its pings', async () => {
-  const { client, states, frames } = follow(await start(), { timing: { pingMs: 40, silenceMs: 1_500 } });
-  await until(() => frames.filter(({ type }) => type === 'pong').length > 50);
+  let now = Date.now();
+  const { client, states, frames } = follow(await start(), { now: () => now, timing: { pingMs: 400, silenceMs: 1_000 } });
+  const pongs = () => frames.filter(({ type }) => type === 'pong').length;
+  await until(() => client.state.phase === 'live');
+  for (let quiet = 0; quiet < 5; quiet++) {
+    const before = pongs();
+    now += 600;
+    await until(() => pongs() > before);
+  }
   expect([client.state.phase, states.filter((phase) => phase === 'live').length]).toEqual(['live', 1]);
   expect(states).not.toContain('reconnecting');
 });

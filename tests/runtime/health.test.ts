@@ -23,14 +23,13 @@ test('with the exchange and the database cut off, the machine\'s readings of bot
   const silence = () => reading('database', 'databaseSilenceMs');
   const codes = () => one.orchestrator.status().problems.map(({ code }) => code);
 
-  await until('the machine screens', () => one.orchestrator.status().phase === 'screening');
-  await until('both are well', () => down() === 0 && silence() < 20_000);
-  expect(codes()).toEqual([]);
+  await until('the machine screens', () => one.orchestrator.status().phase === 'screening', 60_000);
+  await until('both are well', () => down() === 0 && silence() < 20_000 && codes().length === 0, 60_000);
 
   for (const relay of [database, streams]) relay.cut();
   one.link().beatNow();
   const [beforeDown, beforeSilence] = [down(), silence()];
-  await until('both figures rise', () => down() > beforeDown + 5_000 && silence() > beforeSilence + 5_000, 40_000);
+  await until('both figures rise', () => down() > beforeDown + 5_000 && silence() > beforeSilence + 5_000, 60_000);
   expect(codes()).toContain('database_unreachable');
   expect(one.orchestrator.status().market.connected).toBe(false);
 
@@ -38,5 +37,5 @@ test('with the exchange and the database cut off, the machine\'s readings of bot
   for (const relay of [database, streams]) relay.open();
   one.link().beatNow();
   await until('both figures fall', () => down() === 0 && silence() < worst, 60_000);
-  await until('nothing is wrong any more', () => codes().length === 0, 40_000);
-}, 180_000);
+  await until('nothing is wrong any more', () => codes().length === 0, 60_000);
+}, 300_000);
