@@ -60,6 +60,14 @@ test('embedding goes down several tables, and works in what a change gives back'
   expect((await admin.from('pets').insert({ id: 4, name: 'New', owner: 3 }).select('id, people(name, towns!home(name))')).data).toEqual([{ id: 4, people: { name: 'Cy', towns: null } }]);
 });
 
+test('an embedded list has a thousand rows at most', async () => {
+  await supabase.database.pool.query('insert into public.towns values (9, $1); ', ['Big']);
+  await supabase.database.pool.query('insert into public.people (id, home) select n, 9 from generate_series(1000, 2100) n');
+  const read = await admin.from('towns').select('people!people_home_fkey(id)').eq('id', 9).limit(5_000, { referencedTable: 'people' }).single();
+  expect((read.data as { people: unknown[] } | null)?.people).toHaveLength(1_000);
+  await supabase.database.pool.query('delete from public.people where id >= 1000; delete from public.towns where id = 9');
+});
+
 test('row-level security and rights hold inside as outside', async () => {
   expect((await user.client.from('people').select('name, pets(name)').order('id').limit(2)).data).toEqual([{ name: 'Ann', pets: [{ name: 'Rex' }] }, { name: 'Bo', pets: [] }]);
   expect(await user.client.from('people').select('name, badges(colour)')).toMatchObject({ status: 403, error: { code: '42501' } });
