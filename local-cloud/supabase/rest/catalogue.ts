@@ -3,7 +3,9 @@ import { RestError } from './errors.ts';
 import { nearest } from './nearest.ts';
 
 export interface Column { name: string; type: string; default: string | null }
-export interface Relation { name: string; columns: ReadonlyMap<string, Column>; key: readonly string[] }
+/** `columns` of the relation point at `targetColumns` of `target`. */
+export interface ForeignKey { name: string; columns: readonly string[]; target: string; targetColumns: readonly string[] }
+export interface Relation { name: string; columns: ReadonlyMap<string, Column>; key: readonly string[]; foreignKeys: readonly ForeignKey[] }
 export interface Argument { name: string; type: string; required: boolean }
 export interface Routine {
   name: string;
@@ -22,7 +24,12 @@ const RELATIONS = `
      from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
     coalesce((select json_agg(a.attname order by k.n) from pg_index i, unnest(i.indkey) with ordinality as k(attnum, n), pg_attribute a
-     where i.indrelid = c.oid and i.indisprimary and a.attrelid = c.oid and a.attnum = k.attnum), '[]') as key
+     where i.indrelid = c.oid and i.indisprimary and a.attrelid = c.oid and a.attnum = k.attnum), '[]') as key,
+    coalesce((select json_agg(json_build_object('name', f.conname, 'target', t.relname,
+        'columns', (select json_agg(a.attname order by k.n) from unnest(f.conkey) with ordinality as k(attnum, n) join pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.attnum),
+        'targetColumns', (select json_agg(a.attname order by k.n) from unnest(f.confkey) with ordinality as k(attnum, n) join pg_attribute a on a.attrelid = f.confrelid and a.attnum = k.attnum)) order by f.conname)
+     from pg_constraint f join pg_class t on t.oid = f.confrelid
+     where f.conrelid = c.oid and f.contype = 'f' and f.conparentid = 0 and t.relnamespace = 'public'::regnamespace), '[]') as foreign_keys
   from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'm', 'p', 'f')`;
 
 const ROUTINES = `
@@ -43,10 +50,10 @@ interface RoutineRow {
 
 /** Reads what schema public offers. Names that reach SQL come from here, never from a request. */
 export async function readCatalogue(pool: Pick<Pool, 'query'>): Promise<Catalogue> {
-  const relations = await pool.query<{ name: string; columns: Column[]; key: string[] }>(RELATIONS);
+  const relations = await pool.query<{ name: string; columns: Column[]; key: string[]; foreign_keys: ForeignKey[] }>(RELATIONS);
   const routines = await pool.query<RoutineRow>(ROUTINES);
   return {
-    relations: new Map(relations.rows.map((row) => [row.name, { name: row.name, columns: byName(row.columns), key: row.key }])),
+    relations: new Map(relations.rows.map((row) => [row.name, { name: row.name, columns: byName(row.columns), key: row.key, foreignKeys: row.foreign_keys }])),
     routines: Map.groupBy(routines.rows.map(toRoutine), (routine) => routine.name),
   };
 }
@@ -81,6 +88,11 @@ export class CatalogueCache {
     if (found !== undefined) return found;
     const near = nearest(name, (await this.#load()).relations.keys());
     throw new RestError(404, 'PGRST205', `Could not find the table 'public.${name}' in the schema cache`, null, near === null ? null : `Perhaps you meant the table 'public.${near}'`);
+  }
+
+  /** Every relation, as it was read last: where embedded ones are looked up. */
+  async relations(): Promise<Catalogue['relations']> {
+    return (await this.#load()).relations;
   }
 
   /** The function of this name that takes exactly such arguments. Throws PGRST202, PGRST203. */
@@ -128,9 +140,9 @@ const signature = (routine: Routine) => `public.${routine.name}(${routine.args.m
 /** PGRST202: what was looked for, and the function that was perhaps meant. */
 function missing(name: string, given: readonly string[], routines: Catalogue['routines']): RestError {
   const list = given.length === 0 ? ' without parameters' : `(${[...given].sort().join(', ')})`;
-  const namesakes = (routines.get(name) ?? []).map((routine) => `public.${name}(${routine.args.map((arg) => arg.name).join(', ')})`);
+  const namesakes = (routines.get(name) ?? []).map((routine) => `public.${name}(${routine.args.map((arg) => arg.name).toSorted().join(', ')})`);
   const near = namesakes[0] ?? nearest(name, routines.keys());
   return new RestError(404, 'PGRST202', `Could not find the function public.${name}${list} in the schema cache`,
-    `Searched for the function public.${name} with ${given.length === 0 ? 'no parameters' : `parameter${given.length === 1 ? '' : 's'} ${[...given].sort().join(', ')}`}, but no matches were found in the schema cache.`,
+    `Searched for the function public.${name} ${given.length === 0 ? 'without parameters' : `with parameter${given.length === 1 ? '' : 's'} ${[...given].sort().join(', ')}`} or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache.`,
     near === null || near === undefined ? null : `Perhaps you meant to call the function ${namesakes.length > 0 ? near : `public.${near}`}`);
 }

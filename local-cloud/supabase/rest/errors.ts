@@ -6,10 +6,10 @@ import { isAway } from '../away.ts';
 export class RestError extends Error {
   readonly status: number;
   readonly code: string;
-  readonly details: string | null;
+  readonly details: string | null | readonly object[];
   readonly hint: string | null;
 
-  constructor(status: number, code: string, message: string, details: string | null = null, hint: string | null = null) {
+  constructor(status: number, code: string, message: string, details: string | null | readonly object[] = null, hint: string | null = null) {
     super(message);
     this.status = status;
     this.code = code;

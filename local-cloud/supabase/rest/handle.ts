@@ -3,10 +3,10 @@ import type { Answer, Call } from '../answer.ts';
 import { CatalogueCache, type Relation } from './catalogue.ts';
 import { RestError, toRestError } from './errors.ts';
 import { parsePreferences, wantedShape, type Preferences, type Shape } from './preferences.ts';
-import { parseQuery } from './query.ts';
+import { parseQuery, type Source } from './query.ts';
 import { callRoutine } from './rpc.ts';
-import { MAX_ROWS, notSingle, rowsAnswer, withRange, type Row } from './rows.ts';
-import { bodySql, Parameters, quote, readSql, selectSql, whereSql } from './sql.ts';
+import { notSingle, rowsAnswer, withRange, type Row } from './rows.ts';
+import { bodySql, MAX_ROWS, Parameters, quote, readSql, selectSql, whereSql } from './sql.ts';
 import { inTransaction } from './transaction.ts';
 import { insertSql, parsePayload, updateSql } from './write.ts';
 
@@ -22,47 +22,58 @@ export function createRest(pool: Pool, now: () => number): (call: Call) => Promi
       if (routine !== undefined) return applied(await callRoutine(pool, catalogue, call, routine), preferences);
       const table = /^\/([^/]+)$/.exec(call.path)?.[1];
       if (table === undefined) throw new RestError(404, 'PGRST125', 'Invalid path specified in request URL');
-      return applied(await onTable(pool, await catalogue.relation(table), call, preferences), preferences);
+      return applied(await onTable(pool, await sourceOf(catalogue, table), call, preferences), preferences);
     } catch (error) {
       return toRestError(error, call.caller.role === 'anon').answer();
     }
   };
 }
 
+type Table = Source & { relation: Relation };
+
+async function sourceOf(catalogue: CatalogueCache, name: string): Promise<Table> {
+  const relation = await catalogue.relation(name);
+  return { name, columns: relation.columns, relation, relations: await catalogue.relations() };
+}
+
 /** Says which preferences were honoured. */
 const applied = (answer: Answer, { honoured }: Preferences): Answer => (honoured === '' ? answer : { ...answer, headers: { ...answer.headers, 'preference-applied': honoured } });
 
-async function onTable(pool: Pool, relation: Relation, call: Call, preferences: Preferences): Promise<Answer> {
+async function onTable(pool: Pool, table: Table, call: Call, preferences: Preferences): Promise<Answer> {
   const shape = wantedShape(call);
+  const { relation } = table;
   const from = `public.${quote(relation.name)}`;
   switch (call.method) {
     case 'GET':
-    case 'HEAD': return read(pool, relation, from, call, shape, preferences);
+    case 'HEAD': return read(pool, table, from, call, shape, preferences);
     case 'POST': {
       const payload = parsePayload(call, relation);
       if (payload.rows === 0) return { status: 201, body: preferences.representation ? '[]' : undefined };
-      return write(pool, relation, call, shape, preferences, 201, (parameters) => insertSql(relation, from, payload, call, preferences, parameters));
+      return write(pool, table, call, shape, preferences, 201, (parameters) => insertSql(relation, from, payload, call, preferences, parameters));
     }
     case 'PATCH': {
       const payload = parsePayload(call, relation);
       if (payload.columns.length === 0) return { status: preferences.representation ? 200 : 204, body: preferences.representation ? '[]' : undefined };
-      return write(pool, relation, call, shape, preferences, 200, (parameters) => updateSql(from, payload, whereOf(call, relation, 'UPDATE', parameters), parameters));
+      return write(pool, table, call, shape, preferences, 200, (parameters) => updateSql(from, payload, whereOf(call, table, 'UPDATE', parameters), parameters));
     }
-    case 'DELETE': return write(pool, relation, call, shape, preferences, 200, (parameters) => `delete from ${from} _t${whereOf(call, relation, 'DELETE', parameters)}`);
+    case 'DELETE': return write(pool, table, call, shape, preferences, 200, (parameters) => `delete from ${from} _t${whereOf(call, table, 'DELETE', parameters)}`);
     default: throw new RestError(405, 'PGRST117', `Unsupported HTTP method: ${call.method}`);
   }
 }
 
+/** What a change gives back does not choose what it changes. */
+const withoutSelect = (query: URLSearchParams) => new URLSearchParams([...query].filter(([name]) => name !== 'select'));
+
 /** Refuses a change of all rows, as Supabase does. */
-function whereOf(call: Call, relation: Relation, verb: string, parameters: Parameters): string {
-  const { filters, limit, offset } = parseQuery(call.query, relation.columns, relation.name);
+function whereOf(call: Call, table: Table, verb: string, parameters: Parameters): string {
+  const { filters, limit, offset } = parseQuery(withoutSelect(call.query), table);
   if (limit !== null || offset !== 0) throw new RestError(400, 'PGRST100', '"failed to parse limit parameter"', 'A change takes filters, not a limit.');
   if (filters.length === 0) throw new RestError(400, '21000', `${verb} requires a WHERE clause`);
   return whereSql(filters, parameters);
 }
 
-async function read(pool: Pool, relation: Relation, from: string, call: Call, shape: Shape, preferences: Preferences): Promise<Answer> {
-  const query = withRange(parseQuery(call.query, relation.columns, relation.name), call);
+async function read(pool: Pool, table: Table, from: string, call: Call, shape: Shape, preferences: Preferences): Promise<Answer> {
+  const query = withRange(parseQuery(call.query, table), call);
   const parameters = new Parameters();
   const source = readSql(from, query, Math.min(query.limit ?? MAX_ROWS, MAX_ROWS), parameters);
   const total = preferences.count ? `(select count(*) from ${from} _t${whereSql(query.filters, parameters)})::int` : 'null::int';
@@ -73,11 +84,11 @@ async function read(pool: Pool, relation: Relation, from: string, call: Call, sh
 }
 
 async function write(
-  pool: Pool, relation: Relation, call: Call, shape: Shape, preferences: Preferences, done: number, build: (parameters: Parameters) => string,
+  pool: Pool, table: Table, call: Call, shape: Shape, preferences: Preferences, done: number, build: (parameters: Parameters) => string,
 ): Promise<Answer> {
   const parameters = new Parameters();
   const statement = build(parameters);
-  const returning = returned(relation, call, preferences, parameters);
+  const returning = returned(table, call, preferences, parameters);
   return inTransaction(pool, call, false, async (client) => {
     if (returning === null) {
       const { rowCount } = await client.query(statement, parameters.values);
@@ -90,17 +101,17 @@ async function write(
     if (shape.single && row.rows !== 1) throw notSingle(row.rows);
     preferences.check(row.rows);
     const headers = { 'content-range': `*/${preferences.count ? row.rows : '*'}` };
-    return preferences.representation ? { status: done, headers, body: row.body ?? 'null' } : { status: done, headers: { ...headers, ...locationOf(relation, row) } };
+    return preferences.representation ? { status: done, headers, body: row.body ?? 'null' } : { status: done, headers: { ...headers, ...locationOf(table.relation, row) } };
   });
 }
 
 /** The columns that a write gives back: those asked for, the key (for `return=headers-only`), or none. */
-function returned(relation: Relation, call: Call, preferences: Preferences, parameters: Parameters): string | null {
+function returned(table: Table, call: Call, preferences: Preferences, parameters: Parameters): string | null {
   if (preferences.representation) {
     const asked = new URLSearchParams(call.query.has('select') ? { select: call.query.get('select') ?? '*' } : {});
-    return selectSql(parseQuery(asked, relation.columns, relation.name).select, parameters);
+    return selectSql(parseQuery(asked, table), parameters);
   }
-  return preferences.headersOnly && call.method === 'POST' && relation.key.length > 0 ? relation.key.map((column) => `_t.${quote(column)}`).join(', ') : null;
+  return preferences.headersOnly && call.method === 'POST' && table.relation.key.length > 0 ? table.relation.key.map((column) => `_t.${quote(column)}`).join(', ') : null;
 }
 
 /** Where the one row that was made can be read. */

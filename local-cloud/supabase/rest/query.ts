@@ -1,4 +1,5 @@
-import type { Column } from './catalogue.ts';
+import type { Column, Relation } from './catalogue.ts';
+import { isEmbed, parseEmbed, type Embed } from './embed.ts';
 import { RestError } from './errors.ts';
 import { nearest } from './nearest.ts';
 
@@ -11,9 +12,10 @@ export type Filter =
   | { kind: 'search'; field: Field; parser: string; config: string | null; value: string; negated: boolean }
   | { kind: 'in'; field: Field; values: readonly string[]; negated: boolean }
   | { kind: 'is'; field: Field; value: string; negated: boolean }
+  | { kind: 'embedded'; embed: Embed; negated: boolean }
   | { kind: 'group'; any: boolean; of: readonly Filter[]; negated: boolean };
 export interface Order { field: Field; descending: boolean; nulls: 'first' | 'last' | null }
-export interface ParsedQuery { select: readonly Selected[]; filters: readonly Filter[]; order: readonly Order[]; limit: number | null; offset: number }
+export interface ParsedQuery { select: readonly Selected[]; embeds: readonly Embed[]; filters: readonly Filter[]; order: readonly Order[]; limit: number | null; offset: number }
 
 /** Operator of a request → operator in SQL. */
 export const OPERATORS: Readonly<Record<string, string>> = {
@@ -29,21 +31,26 @@ const MAX_DEPTH = 8;
 
 const unreadable = (what: string) => new RestError(400, 'PGRST100', `"failed to parse ${what}"`);
 
-/** Reads PostgREST's query language. `ignored`: names that belong to somebody else (a function's arguments). Throws PGRST100, PGRST200, 42703. */
-export function parseQuery(query: URLSearchParams, columns: ReadonlyMap<string, Column>, relation: string, ignored: ReadonlySet<string> = new Set()): ParsedQuery {
-  const context = { columns, relation };
-  const filters: Filter[] = [];
+/** What a query is about: a relation with its columns, and the relations it may embed (none: a function's rows). */
+export interface Source { name: string; columns: ReadonlyMap<string, Column>; relation?: Relation; relations?: ReadonlyMap<string, Relation> }
+
+/** Reads PostgREST's query language. `ignored`: names that belong to somebody else (a function's arguments). Throws PGRST100, PGRST200, PGRST201, 42703. */
+export function parseQuery(query: URLSearchParams, source: Source, ignored: ReadonlySet<string> = new Set(), depth = 0): ParsedQuery {
+  const context = { columns: source.columns, relation: source.name };
+  const items = splitList(query.get('select') ?? '*');
+  if (depth > MAX_DEPTH) throw unreadable('select parameter (too deep)');
+  const embeds = items.filter(isEmbed).map((item) => parseEmbed(item, query, source, (inner, target) => parseQuery(inner, { ...source, ...target, relation: target }, new Set(), depth + 1)));
+  const filters: Filter[] = embeds.filter((embed) => embed.inner).map((embed) => ({ kind: 'embedded', embed, negated: false }));
   for (const [name, value] of query) {
     // PostgreSQL knows no such character, in names or in text.
     if (`${name}${value}`.includes('\0')) throw unreadable('a query with a NUL character');
-    if (RESERVED.has(name) || ignored.has(name)) continue;
+    if (RESERVED.has(name) || ignored.has(name) || embeds.some((embed) => name.startsWith(`${embed.name}.`))) continue;
     const logic = /^(not\.)?(and|or)$/.exec(name);
     if (logic !== null) filters.push(parseGroup(value, logic[2] === 'or', logic[1] !== undefined, context, 0));
     else filters.push(parseCondition(parseField(name, context), value));
   }
   return {
-    select: splitList(query.get('select') ?? '*').flatMap((item) => parseSelected(item, context)),
-    filters,
+    select: items.filter((item) => !isEmbed(item)).flatMap((item) => parseSelected(item, context)), embeds, filters,
     order: query.has('order') ? splitList(query.get('order') ?? '').map((item) => parseOrder(item, context)) : [],
     limit: parseCount(query.get('limit'), 'limit'),
     offset: parseCount(query.get('offset'), 'offset') ?? 0,
@@ -103,12 +110,7 @@ function parseField(text: string, { columns, relation }: Context): Field {
 
 function parseSelected(item: string, context: Context): Selected[] {
   if (item === '*') return [...context.columns.values()].map(({ name, type }) => ({ field: { column: name, type, path: [] }, name: null }));
-  if (/^([^(]+:)?([^(]+\.)?(count|sum|avg|min|max)\(\)(::\w+)?$/.test(item)) throw new RestError(400, 'PGRST123', 'Use of aggregate functions is not allowed');
-  if (item.includes('(')) {
-    const other = item.slice(0, item.indexOf('(')).split(/[:!]/).at(item.includes(':') ? 1 : 0) ?? '';
-    throw new RestError(400, 'PGRST200', `Could not find a relationship between '${context.relation}' and '${other}' in the schema cache`,
-      'This gateway does not embed related tables.', 'Ask for each table by itself.');
-  }
+  if (item.includes('(')) throw new RestError(400, 'PGRST123', 'Use of aggregate functions is not allowed');
   const casted = /^(.+?)::([a-z0-9]+)$/s.exec(item);
   if (item.includes('::') && !CASTS.has(casted?.[2] ?? '')) throw new RestError(400, '42704', `type "${item.split('::').at(-1)?.slice(0, 63) ?? ''}" does not exist`);
   const plain = casted?.[1] ?? item;

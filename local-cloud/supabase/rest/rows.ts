@@ -2,9 +2,6 @@ import type { Answer, Call } from '../answer.ts';
 import { RestError } from './errors.ts';
 import type { Shape } from './preferences.ts';
 
-/** PostgREST's cap on the rows of one answer. */
-export const MAX_ROWS = 1_000;
-
 /** What a statement says of its rows: their JSON, how many there are, how many there would be without a limit (null: nobody asked). */
 export interface Row { body: string | null; rows: number; total: number | null }
 
@@ -13,7 +10,10 @@ export function withRange<T extends { limit: number | null; offset: number }>(qu
   const range = /^(\d{1,9})-(\d{1,9})?$/.exec(call.headers['range'] ?? '');
   if (range === null || query.limit !== null) return query;
   const first = Number(range[1]);
-  return { ...query, offset: first, limit: range[2] === undefined ? null : Math.max(0, Number(range[2]) - first + 1) };
+  if (range[2] !== undefined && Number(range[2]) < first) {
+    throw new RestError(416, 'PGRST103', 'Requested range not satisfiable', 'The lower boundary must be lower than or equal to the upper boundary in the Range header.');
+  }
+  return { ...query, offset: first, limit: range[2] === undefined ? null : Number(range[2]) - first + 1 };
 }
 
 export function rowsAnswer(row: Row, shape: Shape, offset: number, call: Call): Answer {

@@ -4,8 +4,8 @@ import type { CatalogueCache, Routine } from './catalogue.ts';
 import { RestError } from './errors.ts';
 import { parsePreferences, wantedShape } from './preferences.ts';
 import { parseCount, parseQuery } from './query.ts';
-import { MAX_ROWS, rowsAnswer, withRange, type Row } from './rows.ts';
-import { bodySql, Parameters, quote, readSql, whereSql } from './sql.ts';
+import { rowsAnswer, withRange, type Row } from './rows.ts';
+import { bodySql, MAX_ROWS, Parameters, quote, readSql, whereSql } from './sql.ts';
 import { inTransaction } from './transaction.ts';
 
 /** `/rpc/<name>`: a function by its arguments, with POST or (reading only) GET. */
@@ -40,7 +40,7 @@ async function valueOf(client: PoolClient, routine: Routine, call: Call, source:
 async function rowsOf(client: PoolClient, routine: Routine, call: Call, source: string, invocation: string, parameters: Parameters): Promise<Answer> {
   const wanted = wantedShape(call);
   const shape = { ...wanted, single: wanted.single || !routine.set };
-  const query = withRange(parseQuery(call.query, routine.columns, routine.name, new Set(call.method === 'POST' ? [] : routine.args.map((arg) => arg.name))), call);
+  const query = withRange(parseQuery(call.query, routine, new Set(call.method === 'POST' ? [] : routine.args.map((arg) => arg.name))), call);
   const all = `_all as materialized (select _f.* from ${source === '' ? '' : `${source}, lateral `}${invocation} as _f)`;
   const part = readSql('_all', query, Math.min(query.limit ?? MAX_ROWS, MAX_ROWS), parameters);
   const total = parsePreferences(call).count ? `(select count(*) from _all _t${whereSql(query.filters, parameters)})::int` : 'null::int';

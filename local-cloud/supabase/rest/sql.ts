@@ -1,8 +1,28 @@
-import { OPERATORS, type Field, type Filter, type Order, type ParsedQuery, type Selected } from './query.ts';
+import type { Embed } from './embed.ts';
+import { OPERATORS, type Field, type Filter, type Order, type ParsedQuery } from './query.ts';
+
+/** PostgREST's cap on the rows of one answer, and of each list in it. */
+export const MAX_ROWS = 1_000;
 
 /** Collects a statement's parameters. Every value of a request goes through `bind`; no text of a request is ever part of the SQL. */
 export class Parameters {
   readonly values: unknown[] = [];
+  /** What the statement calls the relation at hand. */
+  alias = '_t';
+  #relations = 0;
+
+  /** Writes a part about another relation, which gets an alias of its own. */
+  within<T>(write: (alias: string, parent: string) => T): T {
+    const parent = this.alias;
+    this.#relations += 1;
+    this.alias = `_t${this.#relations}`;
+    try {
+      return write(this.alias, parent);
+    } finally {
+      this.alias = parent;
+    }
+  }
+
   bind(value: unknown): string {
     this.values.push(value);
     return `$${this.values.length}`;
@@ -12,13 +32,12 @@ export class Parameters {
 /** Quotes a name of the catalogue (or an output name) as an identifier. */
 export const quote = (name: string) => `"${name.replaceAll('"', '""').replaceAll('\0', '')}"`;
 
-/** Statements call the relation at hand `_t`. */
 function fieldSql(field: Field, parameters: Parameters): string {
   const steps = field.path.map(({ key, text }) => {
     const type = /^-?\d{1,9}$/.test(key) ? 'int' : 'text';
     return ` ${text ? '->>' : '->'} ${parameters.bind(key)}::${type}`;
   });
-  const column = `_t.${quote(field.column)}`;
+  const column = `${parameters.alias}.${quote(field.column)}`;
   return steps.length === 0 ? column : `(to_jsonb(${column})${steps.join('')})`;
 }
 
@@ -36,6 +55,7 @@ function positive(filter: Filter, parameters: Parameters): string {
       const value = parameters.bind(filter.value);
       return `${fieldSql(filter.field, parameters)} ${OPERATORS[filter.operator] as string} ${filter.quantifier === undefined ? value : `${filter.quantifier}(${value})`}`;
     }
+    case 'embedded': return existsSql(filter.embed, parameters);
     case 'search': return searchSql(filter, parameters);
   }
 }
@@ -51,9 +71,27 @@ export function whereSql(filters: readonly Filter[], parameters: Parameters): st
   return filters.length === 0 ? '' : ` where ${filters.map((filter) => filterSql(filter, parameters)).join(' and ')}`;
 }
 
-export function selectSql(select: readonly Selected[], parameters: Parameters): string {
-  return select.map(({ field, name, cast }) => `${fieldSql(field, parameters)}${cast === undefined ? '' : `::${cast}`}${name === null ? '' : ` as ${quote(name)}`}`).join(', ');
+/** The columns and the embedded relations of a row. */
+export function selectSql({ select, embeds }: Pick<ParsedQuery, 'select' | 'embeds'>, parameters: Parameters): string {
+  const columns = select.map(({ field, name, cast }) => `${fieldSql(field, parameters)}${cast === undefined ? '' : `::${cast}`}${name === null ? '' : ` as ${quote(name)}`}`);
+  return [...columns, ...embeds.filter((embed) => !embed.hidden).map((embed) => embedSql(embed, parameters))].join(', ');
 }
+
+function embedSql(embed: Embed, parameters: Parameters): string {
+  const rows = parameters.within((alias, parent) => {
+    const { query } = embed;
+    const columns = selectSql(query, parameters);
+    return `select ${columns} from ${joinSql(embed, alias, parent)}${conditionsSql(query.filters, parameters)}${orderSql(query.order, parameters)}`
+      + ` limit ${parameters.bind(Math.min(query.limit ?? MAX_ROWS, MAX_ROWS))}::int offset ${parameters.bind(query.offset)}::int`;
+  });
+  return `${embed.many ? `coalesce((select json_agg(_e) from (${rows}) _e), '[]'::json)` : `(select row_to_json(_e) from (${rows}) _e)`} as ${quote(embed.name)}`;
+}
+
+const existsSql = (embed: Embed, parameters: Parameters): string => parameters.within((alias, parent) => `exists (select from ${joinSql(embed, alias, parent)}${conditionsSql(embed.query.filters, parameters)})`);
+
+const joinSql = ({ target, on }: Embed, alias: string, parent: string) => `public.${quote(target)} ${alias} where ${on.map(({ parent: here, child }) => `${alias}.${quote(child)} = ${parent}.${quote(here)}`).join(' and ')}`;
+
+const conditionsSql = (filters: readonly Filter[], parameters: Parameters) => filters.map((filter) => ` and ${filterSql(filter, parameters)}`).join('');
 
 function orderSql(order: readonly Order[], parameters: Parameters): string {
   if (order.length === 0) return '';
@@ -62,7 +100,7 @@ function orderSql(order: readonly Order[], parameters: Parameters): string {
 
 /** `select … from <from> _t where … order by … limit … offset …` */
 export function readSql(from: string, query: ParsedQuery, limit: number, parameters: Parameters): string {
-  return `select ${selectSql(query.select, parameters)} from ${from} _t${whereSql(query.filters, parameters)}${orderSql(query.order, parameters)}`
+  return `select ${selectSql(query, parameters)} from ${from} _t${whereSql(query.filters, parameters)}${orderSql(query.order, parameters)}`
     + ` limit ${parameters.bind(limit)}::int offset ${parameters.bind(query.offset)}::int`;
 }
 
