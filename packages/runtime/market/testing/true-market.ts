@@ -63,7 +63,7 @@ export class TrueMarket {
     const key = `${symbol} ${openTime}`;
     const known = this.#known.get(key);
     if (known) return known;
-    const random = seededRandom(this.#seed ^ Math.imul(openTime / MINUTE_MS, 0x9e3779b1) ^ [...symbol].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 0x01000193), 7));
+    const random = seededRandom(this.#seed ^ Math.imul(openTime / MINUTE_MS, 0x9e3779b1) ^ Array.from(symbol, (letter) => letter.charCodeAt(0)).reduce((hash, code) => Math.imul(hash ^ code, 0x01000193), 7));
     const within = (from: number, to: number) => from + Math.floor(random() * (to - from + 1));
     // Each symbol has a price range of its own, apart from all others.
     const base = 1_000 * 3 ** (symbol.charCodeAt(0) % 8);
