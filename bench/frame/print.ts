@@ -2,7 +2,7 @@ import type { BenchResult } from './row.ts';
 
 const figure = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value === 0 ? '0' : value.toPrecision(3));
 const mark = (ok: boolean): string => (ok ? 'ok   ' : 'SHORT');
-const bound = (must: number | null, atLeast: boolean): string => (must === null ? '' : `must ${atLeast ? '≥' : '≤'} ${must}`);
+const bound = (must: number | null, atLeast: boolean): string => (must === null ? '' : `must ${atLeast ? '≥' : '≤'} ${Number(must.toPrecision(3))}`);
 
 /** A row as a person reads it: our figure, each peer's with the ratio, what else was measured, and what was done. */
 export function printRow(result: BenchResult): string {

@@ -227,7 +227,7 @@ heap ${early.toFixed(1)} MB after a fifth, ${late.toFixed(1)} MB at the end; the
   expect(getEventListeners(ending.signal, 'abort').length).toBeLessThan(10);
 });
 
-test(`after ${CONNECTIONS} connections that speak no WebSocket the client takes the first honest one`, { timeout: 60_000 }, async () => {
+test(`after ${CONNECTIONS} connections that speak no WebSocket the client takes the first honest one`, { timeout: 180_000 }, async () => {
   const draws = new Draws(seededRandom(SEED));
   const kinds: Record<string, number> = {};
   const streams = new WebSocketServer({ noServer: true });
