@@ -113,7 +113,7 @@ export async function measureLevel(name: LevelName): Promise<Taken> {
   const { symbols, cpus, clients, traders } = LEVELS[name];
   const world = await startWorld({ symbols, speed: 1 });
   try {
-    const end = await leap(world.exchange, name === 'heavy' ? { periodMs: 3_600_000, bootMs: 40_000 } : { periodMs: 300_000, bootMs: 20_000 });
+    const end = await leap(world.exchange, name === 'heavy' ? { periodMs: 3_600_000, bootMs: 90_000 } : { periodMs: 300_000, bootMs: 20_000 });
     const { process, connect, stop } = await startLoaded(world, traders(), { cpus });
     await connect(clients);
     await wait(Math.max(0, end - BEFORE_MS - (await marketTime(world.exchange))));
