@@ -13,11 +13,13 @@ import { admin, endExchangeProcess, marketTime, startExchangeProcess, wait, type
 import { makeBundle, startMachineProcess, watch, type Bundle, type MachineUnderTest, type Window } from './machine-process.ts';
 
 export type LevelName = 'idle' | 'live' | 'heavy';
-interface Level { what: string; symbols: number; cpus: number; clients: number; traders(): TraderInput[] }
+interface Level { what: string; periodMs: number; symbols: number; cpus: number; clients: number; traders(): TraderInput[] }
 
 /** A window stands around the end of a candle: from so long before it, for so long. */
 const BEFORE_MS = 15_000;
 const WINDOW_MS = 45_000;
+/** After it is ready: what a start leaves behind is collected. */
+const SETTLE_MS = 10_000;
 /** As Fly does it. */
 const SCRAPE_MS = 15_000;
 
@@ -30,10 +32,10 @@ function settled(count: number): Pick<TraderInput, 'name' | 'side' | 'where'>[] 
 }
 
 export const LEVELS: Readonly<Record<LevelName, Level>> = {
-  idle: { what: 'no trader, one vCPU', symbols: 104, cpus: 1, clients: 0, traders: () => [] },
-  live: { what: '20 traders × 100 symbols on 5m, one vCPU, one client', symbols: 104, cpus: 1, clients: 1, traders: () => twenty() },
+  idle: { what: 'no trader, one vCPU', periodMs: 300_000, symbols: 104, cpus: 1, clients: 0, traders: () => [] },
+  live: { what: '20 traders × 100 symbols on 5m, one vCPU, one client', periodMs: 300_000, symbols: 104, cpus: 1, clients: 1, traders: () => twenty() },
   heavy: {
-    what: '100 traders on each of 500 symbols on 15m with a condition on 1h, 500 candles kept, two vCPUs, 20 clients', symbols: 500, cpus: 2, clients: 20,
+    what: '100 traders on each of 500 symbols on 15m with a condition on 1h, 500 candles kept, two vCPUs, 20 clients', periodMs: 900_000, symbols: 500, cpus: 2, clients: 20,
     traders: () => ['USDT', 'USDC'].flatMap((quote) => settled(100).map(({ name, side, where }): TraderInput => ({
       name: `${name} ${quote}`, side, interval: '15m', where: { ...where, trend: 'on("1h", rsi(14) > 40)' }, universe: { quote, largest: 500 },
     }))),
@@ -108,15 +110,15 @@ export async function startLoaded({ cloud, exchange, bundle, folder }: World, tr
 
 export interface Taken extends Window { candles: number; series: number; workers: number }
 
-/** Runs a level in real time over the end of a 5m candle (heavy: of an hour), scraped as Fly does, and tells what the machine's process took. Throws when nothing closed meanwhile. */
+/** Runs a level in real time over the end of a candle, scraped as Fly does, and tells what the machine's process took. Throws when nothing closed meanwhile. */
 export async function measureLevel(name: LevelName): Promise<Taken> {
-  const { symbols, cpus, clients, traders } = LEVELS[name];
+  const { symbols, cpus, clients, traders, periodMs } = LEVELS[name];
   const world = await startWorld({ symbols, speed: 1 });
   try {
-    const end = await leap(world.exchange, name === 'heavy' ? { periodMs: 3_600_000, bootMs: 40_000 } : { periodMs: 300_000, bootMs: 20_000 });
     const { process, connect, stop } = await startLoaded(world, traders(), { cpus });
     await connect(clients);
-    await wait(Math.max(0, end - BEFORE_MS - (await marketTime(world.exchange))));
+    await wait(SETTLE_MS);
+    await leap(world.exchange, periodMs);
     const before = await figures(process);
     const scrape = setInterval(() => void figures(process), SCRAPE_MS);
     const window = await watch(process.pid, WINDOW_MS);
@@ -132,12 +134,11 @@ export async function measureLevel(name: LevelName): Promise<Taken> {
   }
 }
 
-/** Moves the market, before a machine looks at it, to so long before the end of a candle that the machine has booted by then; answers that end. */
-async function leap(exchange: ExchangeProcess, { periodMs, bootMs }: { periodMs: number; bootMs: number }): Promise<number> {
+/** Moves the market on to shortly before the end of the candle under way, so that none is skipped. */
+async function leap(exchange: ExchangeProcess, periodMs: number): Promise<void> {
   const now = await marketTime(exchange);
-  const end = (Math.floor(now / periodMs) + 2) * periodMs;
-  await admin(exchange, '/clock', { step: end - BEFORE_MS - bootMs - now });
-  return end;
+  const step = periodMs - (now % periodMs) - BEFORE_MS;
+  if (step > 0) await admin(exchange, '/clock', { step });
 }
 
 /** Looks up what the machine tells Prometheus. */

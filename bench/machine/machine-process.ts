@@ -9,7 +9,7 @@ import { bundleMachine } from '../../machine-image/build/bundle.ts';
 import { MACHINE_ENV, NODE_FLAGS, warmCompileCache } from '../../machine-image/build/node.ts';
 import { processorMs } from '../market/exchange-process.ts';
 
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 180_000;
 const LOOK_MS = 5;
 
 /** The machine as the image has it: bundled, compiled, with the image's flags of Node. */

@@ -66,7 +66,7 @@ class Course {
     this.#loaded = await startLoaded(this.#world, [...twenty('1m').slice(1), TURN], { cpus: 1, exchange: { url: `http://127.0.0.1:${exchange.port}`, streams: `ws://127.0.0.1:${exchange.port}` } });
     await this.#loaded.connect(1, (bytes) => this.#heard(bytes));
     this.#minute = this.#first = Math.ceil((this.#now() - BEGIN) / 60_000) + 1;
-    await this.run(WARM_MINUTES, SPREAD_MS);
+    await this.#turn(WARM_MINUTES, SPREAD_MS);
   }
 
   #now(): number {
@@ -90,6 +90,12 @@ class Course {
 
   /** Closes every candle of so many minutes; answers ms from each close that was written to the socket to its signal. Throws when a signal did not come. */
   async run(minutes: number, spreadMs: number): Promise<number[]> {
+    const { took, expected } = await this.#turn(minutes, spreadMs);
+    if (took.length !== expected) throw new Error(`Of ${expected} signals ${took.length} came. ${this.#loaded!.process.warnings.slice(0, 5).join(' ')}`);
+    return took;
+  }
+
+  async #turn(minutes: number, spreadMs: number): Promise<{ took: number[]; expected: number }> {
     this.#took.length = 0;
     let expected = 0;
     for (let round = 0; round < minutes; round += 1, this.#minute += 1) {
@@ -103,9 +109,7 @@ class Course {
       }
     }
     await wait(400);
-    const took = [...this.#took];
-    if (took.length !== expected) throw new Error(`Of ${expected} signals ${took.length} came. ${this.#loaded!.process.warnings.slice(0, 5).join(' ')}`);
-    return took;
+    return { took: [...this.#took], expected };
   }
 
   async close(): Promise<void> {

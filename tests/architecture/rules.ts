@@ -26,6 +26,7 @@ const LIBRARIES: readonly LibraryRule[] = [
   { library: 'pg', onlyIn: ['local-cloud'], why: 'everything else goes through PostgREST' },
   { library: 'fastify', onlyIn: ['control-plane'], why: 'the machine is lean: node:http' },
   { library: 'undici', onlyIn: ['control-plane', 'packages/fly'], why: "the machine uses Node's own fetch" },
+  { library: '@supabase/supabase-js', onlyIn: ['control-plane', 'cli', 'web'], why: 'the machine is lean: it speaks PostgREST itself' },
   { library: '@google/generative-ai', onlyIn: ['packages/runtime/analysis/gemini-client.ts'], why: 'one file speaks to Gemini' },
   { library: 'react', onlyIn: ['web', 'cli'], why: 'screens only' },
   { library: '@pulumi/pulumi', onlyIn: ['infra'], why: 'operators only' },

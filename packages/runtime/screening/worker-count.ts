@@ -15,11 +15,11 @@ const PART_MS = 20;
 const MOST = 8;
 
 /**
- * How many worker threads the load wants, 0 to 8 and never more than vCPUs: none while a pass is not felt. It grows at once and shrinks only when the load has fallen to half of what the
+ * How many worker threads the load wants, 0 to 8 and never more than vCPUs: none while a pass is not felt, and none on a single vCPU, where a thread takes memory and gives no time. It grows at once and shrinks only when the load has fallen to half of what the
  * smaller number would bear, so that a steady load never makes it go to and fro.
  */
 export function workersWanted({ passMs, workers, cpus }: ScreeningLoad): number {
-  const most = Math.min(MOST, Math.max(0, Math.floor(cpus)));
+  const most = cpus < 2 ? 0 : Math.min(MOST, Math.floor(cpus));
   const enough = (load: number): number => (load <= FELT_MS ? 0 : Math.min(most, Math.ceil(load / PART_MS)));
   const grown = enough(passMs);
   if (grown >= workers) return Math.min(most, grown);
