@@ -284,6 +284,8 @@ describe('the edges of HTTP', () => {
     expect(Object.entries(paths).flatMap(([path, verbs]) => Object.keys(verbs).map((verb) => `${verb} ${path}`)).toSorted()).toEqual([
       'delete /v1/machines/{id}', 'delete /v1/traders/{id}', 'get /healthz', 'get /readyz', 'get /v1/machines', 'get /v1/machines/{id}', 'get /v1/machines/{id}/events', 'get /v1/me',
       'get /v1/traders', 'get /v1/traders/{id}', 'patch /v1/machines/{id}', 'post /v1/machine/token', 'post /v1/machines', 'post /v1/machines/{id}/ticket', 'post /v1/traders', 'put /v1/traders/{id}',
+      'delete /v1/releases/{id}', 'get /v1/fleet', 'get /v1/releases', 'get /v1/rollouts', 'get /v1/rollouts/{id}', 'post /v1/fleet/sweep', 'post /v1/releases', 'post /v1/rollouts',
+      'post /v1/rollouts/{id}/abort', 'post /v1/rollouts/{id}/exclude', 'post /v1/rollouts/{id}/pause', 'post /v1/rollouts/{id}/resume',
     ].toSorted());
     expect(JSON.stringify(paths['/v1/machines']?.['post']?.requestBody)).toContain('memoryMb');
     expect(JSON.stringify(body)).toContain('application/problem+json');
