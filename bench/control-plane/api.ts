@@ -92,7 +92,12 @@ export function apiRow(): BenchRow {
     also: async () => {
       await ready?.end();
       const [ours, bare] = [figures.ours, figures.bare].map((all) => percentile(all, 0.5)) as [number, number];
-      return [{ name: 'bare, 99th percentile', unit: 'ms', value: bare }, { name: '99th percentile of a run: ours of bare', unit: '×', value: ours / bare, must: 1.5 }];
+      // what else runs on the machine is heard most in the worst percent: the quietest run says how much of it is ours
+      return [
+        ...(['ours', 'bare'] as const).map((who) => ({ name: `99th percentile of the quietest run: ${who}`, unit: 'ms', value: Math.min(...figures[who]) })),
+        { name: '99th percentile of a run, median: bare', unit: 'ms', value: bare },
+        { name: '99th percentile of a run, median: ours of bare', unit: '×', value: ours / bare, must: 1.5 },
+      ];
     },
   };
 }

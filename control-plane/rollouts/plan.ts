@@ -22,6 +22,8 @@ export interface Step {
 /** Soon while machines are under way, else when the pause ends, but never much later: the gates watch throughout. */
 const BUSY_SECONDS = 2;
 const WATCH_SECONDS = 15;
+/** Going back is waited for with more patience than an update: there is nothing better to do. */
+const BACK_SECONDS = 600;
 
 /**
  * The next step of a rollout. Pure: whichever replica plans it from the same view plans the same, and a step that was not written is simply planned
@@ -82,12 +84,13 @@ function planOnward(view: ClaimedRollout, step: Step, now: number): Step {
 
 /** Brings back what was taken, as many at once as an update may. */
 function planBack(view: ClaimedRollout): Step {
+  const patience = Math.max(BACK_SECONDS, view.settings.gates.bootSeconds);
   const marks = view.underWay.filter((machine) => machine.state === 'reverting').flatMap((machine): Mark[] => {
     if (machine.desiredState !== 'started') return [{ machineId: machine.machineId, state: 'reverted', reason: `It is ${machine.desiredState}; its wish names the version before.` }];
     if (machine.desiredImage === view.image) return [{ machineId: machine.machineId, state: 'stuck', reason: 'Its wish names the release still.' }];
     if (runsAsWished(machine)) return [{ machineId: machine.machineId, state: 'reverted', ...(machine.bootMs === null ? {} : { bootMs: machine.bootMs }) }];
-    if (view.now - machine.changedAt <= view.settings.gates.bootSeconds * 1_000) return [];
-    return [{ machineId: machine.machineId, state: 'stuck', reason: `It did not come back within ${view.settings.gates.bootSeconds} s: ${machine.lastError?.message ?? `it is ${machine.phase}`}` }];
+    if (view.now - machine.changedAt <= patience * 1_000) return [];
+    return [{ machineId: machine.machineId, state: 'stuck', reason: `It did not come back within ${patience} s: ${machine.lastError?.message ?? `it is ${machine.phase}`}` }];
   });
   const busy = view.underWay.filter((machine) => machine.state === 'reverting').length - marks.length;
   const revert = oneOfEachUser(view.toRevert, view.settings.parallel).slice(0, Math.max(0, view.settings.parallel - busy)).map((candidate) => candidate.machineId);
