@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { importJWK, SignJWT } from 'jose';
 import { Pool } from 'pg';
+import { roomForAll } from '../../tests/support/room.ts';
 import { prepareDatabase } from '../../local-cloud/postgres/migrate.ts';
 import { removePostgres, startPostgres } from '../../local-cloud/postgres/start.ts';
 import { generateKeys, generateSigningJwk } from '../../local-cloud/supabase/keys.ts';
@@ -61,6 +62,7 @@ export async function startWorld(options: { machines?: number; rateLimits?: bool
     const postgres = await startPostgres({ dataDir, port: 0, maxConnections: 100 });
     started.push(() => postgres.close());
     await prepareDatabase(postgres.url);
+    await roomForAll(postgres.url);
     const pool = new Pool({ connectionString: postgres.url, max: 2 });
     // the database ends its connections when it is stopped
     pool.on('error', () => undefined);

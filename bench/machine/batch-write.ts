@@ -9,6 +9,7 @@ import { removePostgres, startPostgres } from '../../local-cloud/postgres/start.
 import { generateKeys, generateSigningJwk } from '../../local-cloud/supabase/keys.ts';
 import { startSupabase } from '../../local-cloud/supabase/start.ts';
 import { SupabaseDatabase } from '../../packages/runtime/control/database.ts';
+import { roomForAll } from '../../tests/support/room.ts';
 import { rowOfSignal } from '../../packages/runtime/state/state-store.ts';
 import type { BenchRow } from '../frame/row.ts';
 
@@ -31,6 +32,7 @@ async function startWorld(): Promise<World> {
     const postgres = await startPostgres({ dataDir, port: 0 });
     started.push(() => postgres.close());
     await prepareDatabase(postgres.url);
+    await roomForAll(postgres.url);
     const [keys, machineJwk] = [await generateKeys(), await generateSigningJwk()];
     const gateway = await startSupabase({ ...keys, port: 0, postgresUrl: postgres.url, extraJwks: [machineJwk] });
     started.push(() => gateway.close());
@@ -40,7 +42,6 @@ async function startWorld(): Promise<World> {
     started.push(() => pool.end());
     const [userId, traderId] = [randomUUID(), randomUUID()];
     await pool.query('insert into auth.users (id, email) values ($1, $2)', [userId, `${userId}@example.test`]);
-    await pool.query(`select public.set_user_plan($1, 'elite')`, [userId]);
     await pool.query(`insert into public.traders (id, user_id, name, document) values ($1, $2, 'Dip', '{}')`, [traderId, userId]);
     const { rows: [row] } = await pool.query<{ id: string }>(`select public.deploy_machine($1, 'local', 'sin', 'shared', 1, 512, 'x') -> 'machine' ->> 'id' as id`, [userId]);
     const token = await new SignJWT({ role: 'machine', machine_id: row!.id, epoch: 1 }).setProtectedHeader({ alg: 'ES256', kid: machineJwk.kid ?? '' })

@@ -17,6 +17,7 @@ import { generateKeys, generateSigningJwk } from '../../local-cloud/supabase/key
 import { startSupabase } from '../../local-cloud/supabase/start.ts';
 import { signTicket, ticketJwks, ticketKeys } from '../../tests/support/feed.ts';
 import { startTestGemini, type TestGemini } from '../../tests/support/gemini.ts';
+import { roomForAll } from '../../tests/support/room.ts';
 import { machineAnswers } from '../../tests/support/machine-answers.ts';
 import { startLine, type Line } from '../../tests/support/line.ts';
 import { endExchangeProcess, startExchangeProcess, wait, type ExchangeProcess } from '../market/exchange-process.ts';
@@ -70,6 +71,7 @@ export async function startChaosWorld(options: { symbols: number; speed: number;
     const { url: postgresUrl, port: postgresPort } = postgres;
     started.push(() => postgres.close());
     await prepareDatabase(postgresUrl);
+    await roomForAll(postgresUrl);
     const pool = new Pool({ connectionString: postgresUrl, max: 2 });
     pool.on('error', () => undefined);
     started.push(() => pool.end());
@@ -107,7 +109,6 @@ export async function startChaosWorld(options: { symbols: number; speed: number;
       addAccount: async () => {
         const userId = randomUUID();
         await pool.query('insert into auth.users (id, email) values ($1, $2)', [userId, `${userId}@example.test`]);
-        await pool.query(`select public.set_user_plan($1, 'elite')`, [userId]);
         const { rows } = await pool.query<{ id: string }>(`select public.deploy_machine($1, 'local', 'sin', 'shared', 1, 512, 'x') -> 'machine' ->> 'id' as id`, [userId]);
         const traderIds: string[] = [];
         for (const document of TRADERS) {

@@ -11,7 +11,7 @@ import type { Api } from './schema.ts';
 /** How long a replica may take over one request before another takes it over. */
 const LOCK_SECONDS = 60;
 /** How long a repeat waits for the first to end. */
-const WAIT_MS = 10_000;
+const WAIT_MS = 15_000;
 const LOOK_MS = 100;
 const KEPT_HEADERS = ['content-type', 'etag', 'location'] as const;
 /** What a repeat may see change: it is not kept. */

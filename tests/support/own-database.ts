@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Pool } from 'pg';
 import { prepareDatabase } from '../../local-cloud/postgres/migrate.ts';
 import { removePostgres, startPostgres } from '../../local-cloud/postgres/start.ts';
+import { roomForAll } from './room.ts';
 import type { TestDatabase } from './database.ts';
 
 /** A PostgreSQL of its own, migrated and durable as it is delivered, for programs that no test runner starts. It is removed when it is closed. */
@@ -17,6 +18,7 @@ export async function startOwnDatabase(): Promise<TestDatabase> {
     const postgres = await startPostgres({ dataDir, port: 0 });
     try {
       await prepareDatabase(postgres.url);
+      await roomForAll(postgres.url);
     } catch (error) {
       await postgres.close();
       throw error;
