@@ -68,7 +68,12 @@ describe('a machine', () => {
     await eventually(async () => ((await as(alice, 'GET', path)).body['phase'] === 'stopped' ? true : undefined));
     expect((await fly.fly.machines.get(String(screening['app']), String(screening['flyMachineId']))).state).toBe('stopped');
     await as(alice, 'PATCH', path, { desired: 'started' });
-    await eventually(async () => ((await as(alice, 'GET', path)).body['phase'] === 'screening' ? true : undefined));
+    const before = await eventually(async () => { const { body } = await as(alice, 'GET', path); return body['phase'] === 'screening' ? body : undefined; });
+
+    expectProblem(await as(alice, 'PATCH', path, { otherRegions: ['nrt', 'iad'] }), 422, 'region_refused');
+    expect(await as(alice, 'POST', `${path}/restart`)).toMatchObject({ status: 202, body: { generation: Number(before['generation']) + 1 } });
+    const restarted = await eventually(async () => { const { body } = await as(alice, 'GET', path); return body['phase'] === 'screening' && body['observedGeneration'] === Number(before['generation']) + 1 ? body : undefined; });
+    expect(restarted['flyMachineId']).toBe(before['flyMachineId']);
 
     expect(await as(alice, 'DELETE', path)).toMatchObject({ status: 202, body: { desired: { state: 'destroyed' } } });
     expectProblem(await as(alice, 'PATCH', path, { desired: 'started' }), 409, 'machine_being_destroyed');
@@ -80,7 +85,7 @@ describe('a machine', () => {
     const kinds = (body['items'] as { kind: string; data: { ms?: number } }[]).map((event) => event.kind).filter((kind) => kind !== 'phase' && kind !== 'wish');
     expect(kinds).toEqual([
       'requested', 'app.created', 'ip.created', 'ip.created', 'volume.created', 'secret.set', 'machine.created', 'settled', 'machine.updated', 'settled', 'machine.stopped', 'settled',
-      'machine.started', 'settled', 'machine.stopped', 'machine.destroyed', 'volume.deleted', 'ip.released', 'ip.released', 'app.deleted', 'settled',
+      'machine.started', 'settled', 'machine.updated', 'settled', 'machine.stopped', 'machine.destroyed', 'volume.deleted', 'ip.released', 'ip.released', 'app.deleted', 'settled',
     ]);
   });
 

@@ -59,15 +59,17 @@ export function machineRoutes(api: Api, context: ApiContext): void {
   api.route({
     method: 'PATCH',
     url: '/v1/machines/:id',
-    schema: { tags, summary: 'Start, stop, resize or move', description: '`If-Match` may name the generation it was read at: 412 when it has changed since.', params: IdParams, body: MachinePatch, response: { 202: MachineView } },
+    schema: { tags, summary: 'Start, stop, resize, move, and where else it may go', description: '`If-Match` may name the generation it was read at: 412 when it has changed since.', params: IdParams, body: MachinePatch, response: { 202: MachineView } },
     handler: async (request, reply) => {
-      const { desired, size, region } = request.body;
-      if (region !== undefined) refuseRegion(region, context.allowUsRegions);
-      if (size !== undefined) refuseSize(size);
+      const { desired, size, region, otherRegions, otherSizes } = request.body;
+      for (const one of [region, ...(otherRegions ?? [])]) if (one !== undefined) refuseRegion(one, context.allowUsRegions);
+      for (const one of [size, ...(otherSizes ?? [])]) if (one !== undefined) refuseSize(one);
       const row = await change(request.params.id, callerOf(request).userId, {
         ...(desired === undefined ? {} : { desired_state: desired }),
         ...(region === undefined ? {} : { desired_region: region }),
         ...(size === undefined ? {} : { desired_cpu_kind: size.cpuKind, desired_cpus: size.cpus, desired_memory_mb: size.memoryMb }),
+        ...(otherRegions === undefined ? {} : { desired_regions: otherRegions }),
+        ...(otherSizes === undefined ? {} : { desired_sizes: otherSizes }),
       }, request.headers['if-match']);
       return reply.status(202).send(send(reply, row));
     },
@@ -82,6 +84,19 @@ export function machineRoutes(api: Api, context: ApiContext): void {
       return reply.status(202).send(send(reply, row));
     },
   });
+
+  for (const [path, what, summary] of [['restart', 'restart', 'Restart'], ['rotate-secret', 'secret', 'Give the machine a new secret']] as const) {
+    api.route({
+      method: 'POST',
+      url: `/v1/machines/:id/${path}`,
+      schema: { tags, summary, description: 'After a drain, just after a candle close. It is told as events.', params: IdParams, response: { 202: MachineView } },
+      handler: async (request, reply) => {
+        const row = await context.control.wishAgain(request.params.id, callerOf(request).userId, what);
+        context.wake();
+        return reply.status(202).send(send(reply, row));
+      },
+    });
+  }
 
   api.route({
     method: 'POST',

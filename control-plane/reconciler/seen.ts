@@ -1,7 +1,7 @@
 import { exitOf, type IpAssignment, type Machine, type Volume } from '@trademind/fly';
 import { CPU_KINDS, type MachineSize } from '@trademind/core';
 import { META_CONFIG, META_MACHINE, VOLUME_NAME } from './names.ts';
-import { hashOf } from './hash.ts';
+import { hashOf, lastingEnv } from './hash.ts';
 
 /** Every state Fly is known to show, and `unknown` for one it may invent. */
 export const FLY_STATES = [
@@ -69,7 +69,7 @@ export function seenMachine(machine: Machine): SeenMachine {
     instanceId: machine.instance_id ?? null,
     image: machine.config?.image ?? null,
     digest: machine.image_ref?.digest || null,
-    envHash: machine.config ? hashOf(machine.config.env ?? {}) : null,
+    envHash: machine.config ? hashOf(lastingEnv(machine.config.env)) : null,
     size: guest && kind ? { cpuKind: kind, cpus: guest.cpus, memoryMb: guest.memory_mb } : null,
     configHash: machine.config?.metadata?.[META_CONFIG] ?? null,
     owner: machine.config?.metadata?.[META_MACHINE] ?? null,

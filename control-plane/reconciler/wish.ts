@@ -1,7 +1,7 @@
 import { machineConfig, type MachineConfig } from '@trademind/fly';
 import { US_REGIONS, type DesiredState, type MachineSize } from '@trademind/core';
 import type { Failure, MachineRow, Place } from '../database/rows.ts';
-import { hashOf } from './hash.ts';
+import { hashOf, lastingEnv } from './hash.ts';
 import { META_CONFIG, META_MACHINE, META_RESTART, META_SECRET, appName, machineName } from './names.ts';
 
 /** What every machine of this environment is told at birth. */
@@ -60,7 +60,7 @@ export function wishOf(row: Wished, contract: MachineContract): Wish {
   const version = versionOf(row);
   const failure = row.failed_generation === row.generation ? row.failure : null;
   const config = plainConfig(row, version, contract, '');
-  const configHash = hashOf(config);
+  const configHash = hashOf({ ...config, env: lastingEnv(config.env) });
   return {
     // without a version that works it rests: a machine that only crashes costs money for nothing
     state: failure !== null && row.good === null && row.desired_state === 'started' ? 'stopped' : row.desired_state,
@@ -70,7 +70,7 @@ export function wishOf(row: Wished, contract: MachineContract): Wish {
     size: { cpuKind: version.cpuKind, cpus: version.cpus, memoryMb: version.memoryMb },
     image: version.image,
     configHash,
-    envHash: hashOf(config.env),
+    envHash: hashOf(lastingEnv(config.env)),
     secret: row.desired_secret,
     failure,
     proven: row.good !== null && row.good.configHash === configHash,
@@ -81,7 +81,7 @@ export function wishOf(row: Wished, contract: MachineContract): Wish {
 /** The whole configuration sent to Fly for this row and volume, with its hash in the metadata. */
 export function configFor(row: Wished, contract: MachineContract, volumeId: string): MachineConfig {
   const version = versionOf(row);
-  const hash = hashOf(plainConfig(row, version, contract, ''));
+  const { configHash: hash } = wishOf(row, contract);
   const config = plainConfig(row, version, contract, volumeId);
   return { ...config, metadata: { ...config.metadata, [META_CONFIG]: hash } };
 }

@@ -21,6 +21,9 @@ export const MachinePatch = z.strictObject({
   desired: z.optional(z.enum(['started', 'stopped'])),
   size: z.optional(MachineSize),
   region: z.optional(Region),
+  /** Where else it may run, in order, when its region has no room; sizes that will do likewise. [] : nowhere else. */
+  otherRegions: z.optional(z.array(Region).check(z.maxLength(16))),
+  otherSizes: z.optional(z.array(MachineSize).check(z.maxLength(16))),
 });
 export type MachinePatch = z.infer<typeof MachinePatch>;
 

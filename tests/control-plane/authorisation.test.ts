@@ -60,6 +60,8 @@ const ROUTES: Record<string, readonly [outcome: string, where: () => Promise<str
   'GET /v1/machines/{id}/cost': [OWN_THING, () => machine('/cost')],
   'PATCH /v1/machines/{id}': [OWN_THING, machine, () => ({ desired: 'stopped' })],
   'DELETE /v1/machines/{id}': [OWN_THING, machine],
+  'POST /v1/machines/{id}/restart': [OWN_THING, () => machine('/restart')],
+  'POST /v1/machines/{id}/rotate-secret': [OWN_THING, () => machine('/rotate-secret')],
   'POST /v1/machines/{id}/ticket': [OWN_THING, () => machine('/ticket'), () => ({})],
   'GET /v1/traders': ['1+++++1111', at('/v1/traders')],
   'POST /v1/traders': [OWN_READ, at('/v1/traders'), () => ({ document: document() })],

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { lastingEnv } from './hash.ts';
+import { configFor, wishOf, type MachineContract } from './wish.ts';
+
+const contract: MachineContract = {
+  supabaseUrl: 'https://db.example', supabasePublishableKey: 'sb_publishable', controlPlaneUrl: 'https://cp.example', ticketJwks: '{"keys":[{"kid":"a"}]}', allowedOrigins: [], env: { LOG_LEVEL: 'info' },
+  appNameKey: 'a-key-of-sixteen', urlTemplate: 'https://{app}.fly.dev', allowUsRegions: false,
+} as unknown as MachineContract;
+const row = {
+  id: '11111111-1111-4111-8111-111111111111', user_id: '22222222-2222-4222-8222-222222222222', environment: 'test', generation: 1, fly_app: null, placement: 0, placed: null, tried: [], good: null, failed_generation: null, failure: null,
+  desired_state: 'started', desired_region: 'sin', desired_cpu_kind: 'shared', desired_cpus: 1, desired_memory_mb: 512, desired_image: `registry.fly.io/m@sha256:${'0'.repeat(64)}`, desired_env: {}, desired_regions: [], desired_sizes: [], desired_restart: 0, desired_secret: 1,
+} as unknown as Parameters<typeof wishOf>[0];
+const hashes = (over: Partial<MachineContract>) => { const { configHash, envHash } = wishOf(row, { ...contract, ...over }); return { configHash, envHash }; };
+
+test('newer keys of tickets are no reason to restart a machine: it hears of them with its beat', () => {
+  const rotated = { ticketJwks: '{"keys":[{"kid":"b"},{"kid":"a"}]}' };
+  expect(hashes(rotated)).toEqual(hashes({}));
+  expect(configFor(row, { ...contract, ...rotated }, 'vol_1').env?.['TICKET_JWKS']).toBe(rotated.ticketJwks);
+  expect(lastingEnv({ TICKET_JWKS: 'x', A: '1' })).toEqual({ A: '1' });
+});
+
+test('anything else that it is given is', () => {
+  for (const over of [{ controlPlaneUrl: 'https://other.example' }, { allowedOrigins: ['https://app.example'] }, { env: { LOG_LEVEL: 'debug' } }]) {
+    expect(hashes(over).configHash).not.toBe(hashes({}).configHash);
+    expect(hashes(over).envHash).not.toBe(hashes({}).envHash);
+  }
+});
