@@ -48,6 +48,17 @@ async function startParrot(target: string, parrot: () => boolean): Promise<{ url
   };
 }
 
+/** The first letter of its signature is another one: the last may stand for the same bytes. */
+const otherSignature = (jwt: string): string => jwt.replace(/\.(.)([\w-]+)$/, (_, first: string, rest: string) => `.${first === 'A' ? 'B' : 'A'}${rest}`);
+const PATIENCE_MS = 20_000;
+const textOf = async (url: string, headers: Record<string, string> = {}): Promise<string> => (await fetch(url, { headers, signal: AbortSignal.timeout(PATIENCE_MS) })).text();
+
+/** How a connection with this ticket ends: it must end. */
+async function closingOf(jwt: string): Promise<unknown> {
+  const { closed } = connectRaw(at, jwt);
+  return Promise.race([closed, new Promise((_, reject) => { setTimeout(() => reject(new Error('A refused connection stays open.')), PATIENCE_MS).unref(); })]);
+}
+
 /** Listens to the feed for a while, and asks it what ends in errors. */
 async function listen(name: string): Promise<void> {
   const owner = connectRaw(at, await at.ticket());
@@ -64,12 +75,12 @@ async function listen(name: string): Promise<void> {
   heard[`${name}: frames`] = owner.frames.filter(({ type }) => type !== 'hello').map((frame) => JSON.stringify(frame)).join('\n');
   const headers = { authorization: `Bearer ${session}` };
   for (const path of ['status', 'markets', 'traders', 'signals', 'logs', 'positions', 'explain?trader=x&symbol=y', 'candles?symbol=BTCUSDT&interval=1m', 'nothing']) {
-    heard[`${name}: /v1/${path}`] = await (await fetch(`${at.url}/v1/${path}`, { headers })).text();
+    heard[`${name}: /v1/${path}`] = await textOf(`${at.url}/v1/${path}`, headers);
   }
-  for (const url of [`${at.url}/health`, `${at.url}/ready`, `${at.privateUrl}/ready`, `${at.privateUrl}/metrics`]) heard[`${name}: ${url}`] = await (await fetch(url)).text();
-  const refused = [await at.ticket({ issuedAt: 0 }), await at.ticket({ sub: '11111111-1111-4111-8111-111111111111' }), session.replace(/.$/, 'x'), given.GEMINI_API_KEY];
+  for (const url of [`${at.url}/health`, `${at.url}/ready`, `${at.privateUrl}/ready`, `${at.privateUrl}/metrics`]) heard[`${name}: ${url}`] = await textOf(url);
+  const refused = [await at.ticket({ issuedAt: 0 }), await at.ticket({ sub: '11111111-1111-4111-8111-111111111111' }), otherSignature(session), given.GEMINI_API_KEY];
   for (const jwt of refused) {
-    heard[`${name}: refusal of ${refused.indexOf(jwt)}`] = JSON.stringify(await connectRaw(at, jwt).closed) + await (await fetch(`${at.url}/v1/status`, { headers: { authorization: `Bearer ${jwt}` } })).text();
+    heard[`${name}: refusal of ${refused.indexOf(jwt)}`] = JSON.stringify(await closingOf(jwt)) + await textOf(`${at.url}/v1/status`, { authorization: `Bearer ${jwt}` });
   }
   owner.socket.terminate();
 }
