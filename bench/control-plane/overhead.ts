@@ -9,8 +9,8 @@ const DEPLOYS = 60;
 const WARM = 10;
 
 /** Seconds that all looks of the replica have taken. */
-async function lookSeconds(url: string, call: typeof fetch): Promise<number> {
-  const text = await (await call(`${url}/metrics`)).text();
+async function lookSeconds(metrics: string, call: typeof fetch): Promise<number> {
+  const text = await (await call(`${metrics}/metrics`)).text();
   return Number(/^trademind_look_seconds_sum (.+)$/m.exec(text)?.[1] ?? Number.NaN);
 }
 
@@ -34,7 +34,7 @@ export function overheadRow(): BenchRow {
           api.taken();
           edge.taken();
           if (index === WARM) before = world.cpu();
-          const looksBefore = await lookSeconds(replica.url, http.fetch);
+          const looksBefore = await lookSeconds(replica.metrics, http.fetch);
           const began = performance.now();
           await deploy(replica.url, token, http.fetch);
           const answered = performance.now();
@@ -48,7 +48,7 @@ export function overheadRow(): BenchRow {
           // it is not looked at again while the next is measured
           await world.pool.query(`update public.machines set next_look_at = now() + interval '1 day' where user_id = $1`, [user]);
           const spans = [...api.taken(), ...edge.taken()];
-          const looks = (await lookSeconds(replica.url, http.fetch) - looksBefore) * 1_000;
+          const looks = (await lookSeconds(replica.metrics, http.fetch) - looksBefore) * 1_000;
           const woke = Math.max(0, Math.min(...spans.map(([from]) => from)) - answered);
           if (index < WARM) continue;
           own.push(answered - began + woke + looks - covered(spans));

@@ -42,7 +42,7 @@ export function startTestControlPlane(env: Record<string, string>): Promise<Cont
   return startControlPlane(read.settings, createLog(read.settings));
 }
 
-export interface SpawnedControlPlane { child: ChildProcess; url: string; kill(signal: NodeJS.Signals): Promise<void> }
+export interface SpawnedControlPlane { child: ChildProcess; url: string; metrics: string; kill(signal: NodeJS.Signals): Promise<void> }
 
 /** A replica as a process of its own. */
 export async function spawnTestControlPlane(env: Record<string, string>): Promise<SpawnedControlPlane> {
@@ -50,10 +50,10 @@ export async function spawnTestControlPlane(env: Record<string, string>): Promis
   if (child.stdout === null) throw new Error('the replica has no stdout');
   const lines = createInterface({ input: child.stdout });
   const [line] = await once(lines, 'line') as [string];
-  const said = JSON.parse(line) as { ready: boolean; url: string };
+  const said = JSON.parse(line) as { ready: boolean; url: string; metrics: string };
   if (!said.ready) throw new Error(line);
   return {
-    child, url: said.url,
+    child, url: said.url, metrics: said.metrics,
     kill: async (signal) => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exit = once(child, 'exit');
