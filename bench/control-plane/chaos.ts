@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChaosArea } from '../frame/chaos.ts';
 import { BROKEN, harmFly, migrate, wish } from './harm.ts';
-import { startTown, type MachineState, type Town } from './town.ts';
+import { MOST_VCPUS, startTown, type MachineState, type Town } from './town.ts';
 
 const CITIZENS = 14;
 const REPLICAS = 3;
@@ -125,7 +125,13 @@ async function inspect(town: Town): Promise<{ checked: string[]; violations: str
     } else if (row.desired_state === 'stopped' && started.length > 0) violations.push(`${app}: wished ${wished}, there is ${shown}`);
     if (failed && row.phase === 'screening' && started.length !== 1) violations.push(`${app}: went back to what worked, and there is ${shown}`);
   }
+  for (const citizen of town.citizens) {
+    const own = rows.filter((row) => row.user_id === citizen.id);
+    const cpus = Math.max(0, ...own.map((row) => row.desired_cpus));
+    if (own.length > 1 || cpus > MOST_VCPUS) violations.push(`the quota of ${citizen.id} was broken: ${own.length} machines, ${cpus} vCPUs`);
+  }
   const audit = await town.fly.admin.audit();
+  if (audit.runs === 0) violations.push('no machine ever ran: nothing was shown');
   for (const overlap of audit.overlaps) violations.push(`two machines of ${overlap.owner} ran at once: ${overlap.first} and ${overlap.second}, ${overlap.to === null ? 'still' : `for ${overlap.to - overlap.from} ms`}`);
   for (const write of audit.unleased) violations.push(`${write.verb} of ${write.machine} without its lease (${write.lease})`);
   const limited = audit.limited.reduce((sum, { times }) => sum + times, 0);
@@ -135,6 +141,7 @@ async function inspect(town: Town): Promise<{ checked: string[]; violations: str
     checked: [
       `${rows.length} machines of ${town.citizens.length} users against ${apps.length} apps, ${running} of them running`,
       `${audit.runs} runs of machines: none overlapped another of its user's; ${audit.writes} writes, every change under its lease`,
+      `no user has more than one machine of ${MOST_VCPUS} vCPUs, however often more was asked for`,
       `${limited} requests above Fly's rates${limited === 0 ? '' : `: ${audit.limited.slice(0, 4).map(({ verb, times }) => `${verb} ${times}`).join(', ')}`}`,
       `events told: ${kinds.map(({ kind, count }) => `${kind} ${count}`).join(', ')}`,
     ],

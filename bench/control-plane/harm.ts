@@ -54,7 +54,7 @@ export async function wish(town: Town, random: Random): Promise<string> {
     await town.call(citizen, 'POST', '/v1/machines', { region: one(random, ['sin', 'fra', 'nrt']) });
     return 'deploy';
   }
-  const what = one(random, ['resize', 'resize', 'move', 'stop', 'start', 'start', 'destroy', 'restart', 'rotate secret', 'allow regions', 'bad image', 'good image']);
+  const what = one(random, ['resize', 'resize', 'move', 'stop', 'start', 'start', 'destroy', 'restart', 'rotate secret', 'allow regions', 'bad image', 'good image', 'too large', 'second machine']);
   await ask(town, citizen, machine, what, random).catch(() => undefined);
   return what;
 }
@@ -68,6 +68,9 @@ async function ask(town: Town, citizen: Citizen, machine: MachineState, what: st
       await town.call(citizen, 'PATCH', path, { size: { cpuKind: 'shared', cpus, memoryMb: 512 * cpus } });
       return;
     }
+    // What the plan does not allow is refused, whoever is asked and whatever else goes on.
+    case 'too large': await town.call(citizen, 'PATCH', path, { size: { cpuKind: 'shared', cpus: 8, memoryMb: 4_096 } }); return;
+    case 'second machine': await town.call(citizen, 'POST', '/v1/machines', { environment: 'other', region: 'sin' }); return;
     case 'move': await town.call(citizen, 'PATCH', path, { region: one(random, ['sin', 'fra', 'nrt']) }); return;
     case 'stop': await town.call(citizen, 'PATCH', path, { desired: 'stopped' }); return;
     case 'start': await town.call(citizen, 'PATCH', path, { desired: 'started' }); return;

@@ -12,6 +12,9 @@ import { startCluster, type Cluster } from './cluster.ts';
 /** A user does not wait longer for an answer. */
 const ANSWER_MS = 10_000;
 
+/** What the plan of every user allows: one machine of so many vCPUs. */
+export const MOST_VCPUS = 4;
+
 export interface Citizen { id: string; token: string }
 
 export interface MachineState {
@@ -39,6 +42,9 @@ export interface Town {
 
 export async function startTown(options: { citizens: number; replicas: number; random: () => number; seed: number }): Promise<Town> {
   const cluster = await startCluster();
+  await cluster.pool.query(`insert into public.plans (name, title, machines, vcpus, regions, performance, traders, analyses_per_day, analyses_per_minute, analyses_at_once, analyses_nano_usd_per_day)
+    values ('town', 'Of the town', 1, ${MOST_VCPUS}, 4, false, 10, 0, 0, 0, 0)`);
+  await cluster.pool.query(`select public.set_default_plan('town')`);
   const keys = await generateKeys();
   const machineSigningJwk: JWK = await generateSigningJwk();
   const gateway = await startSupabase({ ...keys, port: 0, postgresUrl: cluster.url, extraJwks: [machineSigningJwk], passwordCost: 8, rateLimits: NO_RATE_LIMITS });
