@@ -18,7 +18,7 @@ afterEach(() => {
   queue.close();
   rmSync(dataDir, { recursive: true });
 });
-const open = (): MessageQueue => MessageQueue.open(dataDir, (reason) => { throw new Error(reason); });
+const open = (): MessageQueue => { const opened = MessageQueue.open(dataDir); expect(opened.trouble).toBeUndefined(); return opened.queue; };
 const signal = (id: string): NotificationEvent => ({ kind: 'signal', id, at: 1, signal: testSignal() });
 const health = (id: string): NotificationEvent => ({ kind: 'health', id, at: 1, component: 'disk', title: 'Disk', state: 'failing', before: 'healthy', sentence: 'Full.' });
 const add = (event: NotificationEvent, over: { channel?: string; limited?: boolean; now?: number } = {}): boolean => queue.add({ event, channel: 'me', rule: 'r', limited: false, now: 1_000, ...over });
@@ -97,9 +97,9 @@ test('a file that is no queue is moved aside, and what a row of another version 
   expect(queue.missed('me')).toBe(1);
   queue.close();
   writeFileSync(join(dataDir, QUEUE_FILE), 'this is no database, and long enough to be seen as none'.repeat(200));
-  const said: string[] = [];
-  queue = MessageQueue.open(dataDir, (reason) => said.push(reason));
-  expect(said).toHaveLength(1);
+  const opened = MessageQueue.open(dataDir);
+  ({ queue } = opened);
+  expect(opened.trouble?.kind).toBe('moved aside');
   expect(existsSync(join(dataDir, `${QUEUE_FILE}.broken`))).toBe(true);
   expect(readFileSync(join(dataDir, `${QUEUE_FILE}.broken`), 'utf8')).toContain('no database');
   expect(ids()).toEqual([]);

@@ -2,6 +2,7 @@ import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { NotificationEvent, type NotificationKind } from '@trademind/core';
+import { isDiskFull } from '../state/database-file.ts';
 
 export const QUEUE_FILE = 'notifications.db';
 /** What was sent is remembered for so long, so that a fact that is told again is not sent again. */
@@ -32,13 +33,19 @@ export interface Waiting { readonly id: string; readonly event: NotificationEven
 export class MessageQueue {
   readonly #db: DatabaseSync;
 
-  /** Opens or makes the queue; one that cannot be read is moved aside, for messages are not worth a machine that does not start. Throws what SQLite throws when there is no writing at all. */
-  static open(dataDir: string, onBroken: (reason: string) => void): MessageQueue {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  /**
+   * Opens or makes the queue. Messages are not worth a machine that does not start: a file that cannot be read is moved aside; on a full disk the file stays as it is for the next start,
+   * and until then the queue is in memory alone. `trouble` says which.
+   */
+  static open(dataDir: string): { queue: MessageQueue; trouble?: { kind: 'moved aside' | 'in memory'; reason: string } } {
     const path = join(dataDir, QUEUE_FILE);
     try {
-      return new MessageQueue(path);
+      mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+      return { queue: new MessageQueue(path) };
     } catch (error) {
+      const reason = (error as Error).message;
+      const inMemory = () => ({ queue: new MessageQueue(':memory:'), trouble: { kind: 'in memory' as const, reason } });
+      if (isDiskFull(error)) return inMemory();
       for (const end of ['', '-wal', '-shm']) {
         try {
           renameSync(`${path}${end}`, `${path}${end}.broken`);
@@ -46,8 +53,11 @@ export class MessageQueue {
           // There is none.
         }
       }
-      onBroken((error as Error).message);
-      return new MessageQueue(path);
+      try {
+        return { queue: new MessageQueue(path), trouble: { kind: 'moved aside', reason } };
+      } catch {
+        return inMemory();
+      }
     }
   }
 

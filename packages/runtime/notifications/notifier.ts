@@ -51,7 +51,10 @@ export class Notifier {
   constructor(options: NotifierOptions) {
     this.#options = options;
     const { wall, log, dataDir } = options;
-    this.#queue = MessageQueue.open(dataDir, (reason) => log('warn', 'notification_queue_broken', `The queue of messages could not be read (${reason}); it was moved aside and begun anew.`));
+    const { queue, trouble } = MessageQueue.open(dataDir);
+    this.#queue = queue;
+    if (trouble?.kind === 'moved aside') log('warn', 'notification_queue_broken', `The queue of messages could not be read (${trouble.reason}); it was moved aside and begun anew.`);
+    if (trouble?.kind === 'in memory') log('error', 'notification_not_kept', `The queue of messages cannot be opened (${trouble.reason}): until the next start messages are kept in memory alone. Free some space in the data folder.`);
     this.#context = { machineId: options.machineId, epoch: wall.epoch, allowPrivate: options.allowPrivate ?? false, telegramUrl: options.telegramUrl ?? 'https://api.telegram.org', ...(options.resolver && { resolver: options.resolver }) };
     this.#endTidying = every(TIDY_MS, wall, () => this.#guard(() => this.#tidy()));
   }

@@ -10,7 +10,12 @@ export class DatabaseFile {
   /** Opens or makes the file. Throws what SQLite throws. */
   constructor(path: string) {
     this.#db = new DatabaseSync(path, { timeout: 5_000 });
-    this.#db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 500');
+    try {
+      this.#db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 500');
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
   }
 
   close(): void {
@@ -85,8 +90,8 @@ export class DatabaseFile {
   }
 }
 
-/** SQLITE_FULL, or SQLITE_IOERR_WRITE and SQLITE_IOERR_FSYNC, which some file systems give instead. Source: https://www.sqlite.org/rescode.html. */
-function isDiskFull(error: unknown): boolean {
+/** SQLITE_FULL, or SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC and SQLITE_IOERR_SHMSIZE, which some file systems give instead. Source: https://www.sqlite.org/rescode.html. */
+export function isDiskFull(error: unknown): boolean {
   const { errcode } = error as { errcode?: number };
-  return errcode === 13 || errcode === 778 || errcode === 1_034;
+  return errcode === 13 || errcode === 778 || errcode === 1_034 || errcode === 4_874;
 }

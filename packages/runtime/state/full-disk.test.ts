@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { MessageQueue } from '../notifications/message-queue.ts';
 import { StateStore } from './state-store.ts';
 
 let dataDir: string;
@@ -82,4 +83,42 @@ test('on a disk that is really full the reserve goes first, signals go on into i
   store.close();
   open();
   expect(store.outbox.state().rows).toBe(first - 500);
+});
+
+test('a start on a disk that is really full finds all as it was: the state by giving up its reserve, messages in memory until there is room', () => {
+  if (!smallDisk(48)) return;
+  open();
+  signal('kept');
+  const { queue } = MessageQueue.open(dataDir);
+  const message = { kind: 'health', id: 'h', at: 1, component: 'disk', title: 'Disk', state: 'failing', before: 'healthy', sentence: 'Full.' } as const;
+  queue.add({ event: message, channel: 'me', rule: 'r', limited: false, now: 1 });
+  queue.close();
+  store.close();
+  const filled = join(dataDir, 'filled');
+  for (const bytes of [1_048_576, 512]) {
+    try {
+      for (;;) appendFileSync(filled, Buffer.alloc(bytes));
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOSPC' });
+    }
+  }
+  open();
+  expect(store.outbox.state().rows).toBe(1);
+  signal('found on a full disk');
+  expect(store.outbox.state().rows).toBe(2);
+  // The reserve has gone for the state; what is left of it is used up.
+  try {
+    for (;;) appendFileSync(filled, Buffer.alloc(512));
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ENOSPC' });
+  }
+  const started = MessageQueue.open(dataDir);
+  expect(started.trouble?.kind).toBe('in memory');
+  started.queue.add({ event: { ...message, id: 'meanwhile' }, channel: 'me', rule: 'r', limited: false, now: 1 });
+  expect(started.queue.stats().waiting).toBe(1);
+  started.queue.close();
+  rmSync(filled);
+  const later = MessageQueue.open(dataDir);
+  expect([later.trouble, later.queue.waiting('me', 1).map(({ id }) => id)]).toEqual([undefined, ['h']]);
+  later.queue.close();
 });

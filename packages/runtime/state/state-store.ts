@@ -4,7 +4,7 @@ import type { SQLInputValue } from 'node:sqlite';
 import { codeOf, TradeMindError, TraderDocument, type Interval, type Signal } from '@trademind/core';
 import type { CandleMark } from '../market/candle-marks.ts';
 import { Ballast } from './ballast.ts';
-import { DatabaseFile } from './database-file.ts';
+import { DatabaseFile, isDiskFull } from './database-file.ts';
 import { Outbox } from './outbox.ts';
 import { MIGRATIONS } from './schema.ts';
 
@@ -41,9 +41,10 @@ export class StateStore {
   constructor(options: { dataDir: string; epoch: () => number; outbox: boolean }) {
     this.#epoch = options.epoch;
     const path = join(options.dataDir, STATE_FILE);
+    this.#ballast = new Ballast(options.dataDir);
     try {
       mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
-      this.file = new DatabaseFile(path);
+      this.file = this.#open(path);
     } catch (cause) {
       throw new TradeMindError({
         code: 'data_dir_unusable', field: 'DATA_DIR', message: `The data folder ${options.dataDir} cannot be used (${codeOf(cause)}).`,
@@ -52,9 +53,19 @@ export class StateStore {
     }
     this.#migrate(path);
     this.outbox = new Outbox(this.file, { epoch: options.epoch, open: options.outbox });
-    this.#ballast = new Ballast(options.dataDir);
     this.#ballast.lay();
     this.file.onFull = (leaving) => this.#makeRoom(leaving);
+  }
+
+  /** A start on a full disk gives up the reserve: without the file there is no machine. */
+  #open(path: string): DatabaseFile {
+    try {
+      return new DatabaseFile(path);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.#ballast.drop(true);
+      return new DatabaseFile(path);
+    }
   }
 
   close(): void {
