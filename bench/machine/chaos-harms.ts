@@ -13,7 +13,7 @@ export interface MachineHarm { name: string; seconds: number; begin(victim: Vict
 
 const between = (random: () => number, from: number, to: number) => from + random() * (to - from);
 
-const gemini = (name: string, faults: Parameters<ChaosWorld['gemini']['setFaults']>[0], seconds = 4): MachineHarm => ({
+const gemini = (name: string, faults: Parameters<ChaosWorld['gemini']['setFaults']>[0], seconds = 3): MachineHarm => ({
   name: `gemini-${name}`, seconds, begin: ({ world }) => world.gemini.setFaults(faults), end: ({ world }) => world.gemini.setFaults([]),
 });
 

@@ -207,8 +207,8 @@ export async function statusOf(machine: MachineProcess): Promise<{ ready: boolea
   }
 }
 
-/** A wish of the user's, not a fault. */
-const NO_FAULT = new Set(['analysis_cap']);
+/** A wish of the user's, and a model that is left alone for a while: how long until it answers again is measured apart. */
+const NO_FAULT = new Set(['analysis_cap', 'analysis_circuit']);
 
 /** It screens, hears the exchange, has the newest candles, the database has what it found, and it knows of nothing that is wrong. */
 export function isWell(told: Awaited<ReturnType<typeof statusOf>>): boolean {
@@ -216,6 +216,17 @@ export function isWell(told: Awaited<ReturnType<typeof statusOf>>): boolean {
   const { market, outbox, problems } = told.status;
   if (problems.some(({ code }) => !NO_FAULT.has(code))) return false;
   return market.connected && market.lastCloseAt !== null && market.time - market.lastCloseAt < 60_000 + 3_000 * market.rate && outbox.oldestMs < 12_000;
+}
+
+/** Waits until the model has decided something again, or the day's cap is used up. */
+export async function untilDecided(world: ChaosWorld, machine: () => MachineProcess, account: Account, mostMs = 180_000): Promise<void> {
+  const decisions = async () => (await world.pool.query<{ n: number }>(`select count(*)::int as n from decisions where user_id = $1 and outcome <> 'none'`, [account.userId])).rows[0]!.n;
+  const began = performance.now();
+  for (const before = await decisions(); await decisions() === before; await wait(200)) {
+    const problems = (await statusOf(machine()))?.status.problems ?? [];
+    if (problems.some(({ code }) => code === 'analysis_cap')) return;
+    if (performance.now() - began > mostMs) throw new Error(`The model has decided nothing for ${mostMs / 1_000} s: ${JSON.stringify(problems)}`);
+  }
 }
 
 /** Waits until it is well; answers after how many seconds. */

@@ -4,7 +4,7 @@ import { wait } from '../market/exchange-process.ts';
 import type { ChaosArea, ChaosContext, ChaosReport } from '../frame/chaos.ts';
 import { checkCalls, compareMachines } from './chaos-compare.ts';
 import { machineHarms, KILL, type MachineHarm, type Victim } from './chaos-harms.ts';
-import { startChaosWorld, statusOf, untilWell, type ChaosWorld, type MachineProcess } from './chaos-world.ts';
+import { startChaosWorld, statusOf, untilDecided, untilWell, type ChaosWorld, type MachineProcess } from './chaos-world.ts';
 
 const SYMBOLS = 8;
 const SPEED = 60;
@@ -113,6 +113,7 @@ async function storm({ minutes, random, say }: ChaosContext, victim: Victim, rec
   for (const harm of harms) {
     const over = await doHarm(harm, victim, random);
     await untilWell(victim.machine, harm.name);
+    if (harm.name.startsWith('gemini-')) await untilDecided(victim.world, victim.machine, victim.account);
     recoverySeconds.push((performance.now() - over) / 1_000);
     say(`${harm.name}: recovered ${recoverySeconds.at(-1)!.toFixed(1)} s after ${harm.seconds === 0 ? 'it was done' : 'its end'}`);
   }
