@@ -25,7 +25,7 @@ export function createSecretDatabase(options: SecretOptions): SecretDatabase {
     async call(schema, name, args) {
       const { data, error, status } = await client.rpc(name, args).abortSignal(timeout());
       if (error) throw databaseError(name, status, error);
-      return schema.parse(data);
+      return schema.parse(data ?? null);
     },
   };
 }
