@@ -95,6 +95,8 @@ export const MachineCommand = z.discriminatedUnion('type', [
   command('resume', {}),
   /** Without a list: the stored traders are looked at now instead of with the next beat. A list is taken only by a machine that keeps its traders itself. */
   command('set-traders', { traders: z.optional(z.array(z.unknown()).check(z.maxLength(200))) }),
+  /** Sends a message to a channel of the user's notifications now, and says how that went. */
+  command('test-notification', { channel: z.string().check(z.minLength(1), z.maxLength(40)) }),
   command('close-position', { position: z.string().check(z.minLength(1), z.maxLength(64)) }),
   /** Which conditions of a trader hold on a symbol now. */
   command('explain', { trader: z.string(), symbol: z.string() }),
@@ -105,7 +107,7 @@ export type MachineCommand = z.infer<typeof MachineCommand>;
 
 /** What a session must be allowed to for each. */
 export const COMMAND_SCOPES: Readonly<Record<MachineCommand['type'], FeedScope>> = {
-  pause: 'feed:command', resume: 'feed:command', 'set-traders': 'feed:command', 'close-position': 'feed:command', backtest: 'feed:command', explain: 'feed:read',
+  pause: 'feed:command', resume: 'feed:command', 'set-traders': 'feed:command', 'close-position': 'feed:command', 'test-notification': 'feed:command', backtest: 'feed:command', explain: 'feed:read',
 };
 
 /** Client → server. */

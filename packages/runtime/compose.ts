@@ -64,10 +64,11 @@ export interface RunningMachine {
 export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
   const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
   const { exchange, ended } = await recorded(options, wall, log);
+  const notifier = new Notifier({ dataDir, machineId, wall, log });
   const machine = new Orchestrator({
     machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks), controlPlane: { url: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret }, gemini: options.gemini,
-    notifier: new Notifier({ dataDir, machineId, wall, log }),
+    notifier,
   });
   const server = await startWebSocketServer({
     source: machine, host: options.host, port: options.port, metricsPort: options.metricsPort, allowedOrigins: options.allowedOrigins,
@@ -76,6 +77,11 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
     commands: {
       pause: () => machine.pause(),
       resume: () => machine.resume(),
+      'test-notification': async ({ channel }) => {
+        const { ok, code, message } = await notifier.test(channel);
+        if (!ok) throw new TradeMindError({ code, message, field: 'channel' });
+        return { code, message };
+      },
       'set-traders': ({ traders }) => {
         if (traders) throw new TradeMindError({ code: 'traders_in_database', message: 'The traders of this machine are kept in the database.', field: 'traders', nextStep: 'Change them there, then send set-traders without a list.' });
         machine.lookAtTraders();

@@ -139,7 +139,7 @@ export class Orchestrator implements FeedSource {
     this.#recent = new RecentSignals(this.store.signals(RecentSignals.kept));
     this.#ledger = new SignalLedger({
       recent: this.store.signalsSince(86_400_000), waits: (traderId) => this.#screener.shed.has(traderId) || this.#screener.trader(traderId)?.waits === true, rules: (traderId) => this.#traders.rules(traderId),
-      onTripped: (traderId, why) => setImmediate(() => { if (!this.#ending.signal.aborted) this.#guard(() => { this.#traderTripped(traderId, why); }); }),
+      onTripped: (traderId, why) => setImmediate(() => { if (!this.#ending.signal.aborted) this.#guard(() => { this.#traders.pause(traderId, why); this.#tradersChanged(); }); }),
     });
     this.#screener = new ParallelScreener({
       defaultInterval, capacity: (interval) => this.#capacity(interval),
@@ -284,11 +284,6 @@ export class Orchestrator implements FeedSource {
     this.#news.traders(this.#traders.statuses());
     this.#steps.soon();
     this.#changed();
-  }
-
-  #traderTripped(traderId: string, why: string): void {
-    this.#traders.pause(traderId, why);
-    this.#tradersChanged();
   }
 
   // How a candle goes through.

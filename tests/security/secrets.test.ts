@@ -71,6 +71,8 @@ async function listen(name: string): Promise<void> {
   await owner.next('reply', 1);
   owner.send({ type: 'close-position', id: '3', position: 'p' });
   await owner.next('error');
+  owner.send({ type: 'test-notification', id: '4', channel: 'phone' });
+  expect((await owner.next('error', 1)).data).toMatchObject({ id: '4', code: 'channel_unknown', field: 'channel' });
   await new Promise((resolve) => { setTimeout(resolve, 1_000); });
   heard[`${name}: frames`] = owner.frames.filter(({ type }) => type !== 'hello').map((frame) => JSON.stringify(frame)).join('\n');
   const headers = { authorization: `Bearer ${session}` };

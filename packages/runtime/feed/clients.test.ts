@@ -136,10 +136,10 @@ describe('commands', () => {
 
   test('without the scope it is refused, with a code, and never done', async () => {
     const done = vi.fn();
-    const feed = await commanded({ commands: { pause: done, 'close-position': done, 'set-traders': done, backtest: done, resume: done } });
+    const feed = await commanded({ commands: { pause: done, 'close-position': done, 'test-notification': done, 'set-traders': done, backtest: done, resume: done } });
     const client = connect(feed, await feed.ticket({ scope: 'feed:read' }));
     await client.next('snapshot');
-    const all = [{ type: 'pause' }, { type: 'resume' }, { type: 'close-position', position: 'p' }, { type: 'set-traders' }, { type: 'backtest', trader: 't', from: 0, to: 1 }];
+    const all = [{ type: 'pause' }, { type: 'resume' }, { type: 'close-position', position: 'p' }, { type: 'test-notification', channel: 'phone' }, { type: 'set-traders' }, { type: 'backtest', trader: 't', from: 0, to: 1 }];
     for (const [index, command] of all.entries()) {
       client.send({ ...command, id: command.type });
       expect((await client.next('error', index)).data).toMatchObject({ code: 'scope_missing', id: command.type, nextStep: expect.any(String) as string });
