@@ -342,11 +342,10 @@ test('a command is answered, refused with the machine\'s words, or its outcome i
 test('it listens to what it was asked to, also after a reconnect', async () => {
   const feed = await start();
   const line = await cuttable(feed.server.port);
-  const { client, frames } = follow(feed, { url: line.url, wishes: { types: ['signal'], symbols: ['AAA', 'BBB'] } });
+  const { client, frames, states } = follow(feed, { url: line.url, wishes: { types: ['signal'], symbols: ['AAA', 'BBB'] } });
   await until(() => client.state.phase === 'live');
   line.cut();
-  await until(() => client.state.phase === 'reconnecting');
-  await until(() => client.state.phase === 'live');
+  await until(() => states.slice(-2).join() === 'reconnecting,live');
   for (const symbol of ['CCC', 'AAA']) feed.source.emit({ type: 'signal', data: testSignal({ symbol }) });
   await until(() => client.signals.length === 1);
   client.listenTo({ types: ['signal'], symbols: ['CCC'] });

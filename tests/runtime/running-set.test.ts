@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DIP, removeDir, startCloud, startOrchestrator, startTestExchange, tempDir, until as untilWithin, type Cloud, type Exchange, type InProcess, type TestMachine } from './world.ts';
 
 /** Patient enough for a machine under load. */
-const until = (what: string, answer: () => boolean) => untilWithin(what, answer, 60_000);
+const until = (what: string, answer: () => boolean, instead?: () => unknown) => untilWithin(what, answer, 60_000, instead);
 
 let cloud: Cloud;
 let exchange: Exchange;
@@ -50,7 +50,8 @@ test('the intervals that are streamed are those of the traders: a new one brings
   await until('the second runs', () => statusOf(slow)?.state === 'running');
   await goesOn('5m');
   expect(one.orchestrator.status().market.backfilled.total).toBe(10);
-  await until('signals of both intervals', () => new Set(one.orchestrator.signals(1_000).filter(({ origin }) => origin === 'live').map(({ interval }) => interval)).size === 2);
+  const told = () => Object.fromEntries(Map.groupBy(one.orchestrator.signals(1_000), ({ interval, origin }) => `${origin} ${interval}`).entries().map(([kind, { length }]) => [kind, length]));
+  await until('signals of both intervals', () => 'live 1m' in told() && 'live 5m' in told(), () => ({ told: told(), status: one.orchestrator.status() }));
 }, 240_000);
 
 test('a trader that gives far more than its limit is paused and says why, the others go on, and an edit lets it run again', async () => {
