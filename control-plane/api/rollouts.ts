@@ -2,12 +2,12 @@ import { RolloutAbort, RolloutExclusion, RolloutOrder, RolloutPage, RolloutRepor
 import { z } from 'zod';
 import type { ApiContext } from './context.ts';
 import { operatorOf } from './operators.ts';
-import { IdParams } from './parts.ts';
+import { IdParams, PageQuery } from './parts.ts';
 import { ApiProblem } from './problems.ts';
 import type { Api } from './schema.ts';
 
 const tags = ['operators'];
-const ListQuery = z.object({ limit: z.coerce.number().int().min(1).max(50).default(20) });
+const ListQuery = PageQuery.extend({ limit: z.coerce.number().int().min(1).max(50).default(20) });
 
 /** Brings a release to the machines, wave by wave; what was planned and why it halted is in the report. */
 export function rolloutRoutes(api: Api, context: Pick<ApiContext, 'fleet'>): void {
@@ -37,7 +37,7 @@ export function rolloutRoutes(api: Api, context: Pick<ApiContext, 'fleet'>): voi
     schema: { tags, summary: 'Rollouts, the newest first', querystring: ListQuery, response: { 200: RolloutPage } },
     handler: async (request) => {
       operatorOf(request);
-      return { items: await rollouts.list(request.query.limit), next: null };
+      return rollouts.list(request.query);
     },
   });
 
