@@ -62,8 +62,10 @@ export function machineRoutes(api: Api, context: ApiContext): void {
     schema: { tags, summary: 'Start, stop, resize, move, and where else it may go', description: '`If-Match` may name the generation it was read at: 412 when it has changed since.', params: IdParams, headers: MatchHeaders, body: MachinePatch, response: { 202: MachineView }, sends: ['etag'] },
     handler: async (request, reply) => {
       const { desired, size, region, otherRegions, otherSizes } = request.body;
-      for (const one of [region, ...(otherRegions ?? [])]) if (one !== undefined) refuseRegion(one, context.allowUsRegions);
-      for (const one of [size, ...(otherSizes ?? [])]) if (one !== undefined) refuseSize(one);
+      if (region !== undefined) refuseRegion(region, context.allowUsRegions);
+      if (size !== undefined) refuseSize(size);
+      otherRegions?.forEach((one, at) => refuseRegion(one, context.allowUsRegions, `otherRegions.${at}`));
+      otherSizes?.forEach((one, at) => refuseSize(one, `otherSizes.${at}`));
       const row = await change(request.params.id, callerOf(request).userId, {
         ...(desired === undefined ? {} : { desired_state: desired }),
         ...(region === undefined ? {} : { desired_region: region }),
@@ -127,16 +129,16 @@ function send(reply: FastifyReply, row: MachineRow): MachineView {
   return machineView(row);
 }
 
-function refuseSize(size: MachineSize): void {
+function refuseSize(size: MachineSize, field = 'size'): void {
   const why = sizeProblem(size);
-  if (why !== null) throw new ApiProblem(422, { code: 'size_invalid', message: `Fly has no such size: ${why}.`, field: 'size', nextStep: 'Choose a size that Fly has.' });
+  if (why !== null) throw new ApiProblem(422, { code: 'size_invalid', message: `Fly has no such size: ${why}.`, field, nextStep: 'Choose a size that Fly has.' });
 }
 
-function refuseRegion(region: string, allowUs: boolean): void {
-  if (!REGIONS.includes(region)) throw new ApiProblem(422, { code: 'region_unknown', message: `"${region}" is not a region we know.`, field: 'region', nextStep: `Choose one of ${REGIONS.filter((one) => allowUs || !US_REGIONS.includes(one)).join(', ')}.` });
+function refuseRegion(region: string, allowUs: boolean, field = 'region'): void {
+  if (!REGIONS.includes(region)) throw new ApiProblem(422, { code: 'region_unknown', message: `"${region}" is not a region we know.`, field, nextStep: `Choose one of ${REGIONS.filter((one) => allowUs || !US_REGIONS.includes(one)).join(', ')}.` });
   if (!allowUs && US_REGIONS.includes(region)) {
     throw new ApiProblem(422, {
-      code: 'region_refused', message: `A machine in ${region} would see no market: Binance answers HTTP 451 to addresses in the United States.`, field: 'region',
+      code: 'region_refused', message: `A machine in ${region} would see no market: Binance answers HTTP 451 to addresses in the United States.`, field,
       nextStep: `Choose one of ${REGIONS.filter((one) => !US_REGIONS.includes(one)).join(', ')}.`,
     });
   }
