@@ -53,7 +53,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const [plans, account, secretsDatabase] = [createPlansDatabase(rpc), createAccountDatabase(rpc), createSecretsDatabase(rpc)];
   const secrets = createUserSecrets(secretsDatabase, settings.sealingKeys);
   const signer = await createSigner({ machineTokenJwk: settings.machineTokenJwk, ticketJwk: settings.ticketJwk, now, randomUuid: randomUUID });
-  const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch, tokenByHash: account.tokenByHash, userToken: signer.userToken });
+  const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, jwtSecret: settings.supabase.jwtSecret, fetch: http.fetch, tokenByHash: account.tokenByHash, userToken: signer.userToken });
   const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now, sleep });
   const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
   const fleet = createFleet(settings, { fetch: http.fetch, fly, log, now, wake: () => loop?.wake() });
@@ -63,7 +63,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   let loop: ReconcilerLoop | null = null;
   const claimAgeMs = () => now() - (loop?.lastClaimAt() ?? 0);
   let listening = '';
-  const metrics = createMetrics(() => claimAgeMs() / 1_000);
+  const metrics = createMetrics({ lastClaimAgeSeconds: () => claimAgeMs() / 1_000, underWay: () => loop?.underWay() ?? 0 });
 
   const api = await createServer({
     context: {

@@ -28,3 +28,9 @@ test('the older names of the two keys are taken', () => {
   const { SUPABASE_SECRET_KEY, SUPABASE_PUBLISHABLE_KEY, ...rest } = env;
   expect(readSettings({ ...rest, SUPABASE_SERVICE_KEY: SUPABASE_SECRET_KEY, SUPABASE_ANON_KEY: SUPABASE_PUBLISHABLE_KEY })).toMatchObject({ ok: true, settings: { supabase: { secretKey: 'sb_secret_x', publishableKey: 'sb_publishable_x' } } });
 });
+
+test('whoever is not local needs keys to seal with: without them nothing could be kept for repeats', () => {
+  expect(readSettings({ ...env, ENVIRONMENT: 'production' })).toEqual({ ok: false, problems: ['SEALING_KEYS is missing: only ENVIRONMENT=local goes without'] });
+  const keys = JSON.stringify({ current: 'a', keys: { a: Buffer.alloc(32).toString('base64') } });
+  expect(readSettings({ ...env, ENVIRONMENT: 'production', SEALING_KEYS: keys }).ok).toBe(true);
+});

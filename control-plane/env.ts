@@ -8,7 +8,8 @@ export interface Settings {
   host: string;
   /** `/metrics` has a port of its own, never the public one; 0: any that is free. */
   metricsPort: number;
-  supabase: { url: string; secretKey: string; publishableKey: string };
+  /** `jwtSecret`: of a project that signs users' tokens with one shared secret (HS256); undefined: published keys alone are believed. */
+  supabase: { url: string; secretKey: string; publishableKey: string; jwtSecret: string | undefined };
   /** How machines reach Supabase; the same address unless told. */
   machineSupabaseUrl: string;
   /** `perSecond`: requests that all replicas together may send; `logsUrl`: Fly's separate log API, absent = no logs of boots that failed. */
@@ -98,6 +99,7 @@ const Env = z.object({
   SUPABASE_URL: url,
   SUPABASE_SECRET_KEY: secret(8),
   SUPABASE_PUBLISHABLE_KEY: secret(8),
+  SUPABASE_JWT_SECRET: secret(32).optional(),
   MACHINE_SUPABASE_URL: url.optional(),
   FLY_API_URL: url.default('https://api.machines.dev/v1'),
   FLY_API_TOKEN: secret(1),
@@ -147,13 +149,15 @@ export function readSettings(source: Readonly<Record<string, string | undefined>
     }) };
   }
   const env = parsed.data;
+  // without them no user's key is taken and no answer is kept for repeats: nobody should find that out by a machine made twice
+  if (env.SEALING_KEYS === undefined && env.ENVIRONMENT !== 'local') return { ok: false, problems: ['SEALING_KEYS is missing: only ENVIRONMENT=local goes without'] };
   return { ok: true, settings: {
     port: env.PORT,
     host: env.HOST,
     metricsPort: env.METRICS_PORT,
     limits: { perAddress: env.RATE_LIMIT_PER_ADDRESS, perUser: env.RATE_LIMIT_PER_USER },
     trustedProxies: env.TRUSTED_PROXIES,
-    supabase: { url: env.SUPABASE_URL, secretKey: env.SUPABASE_SECRET_KEY, publishableKey: env.SUPABASE_PUBLISHABLE_KEY },
+    supabase: { url: env.SUPABASE_URL, secretKey: env.SUPABASE_SECRET_KEY, publishableKey: env.SUPABASE_PUBLISHABLE_KEY, jwtSecret: env.SUPABASE_JWT_SECRET },
     machineSupabaseUrl: env.MACHINE_SUPABASE_URL ?? env.SUPABASE_URL,
     fly: { url: env.FLY_API_URL, token: env.FLY_API_TOKEN, org: env.FLY_ORG, perSecond: env.FLY_REQUESTS_PER_SECOND, logsUrl: env.FLY_LOGS_URL },
     environment: env.ENVIRONMENT,

@@ -7,7 +7,8 @@ export interface Metrics {
   looked(outcome: string, ms: number): void;
 }
 
-export function createMetrics(lastClaimAgeSeconds: () => number): Metrics {
+/** @param loop how the reconciler of this replica fares now */
+export function createMetrics(loop: { lastClaimAgeSeconds(): number; underWay(): number }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Histogram({
@@ -15,8 +16,10 @@ export function createMetrics(lastClaimAgeSeconds: () => number): Metrics {
   });
   const looks = new Counter({ name: 'trademind_looks_total', help: 'Looks at machines by how they ended.', labelNames: ['outcome'], registers: [registry] });
   const lookSeconds = new Histogram({ name: 'trademind_look_seconds', help: 'Time of one look at one machine.', buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15], registers: [registry] });
-  const age = new Gauge({ name: 'trademind_last_claim_age_seconds', help: 'Time since machines were last claimed without an error.', registers: [], collect() { this.set(lastClaimAgeSeconds()); } });
+  const age = new Gauge({ name: 'trademind_last_claim_age_seconds', help: 'Time since machines were last claimed without an error; a replica with no free place has claimed all it can.', registers: [], collect() { this.set(loop.lastClaimAgeSeconds()); } });
+  const underWay = new Gauge({ name: 'trademind_looks_under_way', help: 'Looks at machines that this replica is at now.', registers: [], collect() { this.set(loop.underWay()); } });
   registry.registerMetric(age);
+  registry.registerMetric(underWay);
   return {
     registry,
     answered: (method, route, status, seconds) => requests.observe({ method, route, status: String(status) }, seconds),

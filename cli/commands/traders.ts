@@ -20,7 +20,11 @@ export async function listTraders(options: Options, io: Io): Promise<number> {
     return EXIT.ok;
   }
   const { colors: c, line } = createTerminal(io.streams.stdout, io.color.stdout);
-  for (const { name, version, enabled, document } of traders) {
+  for (const { name, version, enabled, document, problem } of traders) {
+    if (document === null) {
+      line(`${c.bold(name)} ${c.dim(`version ${version}`)} ${c.red(problem ?? 'cannot be read')}`);
+      continue;
+    }
     line(`${c.bold(name)} ${c.dim(`${document.side}, ${document.interval ?? 'the machine\'s interval'}, version ${version}`)}${enabled ? '' : c.yellow(' disabled')}`);
     for (const [condition, expression] of Object.entries(document.where)) line(`  ${c.dim(condition.padEnd(18))} ${expression}`);
     if (document.when !== 'all') line(`  ${c.dim('when'.padEnd(18))} ${typeof document.when === 'string' ? document.when : `at least ${document.when.atLeast}`}`);

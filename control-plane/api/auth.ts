@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
+import { createRemoteJWKSet, customFetch, decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
 import { z } from 'zod';
 import type { AccountDatabase } from '../database/account.ts';
 import type { Signer } from '../keys.ts';
@@ -28,15 +28,21 @@ const Claims = z.object({
 
 interface AuthOptions {
   supabaseUrl: string;
+  /** The project's shared secret; undefined: only tokens that its published keys signed are taken. */
+  jwtSecret: string | undefined;
   fetch: typeof fetch;
   tokenByHash: AccountDatabase['tokenByHash'];
   /** A short-lived token for the database, in the name of an access token's user. */
   userToken: Signer['userToken'];
 }
 
-/** Users' tokens are verified against Supabase Auth's published keys: signature, issuer, audience, expiry, role and subject. */
+/**
+ * Users' tokens are verified against Supabase Auth's published keys: signature, issuer, audience, expiry, role and subject. A project that still
+ * signs with one shared secret (HS256) has its tokens verified with that, when it is configured; a public key is never taken for a secret.
+ */
 export function createAuthenticator(options: AuthOptions): Authenticator {
   const issuer = `${options.supabaseUrl}/auth/v1`;
+  const secret = options.jwtSecret === undefined ? undefined : new TextEncoder().encode(options.jwtSecret);
   const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`), { cooldownDuration: 5_000, [customFetch]: options.fetch });
 
   return {
@@ -45,7 +51,7 @@ export function createAuthenticator(options: AuthOptions): Authenticator {
       if (ACCESS_TOKEN.test(token)) return script(token);
       let payload: unknown;
       try {
-        ({ payload } = await jwtVerify(token, keys, { issuer, audience: 'authenticated', algorithms: ['ES256', 'RS256', 'EdDSA'], clockTolerance: 5 }));
+        payload = await verified(token);
       } catch (error) {
         if (isKeyTrouble(error)) {
           throw new ApiProblem(503, { code: 'auth_unavailable', message: 'The keys that tokens are verified with cannot be read now.', nextStep: 'Repeat in a few seconds.', cause: error });
@@ -57,8 +63,14 @@ export function createAuthenticator(options: AuthOptions): Authenticator {
       const { sub, exp, email, app_metadata: metadata } = claims.data;
       return { userId: sub, email: email || null, role: metadata?.trademind_role ?? 'user', operator: metadata?.trademind_role === 'operator', token, expiresAt: exp * 1_000, scopes: null, tokenId: null };
     },
-    hasKeys: () => keys.jwks() !== undefined,
+    hasKeys: () => secret !== undefined || keys.jwks() !== undefined,
   };
+
+  async function verified(token: string): Promise<JWTPayload> {
+    const rules = { issuer, audience: 'authenticated', clockTolerance: 5 };
+    if (secret !== undefined && algorithmOf(token) === 'HS256') return (await jwtVerify(token, secret, { ...rules, algorithms: ['HS256'] })).payload;
+    return (await jwtVerify(token, keys, { ...rules, algorithms: ['ES256', 'RS256', 'EdDSA'] })).payload;
+  }
 
   async function script(token: string): Promise<Caller> {
     const owner = await options.tokenByHash(hashOfToken(token));
@@ -76,6 +88,15 @@ export function bearerOf(request: FastifyRequest): string {
   const token = /^Bearer ([^\s]{1,8192})$/i.exec(request.headers.authorization ?? '')?.[1];
   if (token === undefined) throw new ApiProblem(401, { code: 'token_missing', message: 'This needs a token.', nextStep: 'Send the header "Authorization: Bearer <token>".' });
   return token;
+}
+
+/** What a token says it is signed with; undefined when it cannot be read. */
+function algorithmOf(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).alg;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The keys could not be fetched: that says nothing about the token. */

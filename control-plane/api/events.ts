@@ -13,6 +13,11 @@ import { eventView } from './views.ts';
 
 const Query = z.object({ after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(500).default(100) });
 
+/** A client that was cut off says what it saw last; one that saw nothing yet may send it empty. */
+const Headers = z.looseObject({
+  'last-event-id': z.union([z.literal('').transform(() => undefined), z.string().regex(/^\d{1,15}$/, 'not the id of an event').transform(Number)]).optional(),
+});
+
 /** Other replicas and the machine itself write events too: they are found by looking. */
 const POLL_MS = 1_000;
 const HEARTBEAT_MS = 15_000;
@@ -26,23 +31,24 @@ export function eventRoutes(api: Api, context: ApiContext): void {
   api.route({
     method: 'GET',
     url: '/v1/machines/:id/events',
+    // a HEAD of what never ends would never be answered
+    exposeHeadRoute: false,
     schema: {
       tags: ['machines'], summary: 'What happened to a machine',
       description: 'JSON: a page of events after `after`, oldest first. With `Accept: text/event-stream`: server-sent events, each with its id; resume with `Last-Event-ID`.',
-      params: IdParams, querystring: Query, response: { 200: MachineEventPage },
+      params: IdParams, querystring: Query, headers: Headers, response: { 200: MachineEventPage }, alsoStreams: true,
     },
     handler: async (request, reply) => {
       const { caller, id } = { caller: callerOf(request), id: request.params.id };
       const database = context.userDatabase(caller.token);
       if ((await database.machine(id)) === null) throw machineNotFound();
-      if (!/\btext\/event-stream\b/.test(request.headers.accept ?? '')) {
+      if (!wantsStream(request.headers.accept)) {
         const { after, limit } = request.query;
         const rows = await database.events(id, after, limit + 1);
         const items = rows.slice(0, limit).map(eventView);
         return { items, next: rows.length > limit ? String(items.at(-1)?.id) : null };
       }
-      const lastSeen = Number(request.headers['last-event-id']);
-      const after = Number.isSafeInteger(lastSeen) && lastSeen >= 0 && request.headers['last-event-id'] !== '' ? lastSeen : request.query.after;
+      const after = request.headers['last-event-id'] ?? request.query.after;
       const streams = open.get(caller.userId) ?? 0;
       if (streams >= STREAMS_PER_USER) throw new ApiProblem(429, { code: 'too_many_streams', message: `You watch ${streams} streams already.`, nextStep: 'Close some, then watch again.' });
       open.set(caller.userId, streams + 1);
@@ -93,6 +99,12 @@ export function eventRoutes(api: Api, context: ApiContext): void {
       leave();
     }
   }
+}
+
+/** Whether a caller takes a stream: one that gives it the weight 0 does not. */
+function wantsStream(accept: string | undefined): boolean {
+  const weight = /(?:^|,)\s*text\/event-stream\s*(;[^,]*)?(?:,|$)/i.exec(accept ?? '');
+  return weight !== null && !/;\s*q=0(\.0*)?\s*(;|$)/i.test(weight[1] ?? '');
 }
 
 /** A database that is away for a moment ends no watch. */

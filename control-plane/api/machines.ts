@@ -5,7 +5,7 @@ import {
 import type { FastifyReply } from 'fastify';
 import type { DesiredPatch, MachineRow } from '../database/rows.ts';
 import { callerOf, type ApiContext } from './context.ts';
-import { IdParams, PageQuery, etagOf, generationOf } from './parts.ts';
+import { IdParams, MatchHeaders, PageQuery, etagOf, matchOf } from './parts.ts';
 import { ApiProblem, machineNotFound } from './problems.ts';
 import type { Api } from './schema.ts';
 import { feedUrl, machineView } from './views.ts';
@@ -23,7 +23,7 @@ export function machineRoutes(api: Api, context: ApiContext): void {
   api.route({
     method: 'POST',
     url: '/v1/machines',
-    schema: { tags, summary: 'Deploy: wish for your machine', description: 'Idempotent: asking again answers (200) with the machine that is there.', body: DeployRequest, response: { 200: MachineView, 202: MachineView } },
+    schema: { tags, summary: 'Deploy: wish for your machine', description: 'Idempotent: asking again answers (200) with the machine that is there.', body: DeployRequest, response: { 200: MachineView, 202: MachineView }, sends: ['etag', 'location'] },
     handler: async (request, reply) => {
       const { body } = request;
       const region = body.region ?? DEFAULT_REGION;
@@ -52,18 +52,20 @@ export function machineRoutes(api: Api, context: ApiContext): void {
   api.route({
     method: 'GET',
     url: '/v1/machines/:id',
-    schema: { tags, summary: 'One machine', params: IdParams, response: { 200: MachineView } },
+    schema: { tags, summary: 'One machine', params: IdParams, response: { 200: MachineView }, sends: ['etag'] },
     handler: async (request, reply) => send(reply, await own(request, request.params.id)),
   });
 
   api.route({
     method: 'PATCH',
     url: '/v1/machines/:id',
-    schema: { tags, summary: 'Start, stop, resize, move, and where else it may go', description: '`If-Match` may name the generation it was read at: 412 when it has changed since.', params: IdParams, body: MachinePatch, response: { 202: MachineView } },
+    schema: { tags, summary: 'Start, stop, resize, move, and where else it may go', description: '`If-Match` may name the generation it was read at: 412 when it has changed since.', params: IdParams, headers: MatchHeaders, body: MachinePatch, response: { 202: MachineView }, sends: ['etag'] },
     handler: async (request, reply) => {
       const { desired, size, region, otherRegions, otherSizes } = request.body;
-      for (const one of [region, ...(otherRegions ?? [])]) if (one !== undefined) refuseRegion(one, context.allowUsRegions);
-      for (const one of [size, ...(otherSizes ?? [])]) if (one !== undefined) refuseSize(one);
+      if (region !== undefined) refuseRegion(region, context.allowUsRegions);
+      if (size !== undefined) refuseSize(size);
+      otherRegions?.forEach((one, at) => refuseRegion(one, context.allowUsRegions, `otherRegions.${at}`));
+      otherSizes?.forEach((one, at) => refuseSize(one, `otherSizes.${at}`));
       const row = await change(request.params.id, callerOf(request).userId, {
         ...(desired === undefined ? {} : { desired_state: desired }),
         ...(region === undefined ? {} : { desired_region: region }),
@@ -78,7 +80,7 @@ export function machineRoutes(api: Api, context: ApiContext): void {
   api.route({
     method: 'DELETE',
     url: '/v1/machines/:id',
-    schema: { tags, summary: 'Destroy', description: 'The machine stops, then machine, volume and app go; it is `destroyed` when Fly shows none of them.', params: IdParams, response: { 202: MachineView } },
+    schema: { tags, summary: 'Destroy', description: 'The machine stops, then machine, volume and app go; it is `destroyed` when Fly shows none of them.', params: IdParams, headers: MatchHeaders, response: { 202: MachineView }, sends: ['etag'] },
     handler: async (request, reply) => {
       const row = await change(request.params.id, callerOf(request).userId, { desired_state: 'destroyed' }, request.headers['if-match']);
       return reply.status(202).send(send(reply, row));
@@ -89,7 +91,7 @@ export function machineRoutes(api: Api, context: ApiContext): void {
     api.route({
       method: 'POST',
       url: `/v1/machines/:id/${path}`,
-      schema: { tags, summary, description: 'After a drain, just after a candle close. It is told as events.', params: IdParams, response: { 202: MachineView } },
+      schema: { tags, summary, description: 'After a drain, just after a candle close. It is told as events.', params: IdParams, response: { 202: MachineView }, sends: ['etag'] },
       handler: async (request, reply) => {
         const row = await context.control.wishAgain(request.params.id, callerOf(request).userId, what);
         context.wake();
@@ -115,9 +117,7 @@ export function machineRoutes(api: Api, context: ApiContext): void {
   });
 
   async function change(machineId: string, userId: string, patch: DesiredPatch, ifMatch: string | undefined): Promise<MachineRow> {
-    const generation = generationOf(ifMatch);
-    if (generation === 'malformed') throw new ApiProblem(400, { code: 'request_invalid', message: 'If-Match is not a generation.', field: 'if-match', nextStep: 'Send the ETag of the machine as it was read, e.g. "3".' });
-    const row = await context.control.setDesired(machineId, userId, patch, generation);
+    const row = await context.control.setDesired(machineId, userId, patch, matchOf(ifMatch));
     context.wake();
     return row;
   }
@@ -129,16 +129,16 @@ function send(reply: FastifyReply, row: MachineRow): MachineView {
   return machineView(row);
 }
 
-function refuseSize(size: MachineSize): void {
+function refuseSize(size: MachineSize, field = 'size'): void {
   const why = sizeProblem(size);
-  if (why !== null) throw new ApiProblem(422, { code: 'size_invalid', message: `Fly has no such size: ${why}.`, field: 'size', nextStep: 'Choose a size that Fly has.' });
+  if (why !== null) throw new ApiProblem(422, { code: 'size_invalid', message: `Fly has no such size: ${why}.`, field, nextStep: 'Choose a size that Fly has.' });
 }
 
-function refuseRegion(region: string, allowUs: boolean): void {
-  if (!REGIONS.includes(region)) throw new ApiProblem(422, { code: 'region_unknown', message: `"${region}" is not a region we know.`, field: 'region', nextStep: `Choose one of ${REGIONS.filter((one) => allowUs || !US_REGIONS.includes(one)).join(', ')}.` });
+function refuseRegion(region: string, allowUs: boolean, field = 'region'): void {
+  if (!REGIONS.includes(region)) throw new ApiProblem(422, { code: 'region_unknown', message: `"${region}" is not a region we know.`, field, nextStep: `Choose one of ${REGIONS.filter((one) => allowUs || !US_REGIONS.includes(one)).join(', ')}.` });
   if (!allowUs && US_REGIONS.includes(region)) {
     throw new ApiProblem(422, {
-      code: 'region_refused', message: `A machine in ${region} would see no market: Binance answers HTTP 451 to addresses in the United States.`, field: 'region',
+      code: 'region_refused', message: `A machine in ${region} would see no market: Binance answers HTTP 451 to addresses in the United States.`, field,
       nextStep: `Choose one of ${REGIONS.filter((one) => !US_REGIONS.includes(one)).join(', ')}.`,
     });
   }

@@ -9,7 +9,7 @@ import type { Api } from './schema.ts';
 const Query = z.object({
   resolution: z.enum(['minute', 'hour', 'day']).default('hour'),
   /** Spans that begin after this instant; of a page the `next` of the one before. */
-  after: z.iso.datetime({ offset: true }).default('1970-01-01T00:00:00Z'),
+  after: z.iso.datetime({ offset: true }).refine((text) => Date.parse(text) >= 0, 'must be 1970 or later').transform((text) => new Date(text).toISOString()).default('1970-01-01T00:00:00.000Z'),
   limit: z.coerce.number().int().min(1).max(1_000).default(200),
 });
 

@@ -29,7 +29,7 @@ const OWN_ERRORS: Readonly<Record<string, number>> = { sealing_not_configured: 5
 /** Statuses that are told without the detail of what went wrong inside. */
 const TITLES: Readonly<Record<number, string>> = {
   400: 'The request is not valid', 401: 'Not signed in', 403: 'Not allowed', 404: 'Not found', 409: 'Conflict', 412: 'It has changed meanwhile',
-  413: 'Too large', 415: 'Unsupported media type', 422: 'It cannot be done as asked', 429: 'Too many requests', 500: 'Something went wrong here', 503: 'Not available now',
+  408: 'Too slow', 413: 'Too large', 415: 'Unsupported media type', 422: 'It cannot be done as asked', 429: 'Too many requests', 431: 'Too large', 500: 'Something went wrong here', 503: 'Not available now',
 };
 
 /** Anything thrown as a problem (RFC 9457). What is not one of ours becomes `internal`, without its words. */

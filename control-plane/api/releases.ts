@@ -2,7 +2,7 @@ import { Release, ReleasePage, ReleaseRequest, ReleaseWithdrawal, TradeMindError
 import { partsOf } from '../rollouts/registry.ts';
 import type { ApiContext } from './context.ts';
 import { operatorOf } from './operators.ts';
-import { IdParams } from './parts.ts';
+import { IdParams, PageQuery } from './parts.ts';
 import { ApiProblem } from './problems.ts';
 import type { Api } from './schema.ts';
 
@@ -13,10 +13,10 @@ export function releaseRoutes(api: Api, { fleet }: Pick<ApiContext, 'fleet'>): v
   api.route({
     method: 'GET',
     url: '/v1/releases',
-    schema: { tags, summary: 'Releases, the newest first', response: { 200: ReleasePage } },
+    schema: { tags, summary: 'Releases, the newest first', querystring: PageQuery, response: { 200: ReleasePage } },
     handler: async (request) => {
       operatorOf(request);
-      return { items: await fleet.rollouts.releases(), next: null };
+      return fleet.rollouts.releases(request.query);
     },
   });
 
@@ -38,7 +38,8 @@ export function releaseRoutes(api: Api, { fleet }: Pick<ApiContext, 'fleet'>): v
     handler: async (request) => {
       operatorOf(request);
       await fleet.rollouts.withdraw(request.params.id, request.body.reason);
-      return { items: (await fleet.rollouts.releases()).filter((release) => release.id === request.params.id), next: null };
+      const release = await fleet.rollouts.release(request.params.id);
+      return { items: release === null ? [] : [release], next: null };
     },
   });
 

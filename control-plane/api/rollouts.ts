@@ -2,12 +2,14 @@ import { RolloutAbort, RolloutExclusion, RolloutOrder, RolloutPage, RolloutRepor
 import { z } from 'zod';
 import type { ApiContext } from './context.ts';
 import { operatorOf } from './operators.ts';
-import { IdParams } from './parts.ts';
+import { IdParams, PageQuery } from './parts.ts';
 import { ApiProblem } from './problems.ts';
 import type { Api } from './schema.ts';
 
 const tags = ['operators'];
-const ListQuery = z.object({ limit: z.coerce.number().int().min(1).max(50).default(20) });
+/** Room for 10,000 users and as many machines. */
+const EXCLUDED_BYTES = 1_024 * 1_024;
+const ListQuery = PageQuery.extend({ limit: z.coerce.number().int().min(1).max(50).default(20) });
 
 /** Brings a release to the machines, wave by wave; what was planned and why it halted is in the report. */
 export function rolloutRoutes(api: Api, context: Pick<ApiContext, 'fleet'>): void {
@@ -22,6 +24,7 @@ export function rolloutRoutes(api: Api, context: Pick<ApiContext, 'fleet'>): voi
   api.route({
     method: 'POST',
     url: '/v1/rollouts',
+    bodyLimit: EXCLUDED_BYTES,
     schema: { tags, summary: 'Roll out a release', description: 'Canary, then waves with a pause; it halts and goes back by itself when the release does worse than the version before.', body: RolloutRequest, response: { 202: RolloutReport } },
     handler: async (request, reply) => {
       const operator = operatorOf(request);
@@ -37,7 +40,7 @@ export function rolloutRoutes(api: Api, context: Pick<ApiContext, 'fleet'>): voi
     schema: { tags, summary: 'Rollouts, the newest first', querystring: ListQuery, response: { 200: RolloutPage } },
     handler: async (request) => {
       operatorOf(request);
-      return { items: await rollouts.list(request.query.limit), next: null };
+      return rollouts.list(request.query);
     },
   });
 
@@ -76,6 +79,7 @@ export function rolloutRoutes(api: Api, context: Pick<ApiContext, 'fleet'>): voi
   api.route({
     method: 'POST',
     url: '/v1/rollouts/:id/exclude',
+    bodyLimit: EXCLUDED_BYTES,
     schema: { tags, summary: 'Leave users or machines out from now on', params: IdParams, body: RolloutExclusion, response: { 202: RolloutReport } },
     handler: async (request, reply) => {
       await rollouts.exclude(request.params.id, request.body.users ?? [], request.body.machines ?? [], operatorOf(request).userId);

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { PROBLEM_MEDIA_TYPE } from '@trademind/core';
 import cors from '@fastify/cors';
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import fastify, { LogController, type FastifyBaseLogger } from 'fastify';
+import fastify, { LogController, type FastifyBaseLogger, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Metrics } from '../metrics.ts';
 import { actFor } from '../actor.ts';
@@ -43,6 +46,7 @@ export interface ServerOptions {
   readiness: () => Promise<Readiness>;
 }
 
+const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 const BODY_LIMIT = 256 * 1_024;
 /** Above all that the database may take. */
 const HANDLER_TIMEOUT_MS = 25_000;
@@ -60,6 +64,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    clientErrorHandler: refuseNonsense,
     // addresses that the router does not even read
     frameworkErrors: (error, request, reply) => { void sendProblem(reply, problemOf(error, request.id)); },
     // a caller's own id makes a request findable on both sides
@@ -87,13 +92,15 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   api.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime / 1_000);
-    request.log.debug({ method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime), user: request.caller?.userId }, 'answered');
+    // what was refused or may have changed something leaves a line at the default level; reading does not
+    const level = reply.statusCode >= 400 || !READING.has(request.method) ? 'info' : 'debug';
+    request.log[level]({ method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime), user: request.caller?.userId }, 'answered');
     done();
   });
 
   await api.register(cors, {
     origin: [...options.allowedOrigins], methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], maxAge: 600,
-    allowedHeaders: ['authorization', 'content-type', 'if-match', 'idempotency-key', 'last-event-id', 'x-request-id'], exposedHeaders: ['etag', 'location', 'x-request-id', 'retry-after', 'idempotency-replayed'],
+    allowedHeaders: ['authorization', 'content-type', 'if-match', 'idempotency-key', 'last-event-id', 'x-request-id'], exposedHeaders: ['etag', 'location', 'x-request-id', 'retry-after', 'idempotency-replayed'], strictPreflight: false,
   });
   await api.register(rateLimit, { global: false });
   // before anybody asks who calls: guessing is limited too
@@ -159,6 +166,9 @@ export async function createServer(options: ServerOptions): Promise<Api> {
       throw tooFast(counted.ttl);
     });
     const typed = users.withTypeProvider<ZodProvider>();
+    // before the routes are added: what each takes is said once, here
+    users.addHook('onRoute', (route) => { if (!READING.has(String(route.method))) route.schema = { ...route.schema, repeatable: true }; });
+    users.addHook('preValidation', (request, _reply, done) => { done(refuseMatch(request)); });
     idempotency(typed, { requests: context.requests, sealing: context.sealingKeys, now: context.now });
     machineRoutes(typed, context);
     eventRoutes(typed, context);
@@ -177,6 +187,25 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   machineKeyRoutes(api, context);
   machineGeminiRoutes(api, context);
   return api;
+}
+
+/** What Node's parser refuses never becomes a request: it gets its problem all the same, and the connection ends. */
+function refuseNonsense(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, code, detail] = error.code === 'HPE_HEADER_OVERFLOW' ? [431, 'headers_too_large', 'The headers are larger than 16 KB.'] as const
+    : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? [408, 'request_timeout', 'The request did not arrive whole in time.'] as const
+      : [400, 'request_malformed', 'This is not HTTP.'] as const;
+  const body = JSON.stringify(problem(status, code, detail, randomUUID(), undefined, 'Repeat it as a well-formed request.'));
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+}
+
+/** A condition that a route would not look at is refused: whoever sent it relies on it. */
+function refuseMatch({ method, headers, routeOptions }: FastifyRequest): ApiProblem | undefined {
+  if (headers['if-match'] === undefined || READING.has(method) || routeOptions.schema?.headers !== undefined) return undefined;
+  return new ApiProblem(400, { code: 'condition_not_taken', message: 'If-Match is not looked at here.', field: 'if-match', nextStep: 'Send it without, or see /docs for the routes that take it.' });
 }
 
 const tooFast = (ttlMs: number) => new ApiProblem(429, { code: 'too_many_requests', message: 'Too many requests in a minute.', nextStep: `Repeat it in ${Math.max(1, Math.ceil(ttlMs / 1_000))} seconds.` });

@@ -1,8 +1,10 @@
 import { Trader, TraderPage, TraderWrite } from '@trademind/core';
 import { z } from 'zod';
 import { callerOf, type ApiContext } from './context.ts';
-import { IdParams, PageQuery } from './parts.ts';
-import { traderNotFound } from './problems.ts';
+import type { FastifyReply } from 'fastify';
+import type { TraderRow } from '../database/rows.ts';
+import { IdParams, MatchHeaders, PageQuery, etagOf, matchOf } from './parts.ts';
+import { ApiProblem, traderNotFound } from './problems.ts';
 import type { Api } from './schema.ts';
 import { traderView } from './views.ts';
 
@@ -25,35 +27,38 @@ export function traderRoutes(api: Api, context: ApiContext): void {
   api.route({
     method: 'POST',
     url: '/v1/traders',
-    schema: { tags, summary: 'Add a trader', description: 'A second trader of the same name is refused (409).', body: TraderWrite, response: { 201: Trader } },
+    schema: { tags, summary: 'Add a trader', description: 'A second trader of the same name is refused (409).', body: TraderWrite, response: { 201: Trader }, sends: ['etag', 'location'] },
     handler: async (request, reply) => {
       const { document, enabled } = request.body;
       const row = await database(request).addTrader({ name: document.name, enabled: enabled ?? true, document });
       void reply.header('location', `/v1/traders/${row.id}`);
-      return reply.status(201).send(traderView(row));
+      return reply.status(201).send(send(reply, row));
     },
   });
 
   api.route({
     method: 'GET',
     url: '/v1/traders/:id',
-    schema: { tags, summary: 'One trader', params: IdParams, response: { 200: Trader } },
-    handler: async (request) => {
+    schema: { tags, summary: 'One trader', params: IdParams, response: { 200: Trader }, sends: ['etag'] },
+    handler: async (request, reply) => {
       const row = await database(request).trader(request.params.id);
       if (row === null) throw traderNotFound();
-      return traderView(row);
+      return send(reply, row);
     },
   });
 
   api.route({
     method: 'PUT',
     url: '/v1/traders/:id',
-    schema: { tags, summary: 'Change a trader', description: 'A changed document is a new version.', params: IdParams, body: TraderWrite, response: { 200: Trader } },
-    handler: async (request) => {
+    schema: { tags, summary: 'Change a trader', description: 'A changed document is a new version. `If-Match` may name the version it was read at: 412 when it has changed since.', params: IdParams, headers: MatchHeaders, body: TraderWrite, response: { 200: Trader }, sends: ['etag'] },
+    handler: async (request, reply) => {
       const { document, enabled } = request.body;
-      const row = await database(request).changeTrader(request.params.id, { name: document.name, document, ...(enabled === undefined ? {} : { enabled }) });
-      if (row === null) throw traderNotFound();
-      return traderView(row);
+      const version = matchOf(request.headers['if-match']);
+      const row = await database(request).changeTrader(request.params.id, { name: document.name, document, ...(enabled === undefined ? {} : { enabled }) }, version);
+      if (row !== null) return send(reply, row);
+      const kept = version === undefined ? null : await database(request).trader(request.params.id);
+      if (kept === null) throw traderNotFound();
+      throw new ApiProblem(412, { code: 'version_changed', message: `The trader is at version ${kept.version} now.`, field: 'if-match', nextStep: 'Read it again, then change that version.' });
     },
   });
 
@@ -66,4 +71,10 @@ export function traderRoutes(api: Api, context: ApiContext): void {
       return reply.status(204).send(null);
     },
   });
+}
+
+/** The trader, with its version as the ETag. */
+function send(reply: FastifyReply, row: TraderRow): Trader {
+  void reply.header('etag', etagOf(row.version));
+  return traderView(row);
 }

@@ -1,4 +1,4 @@
-import { MachineStatus, TraderDocument, isReachable, monthlyPrice, type MachineEvent, type MachineView, type Trader } from '@trademind/core';
+import { MachineStatus, TraderDocument, firstIssue, isReachable, monthlyPrice, type MachineEvent, type MachineView, type Trader } from '@trademind/core';
 import { CPU_KINDS } from '@trademind/core';
 import type { EventRow, MachineRow, TraderRow } from '../database/rows.ts';
 
@@ -46,9 +46,13 @@ export function eventView(row: EventRow): MachineEvent {
   return { id: row.id, machineId: row.machine_id, at: iso(row.at), kind: row.kind, message: row.message, data: row.data, generation: row.generation };
 }
 
+/** One that another program wrote may be no trader: it is shown as such, and hides nobody. */
 export function traderView(row: TraderRow): Trader {
+  const read = TraderDocument.safeParse(row.document);
+  const issue = read.success ? null : firstIssue(read.error);
   return {
-    id: row.id, name: row.name, version: row.version, enabled: row.enabled, document: TraderDocument.parse(row.document),
+    id: row.id, name: row.name, version: row.version, enabled: row.enabled, document: read.data ?? null,
+    problem: issue === null ? null : `Its document cannot be read${issue.path.length > 0 ? ` at ${issue.path.join('.').slice(0, 100)}` : ''}: ${issue.detail.slice(0, 200)}`,
     createdAt: iso(row.created_at), updatedAt: iso(row.updated_at),
   };
 }

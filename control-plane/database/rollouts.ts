@@ -4,16 +4,20 @@ import { ClaimedRollout } from '../rollouts/view.ts';
 import type { Step } from '../rollouts/plan.ts';
 import { createSecretDatabase, type SecretOptions } from './call.ts';
 import { databaseError } from './errors.ts';
+import { afterCursor, pageOf, type Page, type Paging } from './paging.ts';
 
 /** Releases and rollouts as the control plane keeps them. All throw DatabaseError. */
 export interface RolloutDatabase {
-  releases(): Promise<Release[]>;
+  /** The newest first. */
+  releases(paging: Paging): Promise<Page<Release>>;
+  release(id: string): Promise<Release | null>;
   /** The same version and image again answer the release that is there. */
   register(release: { version: string; image: string; notes?: string | undefined }, by: string): Promise<Release>;
   withdraw(id: string, reason: string): Promise<void>;
   /** Answers the new rollout's id. */
   start(request: RolloutRequest, by: string): Promise<string>;
-  list(limit: number): Promise<RolloutView[]>;
+  /** The newest first. */
+  list(paging: Paging): Promise<Page<RolloutView>>;
   report(id: string): Promise<RolloutReport | null>;
   control(id: string, verb: 'pause' | 'resume' | 'abort' | 'leave', reason: string | undefined, by: string): Promise<void>;
   exclude(id: string, users: readonly string[], machines: readonly string[], by: string): Promise<void>;
@@ -38,6 +42,9 @@ const RolledRows = z.array(z.object({
 }));
 const Counts = z.partialRecord(z.enum(ROLLED_STATES), z.number());
 
+/** Of a report's events and machines so many are told, the newest. */
+const REPORTED = 500;
+
 const iso = (time: string) => new Date(time).toISOString();
 const maybeIso = (time: string | null) => (time === null ? null : iso(time));
 
@@ -50,12 +57,17 @@ export function createRolloutDatabase(options: SecretOptions): RolloutDatabase {
     return schema.parse(data);
   }
 
-  async function releases(): Promise<Release[]> {
-    const [all, current] = await Promise.all([
-      rows(z.array(ReleaseRow), 'releases', client.from('releases').select('*').order('registered_at', { ascending: false }).limit(200).abortSignal(timeout())),
-      rows(z.array(z.object({ environment: z.string(), release_id: z.string() })), 'current releases', client.from('current_releases').select('environment,release_id').abortSignal(timeout())),
-    ]);
-    return all.map((row) => ({
+  /** The newest rows of a table first, from a cursor on. */
+  async function newest<T extends { id: string }>(table: 'releases' | 'rollouts', row: z.ZodType<T>, column: string & keyof T, { limit, cursor }: Paging): Promise<Page<T>> {
+    const all = client.from(table).select('*');
+    const wanted = cursor === undefined ? all : all.or(afterCursor(cursor, column, 'lt'));
+    const found = await rows(z.array(row), table, wanted.order(column, { ascending: false }).order('id', { ascending: false }).limit(limit + 1).abortSignal(timeout()));
+    return pageOf(found, limit, (one) => String(one[column]));
+  }
+
+  async function releasesOf(found: readonly z.infer<typeof ReleaseRow>[]): Promise<Release[]> {
+    const current = await rows(z.array(z.object({ environment: z.string(), release_id: z.string() })), 'current releases', client.from('current_releases').select('environment,release_id').abortSignal(timeout()));
+    return found.map((row) => ({
       id: row.id, version: row.version, image: row.image, notes: row.notes, registeredBy: row.registered_by, registeredAt: iso(row.registered_at), verifiedAt: iso(row.verified_at),
       withdrawnAt: maybeIso(row.withdrawn_at), withdrawnReason: row.withdrawn_reason, currentIn: current.filter((one) => one.release_id === row.id).map((one) => one.environment),
     }));
@@ -73,10 +85,17 @@ export function createRolloutDatabase(options: SecretOptions): RolloutDatabase {
   }
 
   return {
-    releases,
+    async releases(paging) {
+      const page = await newest('releases', ReleaseRow, 'registered_at', paging);
+      return { items: await releasesOf(page.items), next: page.next };
+    },
+    async release(id) {
+      const found = await rows(z.array(ReleaseRow), 'the release', client.from('releases').select('*').eq('id', id).abortSignal(timeout()));
+      return (await releasesOf(found))[0] ?? null;
+    },
     async register(release, by) {
       const row = await call(ReleaseRow, 'register_release', { p_version: release.version, p_image: release.image, p_notes: release.notes ?? null, p_by: by });
-      const found = (await releases()).find((one) => one.id === row.id);
+      const [found] = await releasesOf([row]);
       if (found === undefined) throw databaseError('read the release', 500, { message: 'no row came back' });
       return found;
     },
@@ -84,22 +103,22 @@ export function createRolloutDatabase(options: SecretOptions): RolloutDatabase {
     start: (request, by) => call(z.uuid(), 'start_rollout', {
       p_release_id: request.release, p_environment: request.environment ?? null, p_settings: request.settings, p_excluded_users: request.exclude?.users ?? [], p_excluded_machines: request.exclude?.machines ?? [], p_by: by,
     }),
-    async list(limit) {
-      const found = await rows(z.array(RolloutRow), 'rollouts', client.from('rollouts').select('*').order('created_at', { ascending: false }).limit(limit).abortSignal(timeout()));
-      return Promise.all(found.map(viewOf));
+    async list(paging) {
+      const page = await newest('rollouts', RolloutRow, 'created_at', paging);
+      return { items: await Promise.all(page.items.map(viewOf)), next: page.next };
     },
     async report(id) {
       const row = await rows(RolloutRow.nullable(), 'the rollout', client.from('rollouts').select('*').eq('id', id).abortSignal(timeout()).maybeSingle());
       if (row === null) return null;
       const [view, events, machines] = await Promise.all([
         viewOf(row),
-        rows(EventRows, 'its events', client.from('rollout_events').select('at,kind,message,data').eq('rollout_id', id).order('id', { ascending: false }).limit(500).abortSignal(timeout())),
+        rows(EventRows, 'its events', client.from('rollout_events').select('at,kind,message,data').eq('rollout_id', id).order('id', { ascending: false }).limit(REPORTED + 1).abortSignal(timeout())),
         rows(RolledRows, 'its machines', client.from('rollout_machines').select('machine_id,user_id,wave,state,reason,boot_ms,taken_at,changed_at').eq('rollout_id', id)
-          .or('state.in.(updating,reverting,failed,stuck,left),reason.not.is.null').order('changed_at', { ascending: false }).limit(500).abortSignal(timeout())),
+          .or('state.in.(updating,reverting,failed,stuck,left),reason.not.is.null').order('changed_at', { ascending: false }).limit(REPORTED + 1).abortSignal(timeout())),
       ]);
       return {
-        ...view, baseline: row.baseline, events: events.toReversed().map((event) => ({ ...event, at: iso(event.at) })),
-        machines: machines.map((one) => ({
+        ...view, baseline: row.baseline, truncated: { events: events.length > REPORTED, machines: machines.length > REPORTED }, events: events.slice(0, REPORTED).toReversed().map((event) => ({ ...event, at: iso(event.at) })),
+        machines: machines.slice(0, REPORTED).map((one) => ({
           machineId: one.machine_id, userId: one.user_id, wave: one.wave, state: one.state, reason: one.reason, bootMs: one.boot_ms, takenAt: iso(one.taken_at), changedAt: iso(one.changed_at),
         })),
       };

@@ -1,12 +1,10 @@
 import { createClient } from '@supabase/supabase-js';
 import { decodeJwt } from 'jose';
 import { z } from 'zod';
-import { DatabaseError, databaseError } from './errors.ts';
+import { databaseError } from './errors.ts';
+import { afterCursor, pageOf, type Page, type Paging } from './paging.ts';
 import { PlanRow } from './plans.ts';
 import { EventRow, MachineRow, MetricRow, TraderRow } from './rows.ts';
-
-export interface Paging { limit: number; cursor?: string | undefined }
-export interface Page<T> { items: T[]; next: string | null }
 
 export const AuditRow = z.object({
   id: z.number(), at: z.string(), actor_kind: z.string(), actor_id: z.uuid().nullable(), via: z.string().nullable(), request_id: z.string().nullable(), action: z.string(),
@@ -33,29 +31,13 @@ export interface UserDatabase {
   audit(filter: AuditFilter): Promise<AuditRow[]>;
   trader(id: string): Promise<TraderRow | null>;
   addTrader(wish: { name: string; enabled: boolean; document: unknown }): Promise<TraderRow>;
-  changeTrader(id: string, wish: { name: string; enabled?: boolean; document: unknown }): Promise<TraderRow | null>;
+  /** Null when there is none, or none of this version when one is named. */
+  changeTrader(id: string, wish: { name: string; enabled?: boolean; document: unknown }, version?: number): Promise<TraderRow | null>;
   /** False when there was none. */
   removeTrader(id: string, now: Date): Promise<boolean>;
 }
 
 const TRADER_COLUMNS = 'id,name,version,enabled,document,created_at,updated_at';
-
-/** Rows are ordered by creation and id; the cursor names the last one seen. */
-function pageOf<T extends { id: string; created_at: string }>(rows: T[], limit: number): Page<T> {
-  const items = rows.slice(0, limit);
-  const last = items.at(-1);
-  return { items, next: rows.length > limit && last ? Buffer.from(`${last.created_at}|${last.id}`).toString('base64url') : null };
-}
-
-const Cursor = z.tuple([z.string().regex(/^[\d:T.+ Z-]{10,40}$/), z.uuid()]);
-
-/** PostgREST's filter for the rows after a cursor. Throws `cursor_invalid` when it is not one of ours. */
-function afterCursor(cursor: string): string {
-  const parsed = Cursor.safeParse(Buffer.from(cursor, 'base64url').toString('utf8').split('|'));
-  if (!parsed.success) throw new DatabaseError({ code: 'cursor_invalid', message: 'The cursor is not one that a page answered with.', status: 400, nextStep: 'Send the `next` of the page before, or none.' });
-  const [createdAt, id] = parsed.data;
-  return `created_at.gt."${createdAt}",and(created_at.eq."${createdAt}",id.gt.${id})`;
-}
 
 /** PostgREST's answer about one trader; null when there is none. */
 const traderAnswer = ({ data, error, status }: { data: unknown; error: Parameters<typeof databaseError>[2] | null; status: number }, doing: string): TraderRow | null => {
@@ -77,10 +59,10 @@ export function createUserDatabases(options: { url: string; publishableKey: stri
       // an operator's token shows all machines: a list of one's own is asked for by name
       const all = client.from(table).select(columns).eq('user_id', userOf(token));
       const living = table === 'machines' ? all.neq('phase', 'destroyed') : all.is('deleted_at', null);
-      const wanted = paging.cursor === undefined ? living : living.or(afterCursor(paging.cursor));
+      const wanted = paging.cursor === undefined ? living : living.or(afterCursor(paging.cursor, 'created_at', 'gt'));
       const { data, error, status } = await wanted.order('created_at').order('id').limit(paging.limit + 1).abortSignal(timeout());
       if (error) throw databaseError(`read ${table}`, status, error);
-      return pageOf(z.array(row).parse(data), paging.limit);
+      return pageOf(z.array(row).parse(data), paging.limit, ({ created_at: at }) => at);
     }
 
     return {
@@ -130,8 +112,10 @@ export function createUserDatabases(options: { url: string; publishableKey: stri
         if (row === null) throw databaseError('add the trader', 500, { message: 'no row came back' });
         return row;
       },
-      changeTrader: async (id, wish) => traderAnswer(
-        await client.from('traders').update(wish).eq('id', id).is('deleted_at', null).select(TRADER_COLUMNS).abortSignal(timeout()).maybeSingle(), 'change the trader'),
+      async changeTrader(id, wish, version) {
+        const all = client.from('traders').update(wish).eq('id', id).is('deleted_at', null);
+        return traderAnswer(await (version === undefined ? all : all.eq('version', version)).select(TRADER_COLUMNS).abortSignal(timeout()).maybeSingle(), 'change the trader');
+      },
       removeTrader: async (id, now) => traderAnswer(
         await client.from('traders').update({ deleted_at: now.toISOString() }).eq('id', id).is('deleted_at', null).select(TRADER_COLUMNS).abortSignal(timeout()).maybeSingle(),
         'remove the trader') !== null,

@@ -34,6 +34,8 @@ export interface ReconcilerLoop {
   wake(): void;
   /** When machines were last claimed, or asked for without an error (ms); 0 = never. */
   lastClaimAt(): number;
+  /** Looks under way. */
+  underWay(): number;
   /** Takes nothing new, lets what is under way finish for `graceMs`, then gives it back. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -108,8 +110,11 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
   async function claim(): Promise<number> {
     // two versions that give machines different things would update them back and forth
     const free = superseded ? 0 : parallel - working.size;
-    if (superseded) lastClaimAt = now();
-    if (free <= 0) return 0;
+    // nothing to claim for, or no place free: that is no failure to claim
+    if (free <= 0) {
+      lastClaimAt = now();
+      return 0;
+    }
     dueAt = Infinity;
     const troubled = [...working.values()].filter((one) => one.troubled).length;
     const rows = await database.claim(context.replicaId, free, leaseSeconds, Math.max(0, Math.ceil(parallel * TROUBLED_SHARE) - troubled));
@@ -156,6 +161,7 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
   return {
     wake,
     lastClaimAt: () => lastClaimAt,
+    underWay: () => working.size,
     async stop(graceMs = 3_000) {
       stopped.abort();
       clearInterval(beats);

@@ -105,6 +105,8 @@ export type RolloutView = z.infer<typeof RolloutView>;
 /** GET /v1/rollouts/{id}: what happened, and what became of the machines that did not simply succeed. */
 export const RolloutReport = z.extend(RolloutView, {
   baseline: z.record(z.string(), z.unknown()),
+  /** Whether there are more than are told: the newest 500 of each are. */
+  truncated: z.object({ events: z.boolean(), machines: z.boolean() }),
   events: z.array(z.object({ at: z.string(), kind: z.string(), message: z.string(), data: z.record(z.string(), z.unknown()) })),
   machines: z.array(z.object({
     machineId: z.string(), userId: z.string(), wave: z.int(), state: z.enum(ROLLED_STATES), reason: z.nullable(z.string()), bootMs: z.nullable(z.int()), takenAt: z.string(), changedAt: z.string(),

@@ -80,7 +80,9 @@ export const Trader = z.object({
   name: z.string(),
   version: z.int(),
   enabled: z.boolean(),
-  document: TraderDocument,
+  /** Null when what is stored cannot be read as a trader; `problem` says why. */
+  document: z.nullable(TraderDocument),
+  problem: z.nullable(z.string()),
   createdAt: z.string(),
   updatedAt: z.string(),
 });

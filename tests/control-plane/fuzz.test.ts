@@ -57,7 +57,7 @@ afterAll(async () => {
   await Promise.all([fly.close(), gemini.close(), supabase.close()]);
 });
 
-const odd = fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), fc.constantFrom('', '0', '-1', '1e309', 'null', '%00', '%', '..', '../../etc/passwd', "'; drop table machines; --", '\u0000', '😀', '{{7*7}}', 'a'.repeat(300), '2026-13', '9007199254740993'), fc.integer().map(String));
+const odd = fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), fc.constantFrom('', '0', '-1', '1e309', 'null', '%00', '%', '..', '../../etc/passwd', "'; drop table machines; --", '\u0000', '😀', '{{7*7}}', 'a'.repeat(300), '2026-13', '9007199254740993', '0000-01-01T00:00:00Z', '2026-01-01T00:00:00+23:59', Buffer.from('9999-99-99T99:99:99|6f0e7f5e-54c1-4d0c-9a55-7d1f6c2f6b8e').toString('base64url'), Buffer.from('2026-01-01T00:00:00Z|6f0e7f5e-54c1-4d0c-9a55-7d1f6c2f6b8e').toString('base64url')), fc.integer().map(String));
 const anything = fc.jsonValue({ maxDepth: 4 });
 /** Puts an odd value somewhere into a good one, or takes something out. */
 function harm(value: unknown, where: number, put: unknown): unknown {

@@ -57,7 +57,7 @@ test('what is no HTTP at all is refused, and the next caller is served', async (
       socket.on('error', () => undefined);
       socket.write(nonsense);
       await new Promise((resolve) => { socket.once('close', resolve); });
-      expect(said).toMatch(/^HTTP\/1\.1 4\d\d /);
+      expect(said).toMatch(/^HTTP\/1\.1 4\d\d [\s\S]*content-type: application\/problem\+json/);
     }
     expect((await callApi(controlPlane.url, null, 'GET', '/healthz')).status).toBe(200);
   } finally {
@@ -65,9 +65,9 @@ test('what is no HTTP at all is refused, and the next caller is served', async (
   }
 });
 
-test('the log of a replica names each request by its id and user, in JSON lines, and holds no secret, even at its most talkative', async () => {
+for (const level of ['trace', undefined]) test(`the log of a replica names each request that may change something by its id and user, in JSON lines, and holds no secret (${level ?? 'at the default level'})`, async () => {
   const user = await supabase.createUser();
-  const env = controlPlaneEnv(supabase, fly, { LOG_LEVEL: 'trace', GEMINI_API_KEY: 'the-platforms-own-gemini-key', GEMINI_URL: 'http://127.0.0.1:9' });
+  const env = controlPlaneEnv(supabase, fly, { LOG_LEVEL: level ?? '', GEMINI_API_KEY: 'the-platforms-own-gemini-key', GEMINI_URL: 'http://127.0.0.1:9' });
   const child = spawn(process.execPath, [join(import.meta.dirname, '../../control-plane/main.ts')], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   let log = '';
   child.stderr?.on('data', (chunk: Buffer) => { log += chunk.toString(); });

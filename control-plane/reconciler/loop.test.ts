@@ -1,0 +1,23 @@
+import { expect, test, vi } from 'vitest';
+import { startLoop, type LoopOptions } from './loop.ts';
+
+test('a replica whose places are all taken has not stopped claiming: it is ready, and says how many looks are under way', async () => {
+  let clock = 1_000;
+  const hanging = Promise.withResolvers<boolean>();
+  const rows = ['machine-1', 'machine-2'].map((id) => ({ id, fence: 1, attempts: 0, fly_app: null }));
+  const loop = startLoop({
+    database: {
+      replicaBeat: () => Promise.resolve({ live: 1, superseded: false }), replicaLeave: () => Promise.resolve(), renew: () => Promise.resolve(true),
+      claim: () => Promise.resolve(rows.splice(0)), release: () => hanging.promise,
+    },
+    context: { replicaId: 'cp-test', now: () => clock, contract: {} }, log: { info: vi.fn(), warn: vi.fn(), error: vi.fn() },
+    now: () => clock, random: () => 0.5, leaseSeconds: 300, parallel: 2, idleMs: 5, changed: () => undefined, looked: () => undefined,
+  } as unknown as LoopOptions);
+  await vi.waitFor(() => expect(loop.underWay()).toBe(2));
+  clock += 60_000;
+  loop.wake();
+  await vi.waitFor(() => expect(loop.lastClaimAt()).toBe(61_000));
+  hanging.resolve(true);
+  await loop.stop();
+  expect(loop.underWay()).toBe(0);
+});
