@@ -5,6 +5,7 @@ import { compileExpression } from './compile-expression.ts';
 import type { CompiledTrader } from './compile-trader.ts';
 import { Frames, prune } from './frames.ts';
 import { LanguageError } from './language-error.ts';
+import { memo, TooLarge } from './memo.ts';
 import { parseExpression } from './parse.ts';
 import { bare, callOf, constantOf, isComparison, isCondition, isConstant, letOf, type Names } from './reading.ts';
 import { scopeOf } from './scope.ts';
@@ -54,10 +55,10 @@ export function clausesOf(trader: CompiledTrader): CompiledClauses {
   const reader = new Reader({ params: paramValues(document.params), lets: document.let }, drafts);
   const drafted = trader.conditions.map(({ expression }) => {
     try {
-      return reader.clause(parseExpression({ text: expression, field: 'where' }), { text: expression, wrap: (text) => text, place: HERE, negated: false, elsewhere: false });
+      return reader.begin().clause(parseExpression({ text: expression, field: 'where' }), { text: expression, wrap: (text) => text, place: HERE, negated: false, elsewhere: false });
     } catch (error) {
-      // A part beyond the language's limits, as one is that stands just within them and has to be wrapped.
-      if (error instanceof LanguageError) return undefined;
+      // A part beyond the language's limits, as one is that stands just within them and has to be wrapped; or more parts than anybody reads.
+      if (error instanceof LanguageError || error instanceof TooLarge) return undefined;
       throw error;
     }
   });
@@ -73,10 +74,14 @@ export function clausesOf(trader: CompiledTrader): CompiledClauses {
 /** Where a part stands: the text that its node belongs to, what has to stand around it to be compiled in the trader's own frame, and how that is said. */
 interface Context { readonly text: string; readonly wrap: (text: string) => string; readonly place: Place; readonly negated: boolean; readonly elsewhere: boolean }
 
+/** Parts of one condition that are told one by one; `let` names that use each other twice would double them with each step. */
+const MOST_PARTS = 300;
+
 class Reader {
   readonly #names: Names;
   readonly #frames: Frames;
   readonly #scope: ReturnType<typeof scopeOf>;
+  #parts = 0;
 
   constructor(names: Names, frames: Frames) {
     this.#names = names;
@@ -84,7 +89,15 @@ class Reader {
     this.#scope = scopeOf(names.params, names.lets, frames, []);
   }
 
+  /** For another condition: it may have as many parts again. */
+  begin(): this {
+    this.#parts = 0;
+    return this;
+  }
+
   clause(node: Expression, at: Context): Clause {
+    this.#parts += 1;
+    if (this.#parts > MOST_PARTS) throw new TooLarge();
     const names = this.#names;
     const inner = bare(node);
     switch (inner.type) {
@@ -160,7 +173,9 @@ class Reader {
 }
 
 /** What the first function in an expression waits for that waits for anything. */
-function awaitsOf(node: Expression, names: Names): string | undefined {
+const awaitsOf = memo(readAwaited);
+
+function readAwaited(node: Expression, names: Names): string | undefined {
   const inner = bare(node);
   if (inner.type === 'Identifier') {
     const meant = letOf(inner.name, names);

@@ -1,7 +1,12 @@
 import type { CallExpression, Expression } from 'acorn';
 import type { FunctionDefinition } from '../indicators/definition.ts';
+import { compileExpression } from './compile-expression.ts';
+import { Frames } from './frames.ts';
 import { FUNCTIONS } from './functions.ts';
+import { LanguageError } from './language-error.ts';
+import { memo } from './memo.ts';
 import { parseExpression } from './parse.ts';
+import { scopeOf } from './scope.ts';
 
 /** What a trader's own names stand for. */
 export interface Names { readonly params: Readonly<Record<string, number>>; readonly lets: Readonly<Record<string, string>> }
@@ -9,8 +14,8 @@ export interface Names { readonly params: Readonly<Record<string, number>>; read
 /** A call of a function of the language, with the output behind it: `macd(12, 26, 9).line`. */
 interface Call { readonly definition: FunctionDefinition; readonly args: readonly Expression[]; readonly output: string }
 
-/** The expression of a `let` name. */
-export const letOf = (name: string, { lets }: Names): Expression | undefined => (Object.hasOwn(lets, name) ? parseExpression({ text: lets[name]!, field: `let.${name}` }) : undefined);
+/** The expression of a `let` name: for the same names always the same node. */
+export const letOf = memo((name: string, { lets }: Names): Expression | undefined => (Object.hasOwn(lets, name) ? parseExpression({ text: lets[name]!, field: `let.${name}` }) : undefined));
 
 /** Reads a node as a call; undefined where it is none. For expressions that the compiler has accepted. */
 export function callOf(node: Expression): Call | undefined {
@@ -33,7 +38,9 @@ const COMPARISONS: ReadonlySet<string> = new Set(['>', '>=', '<', '<=', '==', '=
 export const isComparison = (operator: string): boolean => COMPARISONS.has(operator);
 
 /** Whether a node is a condition, and not a number. */
-export function isCondition(node: Expression, names: Names): boolean {
+export const isCondition = memo(readCondition);
+
+function readCondition(node: Expression, names: Names): boolean {
   switch (node.type) {
     case 'ParenthesizedExpression': return isCondition(node.expression, names);
     case 'LogicalExpression': return true;
@@ -53,7 +60,9 @@ export function isCondition(node: Expression, names: Names): boolean {
 }
 
 /** Whether a node is made of written numbers and params alone. */
-export function isConstant(node: Expression, names: Names): boolean {
+export const isConstant = memo(readConstant);
+
+function readConstant(node: Expression, names: Names): boolean {
   switch (node.type) {
     case 'ParenthesizedExpression': return isConstant(node.expression, names);
     case 'Literal': return true;
@@ -64,26 +73,54 @@ export function isConstant(node: Expression, names: Names): boolean {
       const meant = letOf(node.name, names);
       return meant !== undefined && isConstant(meant, names);
     }
+    case 'ConditionalExpression': return [node.test, node.consequent, node.alternate].every((part) => isConstant(part, names));
+    case 'LogicalExpression': return isConstant(node.left, names) && isConstant(node.right, names);
+    case 'CallExpression': return !Number.isNaN(constantOf(node, names));
     default: return false;
   }
 }
 
-/** The number that a length or an offset is; NaN where it is none. For expressions that the compiler has accepted. */
-export function constantOf(node: Expression, names: Names): number {
+/** The number that a length or an offset is (a condition's is 1 or 0); NaN where it is none. For expressions that the compiler has accepted. */
+export const constantOf = memo(readNumber);
+
+function readNumber(node: Expression, names: Names): number {
   switch (node.type) {
     case 'ParenthesizedExpression': return constantOf(node.expression, names);
     case 'Literal': return Number(node.value);
-    case 'UnaryExpression': return node.operator === '-' ? -constantOf(node.argument, names) : constantOf(node.argument, names);
+    case 'UnaryExpression': {
+      const value = constantOf(node.argument, names);
+      return node.operator === '-' ? -value : node.operator === '!' ? Number(value === 0) : value;
+    }
     case 'Identifier': {
       if (Object.hasOwn(names.params, node.name)) return names.params[node.name]!;
       const meant = letOf(node.name, names);
       return meant === undefined ? Number.NaN : constantOf(meant, names);
     }
-    case 'BinaryExpression': {
-      if (node.left.type === 'PrivateIdentifier') return Number.NaN;
+    case 'BinaryExpression': return node.left.type === 'PrivateIdentifier' ? Number.NaN : folded(`(${constantOf(node.left, names)}) ${node.operator} (${constantOf(node.right, names)})`);
+    case 'ConditionalExpression': {
+      const test = constantOf(node.test, names);
+      return Number.isNaN(test) ? Number.NaN : constantOf(test === 0 ? node.alternate : node.consequent, names);
+    }
+    case 'LogicalExpression': {
       const [a, b] = [constantOf(node.left, names), constantOf(node.right, names)];
-      return node.operator === '+' ? a + b : node.operator === '-' ? a - b : node.operator === '*' ? a * b : node.operator === '/' ? a / b : node.operator === '%' ? a % b : Number.NaN;
+      return Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : Number(node.operator === '&&' ? a !== 0 && b !== 0 : a !== 0 || b !== 0);
+    }
+    case 'CallExpression': {
+      const args = callOf(node)?.args.map((arg) => constantOf(arg, names)) ?? [];
+      return args.length === 0 || args.some(Number.isNaN) ? Number.NaN : folded(`${callOf(node)!.definition.name}(${args.join(', ')})`);
     }
     default: return Number.NaN;
+  }
+}
+
+/** The number that the compiler itself makes of numbers; NaN where it makes none. */
+function folded(text: string): number {
+  const frames = new Frames('1m');
+  try {
+    const { ref } = compileExpression({ text, field: 'where' }, scopeOf({}, {}, frames, []), frames.own, frames, []);
+    return frames.own.dag.constantOf(ref) ?? Number.NaN;
+  } catch (error) {
+    if (error instanceof LanguageError) return Number.NaN;
+    throw error;
   }
 }

@@ -1,5 +1,6 @@
 import type { BinaryExpression, Expression, LogicalExpression } from 'acorn';
-import { bare, callOf, constantOf, isCondition, isConstant, letOf, type Names } from './reading.ts';
+import { TooLarge } from './memo.ts';
+import { bare, callOf, constantOf, isComparison, isCondition, isConstant, letOf, type Names } from './reading.ts';
 import { sayNumber } from './say-number.ts';
 
 /** Where and when a number is read, in words before and behind it: `1h close`, `close one candle before`. */
@@ -10,6 +11,9 @@ export const HERE: Place = { before: '', behind: '', interval: '' };
 export const onInterval = (place: Place, interval: string): Place => ({ ...place, before: `${place.before}${interval} `, interval: `${interval} ` });
 export const ofSymbol = (place: Place, symbol: string): Place => ({ ...place, before: `${place.before}${symbol} ` });
 export const ago = (place: Place, n: number): Place => (n === 0 ? place : { ...place, behind: ` ${n === 1 ? 'one candle' : `${n} candles`}${place.interval === '' ? '' : ` of ${place.interval.trim()}`} before${place.behind}` });
+
+/** Characters: an expression of the greatest length is said in less. */
+const LONGEST = 10_000;
 
 /** Functions as charts title them; others are said by the words of their name. */
 const ACRONYMS = new Set('sma ema smma wma vwma hma dema tema kama rsi macd atr roc cci trix tsi adx obv adl cmf mfi vwap'.split(' '));
@@ -35,7 +39,14 @@ const titleOf = (name: string): string => (ACRONYMS.has(name) ? name.toUpperCase
 const outputOf = (name: string, output: string): string => OUTPUTS[`${name}.${output}`] ?? OUTPUTS[output] ?? words(output);
 
 /** An expression in the words of the market, params by their values: `RSI(14) below 30`. For expressions that the compiler has accepted. */
+/** @throws TooLarge where that would be more than anybody reads. */
 export function speak(node: Expression, names: Names, place: Place = HERE): string {
+  const text = spoken(node, names, place);
+  if (text.length > LONGEST) throw new TooLarge();
+  return text;
+}
+
+function spoken(node: Expression, names: Names, place: Place): string {
   switch (node.type) {
     case 'ParenthesizedExpression': return isCondition(node, names) || isConstant(node, names) || bare(node).type !== 'BinaryExpression' ? speak(node.expression, names, place) : `(${speak(node.expression, names, place)})`;
     case 'Literal': return sayNumber(Number(node.value));
@@ -64,7 +75,7 @@ function sayName(name: string, names: Names, place: Place): string {
 const placed = (text: string, { before, behind }: Place): string => `${before}${text}${behind}`;
 
 function sayBinary(node: BinaryExpression, names: Names, place: Place): string {
-  if (isConstant(node, names)) return sayNumber(constantOf(node, names));
+  if (isConstant(node, names) && !isComparison(node.operator)) return sayNumber(constantOf(node, names));
   const { operator, left, right } = node;
   if (left.type === 'PrivateIdentifier') return '';
   return `${speak(left, names, place)} ${RELATIONS[operator] ?? SIGNS[operator] ?? operator} ${speak(right, names, place)}`;
@@ -80,6 +91,7 @@ function sayLogical({ operator, left, right }: LogicalExpression, names: Names, 
 }
 
 function sayCall(node: Expression, names: Names, place: Place): string {
+  if (node.type === 'CallExpression' && isConstant(node, names)) return sayNumber(constantOf(node, names));
   const call = callOf(node);
   if (call === undefined) return '';
   const { definition: { name }, args, output } = call;

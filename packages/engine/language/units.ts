@@ -1,6 +1,6 @@
 import type { BinaryExpression, Expression, Identifier } from 'acorn';
-import { parseExpression } from './parse.ts';
-import { callOf, type Names } from './reading.ts';
+import { memo } from './memo.ts';
+import { callOf, letOf, type Names } from './reading.ts';
 
 /** What a number counts. `money` is volume in the quote asset, `none` a plain number. */
 export type Unit = 'price' | 'points' | 'ratio' | 'volume' | 'money' | 'candles' | 'count' | 'none';
@@ -14,7 +14,9 @@ const OUTPUT_UNITS: Readonly<Record<string, Unit>> = { 'bollinger.width': 'ratio
 const UNITS: ReadonlySet<string> = new Set(['price', 'points', 'ratio', 'volume', 'candles', 'count'] satisfies Unit[]);
 
 /** The unit of a number of the language, where the tables know it. */
-export function unitOf(node: Expression, names: Names): Unit | undefined {
+export const unitOf = memo(readUnit);
+
+function readUnit(node: Expression, names: Names): Unit | undefined {
   switch (node.type) {
     case 'ParenthesizedExpression': return unitOf(node.expression, names);
     case 'Literal': return 'none';
@@ -37,10 +39,10 @@ export function unitOf(node: Expression, names: Names): Unit | undefined {
   return definition.arguments[0]?.default === 'close' && args.length < definition.arguments.length ? 'price' : args[0] && unitOf(args[0], names);
 }
 
-function unitOfName({ name }: Identifier, { params, lets }: Names): Unit | undefined {
-  if (Object.hasOwn(params, name)) return 'none';
-  if (Object.hasOwn(lets, name)) return unitOf(parseExpression({ text: lets[name]!, field: `let.${name}` }), { params, lets });
-  return SERIES_UNITS[name];
+function unitOfName({ name }: Identifier, names: Names): Unit | undefined {
+  if (Object.hasOwn(names.params, name)) return 'none';
+  const meant = letOf(name, names);
+  return meant === undefined ? SERIES_UNITS[name] : unitOf(meant, names);
 }
 
 function unitOfArithmetic({ operator, left, right }: BinaryExpression, names: Names): Unit | undefined {

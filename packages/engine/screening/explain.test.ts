@@ -213,3 +213,33 @@ describe('the funnel', () => {
     expect(() => screenerOf(documentOf({ where: { c: 'close > 1' } }), []).funnel('another')).toThrow(expect.objectContaining({ code: 'unknown_trader' }));
   });
 });
+
+describe('numbers that the language works out beforehand are said as numbers', () => {
+  const sentenceOf = (where: string, params: TraderInput['params'] = {}): string => {
+    const screener = screenerOf(documentOf({ where: { a: where }, params }), ['X']);
+    for (const candle of simulateCandles(300)) screener.onCandle('X', '1m', candle);
+    return screener.explain(ID, 'X').conditions[0]!.sentence;
+  };
+  test.each([
+    ['rising(close, max(2, 3))', 'the last 3 candles'], ['falling(close, 5 > 3 ? 2 : 1)', 'the last 2 candles'], ['close[round(1.4)] > open', 'close one candle before'],
+    ['(close > open)[max(1, 2)]', 'close 2 candles before'], ['close > highest(high, max(3, 4))[1]', 'the highest high of 4 candles'], ['sma(round(20.4)) > close', 'SMA(20)'],
+    ['within(close > open, round(2.6))', 'within the last 3 candles'], ['count(close > open, max(5, 6)) > 2', 'of the last 6 candles'],
+  ])('%s', (where, said) => {
+    expect(sentenceOf(where)).toContain(said);
+  });
+  test('also a choice between two that a param decides', () => {
+    expect(sentenceOf('n > 3 ? close > open : close < open', { n: 4 })).toMatch(/^close above open if 4 above 3, otherwise close below open/);
+  });
+});
+
+test.each([
+  ['conditions', 'close > open', (name: string) => `${name} && (${name} || ${name})`, 'a24'], ['sums', 'close', (name: string) => `${name} + ${name}`, 'a24 > 1'],
+  ['calls', 'close', (name: string) => `max(${name}, ${name})`, 'a24 > 1'], ['numbers', '3', (name: string) => `max(${name}, ${name})`, 'close > a24'],
+] as const)('names that use each other twice, %s, are explained all the same: what would double with each of 24 steps is left whole', (_what, first, twice, where) => {
+  const lets = Object.fromEntries(Array.from({ length: 25 }, (_, n) => [`a${n}`, n === 0 ? first : twice(`a${n - 1}`)]));
+  const screener = screenerOf(documentOf({ let: lets, where: { a: where } }), ['X']);
+  for (const candle of simulateCandles(20)) screener.onCandle('X', '1m', candle);
+  const { conditions } = screener.explain(ID, 'X');
+  expect(conditions[0]!.sentence.length).toBeGreaterThan(0);
+  expect(conditions[0]!.sentence.length).toBeLessThan(30_000);
+});

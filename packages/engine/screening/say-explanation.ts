@@ -2,6 +2,7 @@ import { intervalMs, paramValues, type ExplainedCondition, type Explanation, typ
 import type { Clause } from '../language/clauses.ts';
 import type { CompiledTrader } from '../language/compile-trader.ts';
 import { LIMITS } from '../language/limits.ts';
+import { TooLarge } from '../language/memo.ts';
 import { parseExpression } from '../language/parse.ts';
 import { sayAbout, sayNumber } from '../language/say-number.ts';
 import { speak } from '../language/spoken.ts';
@@ -29,12 +30,23 @@ function sayMissing(missing: readonly Missing[], { params, let: lets }: TraderDo
   const waits = new Map<string, { one: Missing; said: string[] }>();
   for (const one of missing) {
     const key = `${one.interval} ${one.has} ${one.needs}`;
-    const said = one.expression.length > LIMITS.sourceLength ? one.expression : speak(parseExpression({ text: one.expression, field: 'where' }), names);
+    const said = sayBriefly(one.expression, names);
     const known = waits.get(key);
     if (known === undefined) waits.set(key, { one, said: [said] });
     else known.said.push(said);
   }
   return [...waits.values()].map(({ one, said }) => `${said.join(' and ')}: ${waitText(one)}`).join('; for ');
+}
+
+/** In words, where they are not longer than anybody reads. */
+function sayBriefly(expression: string, names: Parameters<typeof speak>[1]): string {
+  if (expression.length > LIMITS.sourceLength) return expression;
+  try {
+    return speak(parseExpression({ text: expression, field: 'where' }), names);
+  } catch (error) {
+    if (error instanceof TooLarge) return expression;
+    throw error;
+  }
 }
 
 function waitText({ interval, has, needs }: Missing): string {
