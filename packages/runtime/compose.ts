@@ -11,6 +11,7 @@ import { FEED_LIMITS } from './feed/options.ts';
 import type { Log } from './log.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
 import { SessionRecorder } from './market/recording/session-recorder.ts';
+import { recordDeliveries } from './notifications/delivery-facts.ts';
 import { Notifier } from './notifications/notifier.ts';
 import { Orchestrator } from './orchestrator.ts';
 import type { StateStore, StoredTrader } from './state/state-store.ts';
@@ -64,11 +65,10 @@ export interface RunningMachine {
 export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
   const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
   const { exchange, ended } = await recorded(options, wall, log);
-  const notifier = new Notifier({ dataDir, machineId, wall, log });
   const machine = new Orchestrator({
     machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks), controlPlane: { url: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret }, gemini: options.gemini,
-    notifier,
+    notifier: (store) => new Notifier({ dataDir, machineId, wall, log, record: recordDeliveries(store, machineId) }),
   });
   const server = await startWebSocketServer({
     source: machine, host: options.host, port: options.port, metricsPort: options.metricsPort, allowedOrigins: options.allowedOrigins,
@@ -78,7 +78,7 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
       pause: () => machine.pause(),
       resume: () => machine.resume(),
       'test-notification': async ({ channel }) => {
-        const { ok, code, message } = await notifier.test(channel);
+        const { ok, code, message } = await machine.testNotification(channel);
         if (!ok) throw new TradeMindError({ code, message, field: 'channel' });
         return { code, message };
       },

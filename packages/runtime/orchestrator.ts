@@ -16,7 +16,7 @@ import type { ExchangeAccess } from './market/exchange-access.ts';
 import { MarketLink } from './market/market-link.ts';
 import { MarketTable } from './market/market-table.ts';
 import { News } from './notifications/news.ts';
-import type { Notifier } from './notifications/notifier.ts';
+import type { Notifier, TestAnswer } from './notifications/notifier.ts';
 import { Publisher } from './publisher.ts';
 import { RecentSignals } from './recent-signals.ts';
 import { DynamicScaler } from './scaling/dynamic-scaler.ts';
@@ -61,8 +61,8 @@ export interface OrchestratorOptions {
   gemini?: OwnKey | undefined;
   /** Who keeps the user's keys and settings, and whom the machine asks for another size. `secret`: the one that it was born with. */
   controlPlane?: { url: string; secret: string };
-  /** Tells the user what matters. */
-  notifier?: Notifier;
+  /** Tells the user what matters; how messages ended is kept in the store. */
+  notifier?: (store: StateStore) => Notifier;
 }
 
 /** When the process before this one ran out of memory, and how much it had. */
@@ -91,6 +91,7 @@ export class Orchestrator implements FeedSource {
   readonly #traders: TraderSet;
   readonly #table: MarketTable;
   readonly #recent: RecentSignals;
+  readonly #notifier: Notifier | undefined;
   readonly #news: News;
   readonly #analyzer: ConcurrentAnalyzer;
   readonly #steps: StepWriter;
@@ -126,7 +127,8 @@ export class Orchestrator implements FeedSource {
       this.#ring.add(entry);
       this.#publisher.log(entry);
     };
-    this.#news = new News(options.notifier, wall);
+    this.#notifier = options.notifier?.(this.store);
+    this.#news = new News(this.#notifier, wall);
     this.#health = new HealthMonitor({
       wall, readings: () => this.#report.readings(), version: options.version, dataDir: options.dataDir, crashes: options.crashes ?? [],
       onChange: (change) => {
@@ -185,7 +187,7 @@ export class Orchestrator implements FeedSource {
     });
     this.#report = new MachineReport({
       bootId: this.bootId, version: options.version, wall, store: this.store, market: this.#market, screener: this.#screener, traders: this.#traders, health: this.#health,
-      database: () => this.#cloud?.health(), analyzer: this.#analyzer, analysisModel: () => (model.access().state === 'none' ? undefined : model.model()), scaler: this.#scaler, notifier: options.notifier, feed: () => this.#feedStats?.(),
+      database: () => this.#cloud?.health(), analyzer: this.#analyzer, analysisModel: () => (model.access().state === 'none' ? undefined : model.model()), scaler: this.#scaler, notifier: this.#notifier, feed: () => this.#feedStats?.(),
       diskProblem: () => this.#steps.problem,
       phase: this.#phase,
       cloudProblems: () => [...(this.#cloud?.problems() ?? []), ...(this.#keys?.problem ? [this.#keys.problem] : [])],
@@ -420,8 +422,13 @@ export class Orchestrator implements FeedSource {
     if (!this.#keys || this.#settled) return;
     this.#analyzer.setShare(this.#keys.share());
     this.#analyzer.accessChanged();
-    this.#options.notifier?.set(this.#keys.notifications());
+    this.#notifier?.set(this.#keys.notifications());
     this.#changed();
+  }
+
+  /** Sends a test message to a channel of the user's; answers how that went. */
+  async testNotification(channel: string): Promise<TestAnswer> {
+    return await this.#notifier?.test(channel) ?? { ok: false, code: 'channel_unknown', message: 'There is no such channel.' };
   }
 
   /** The public keys that tickets are verified with, as the beat brought them; null: those of the machine's birth. */
@@ -496,7 +503,7 @@ export class Orchestrator implements FeedSource {
     this.#ownerKnown.resolve();
     await this.#running;
     this.#steps.stop();
-    await this.#options.notifier?.stop();
+    await this.#notifier?.stop();
     await this.#screener.stop();
     this.#publisher.stop();
     this.#health.stop();
