@@ -62,7 +62,7 @@ test('each delivery is one row that its user alone reads: who, by which rule, ho
   const first = start();
   await until('a few have ended', async () => new Set((await rows()).map(({ channel }) => channel)).size === 2 && (await rows()).length >= 4, 60_000, () => ({ heard, logged: first.logged.slice(-5) }));
   await first.orchestrator.stop();
-  const live = first.orchestrator.signals(1_000).filter(({ origin }) => origin === 'live').map(({ id }) => id);
+  const live = first.orchestrator.view.signals(1_000).filter(({ origin }) => origin === 'live').map(({ id }) => id);
   for (const row of await rows()) {
     expect(row).toMatchObject({ machine_id: machine.id, rule: 'entries', attempts: 1, about: { kind: 'signal' } });
     expect([row.outcome, row.code, row.message]).toEqual(row.channel === 'hook' ? ['failed', 'receiver_message_refused', 'It was refused for good.'] : ['sent', null, null]);
