@@ -129,7 +129,7 @@ export class Orchestrator {
       seed: (symbol, interval, candles) => this.#screener.seed(symbol, interval, candles),
       take: (symbol, interval, candle) => this.#take(symbol, interval, candle),
       restart: (symbol, interval) => this.#screener.forget(symbol, interval),
-      held: (symbol, interval, limit) => this.#screener.candles.read(symbol, interval, limit),
+      held: (symbol, interval, limit) => this.#screener.candles.read(symbol, interval, limit), heldFrom: (symbol, interval) => this.#screener.candles.series(symbol, interval)?.openTime(0),
       onPrice: (symbol, price) => this.#table.priced(symbol, price),
     });
 
@@ -213,9 +213,10 @@ export class Orchestrator {
     const began = wall.now();
     const step = (code: string, message: string) => this.#log('info', code, `${message} (${Math.round(wall.now() - began)} ms after the start).`);
     step('state_open', `The state of ${dataDir} is open; ${this.store.outboxState().rows} rows wait to be sent`);
+    // The exchange and the cloud answer while the snapshot is being taken in.
+    const following = this.#market.open().then((open) => { if (open) step('exchange_open', `The exchange at ${new URL(exchange.restUrl).host} has told its time and symbols`); return open; });
     const restored = await this.#snapshots.restore();
     if (restored !== undefined) step('snapshot_restored', restored);
-    const following = this.#market.open().then((open) => { if (open) step('exchange_open', `The exchange at ${new URL(exchange.restUrl).host} has told its time and symbols`); return open; });
     if (this.#options.traders) this.#follower.set(this.#options.traders(this.store), []);
     if (!(await following)) return;
     const running = this.#market.run();

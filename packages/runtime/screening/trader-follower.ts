@@ -23,6 +23,8 @@ export interface TraderFollowerOptions {
 export class TraderFollower {
   readonly #options: TraderFollowerOptions;
   readonly #known = Promise.withResolvers<void>();
+  /** Before that nothing runs whose symbols could be chosen. */
+  #applied = false;
   #named: { traders: readonly StoredTrader[]; unreadable: readonly InvalidTrader[] } | undefined;
 
   constructor(options: TraderFollowerOptions) {
@@ -57,12 +59,14 @@ export class TraderFollower {
   /** Brings what runs to what was named, as far as the machine may screen. */
   apply(): void {
     const named = this.#named;
-    if (named && this.#options.mayScreen()) this.#change((traders) => traders.set(named.traders, named.unreadable));
+    if (!named || !this.#options.mayScreen()) return;
+    this.#applied = true;
+    this.#change((traders) => traders.set(named.traders, named.unreadable));
   }
 
   /** The universe was read anew: every trader's symbols are chosen again. */
   reselect(): void {
-    this.#change((traders) => traders.reselect());
+    if (this.#applied) this.#change((traders) => traders.reselect());
   }
 
   /** A trader has gone wrong; what found that out is over before the trader stops. */
