@@ -305,3 +305,21 @@ test('history begins anew where it must reach further back; a symbol that left i
   expect(taken.at(-1)).toBe('anew');
   expect(feed.progress().symbols).toBe(0);
 });
+
+test('after a restart a series goes on where it stood: within the candle under way the exchange is asked for nothing, and the stream goes on', async () => {
+  held = range(0, 10).map((index) => candle(at(index)));
+  setClock();
+  feed.onSubscribed([series]);
+  await settle();
+  expect([market.asked, taken, feed.progress()]).toMatchObject([[], [], { done: 1, total: 1 }]);
+  feed.onClosed(series, candle(at(10)));
+  expect(taken).toEqual([10]);
+});
+
+test('after a restart that missed candles those are fetched, and the two before them compared', async () => {
+  held = range(0, 8).map((index) => candle(at(index)));
+  setClock();
+  feed.onSubscribed([series]);
+  await settle();
+  expect([market.asked, taken, doubted]).toEqual([[6], [8, 9], []]);
+});
