@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JSONWebKeySet } from 'jose';
-import { parseWith, TradeMindError, TraderDocument, type CrashReport, type Interval, type TraderInput } from '@trademind/core';
+import { parseWith, TraderDocument, type CrashReport, type Interval, type TraderInput } from '@trademind/core';
 import { v5 as uuidV5 } from 'uuid';
 import type { OwnKey } from './analysis/own-key.ts';
 import { CloudLink, type CloudOptions } from './control/cloud-link.ts';
@@ -11,6 +11,7 @@ import { FEED_LIMITS } from './feed/options.ts';
 import type { Log } from './log.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
 import { SessionRecorder } from './market/recording/session-recorder.ts';
+import { recordDeliveries } from './notifications/delivery-facts.ts';
 import { Notifier } from './notifications/notifier.ts';
 import { Orchestrator } from './orchestrator.ts';
 import type { StateStore, StoredTrader } from './state/state-store.ts';
@@ -64,40 +65,25 @@ export interface RunningMachine {
 export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
   const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
   const { exchange, ended } = await recorded(options, wall, log);
-  const notifier = new Notifier({ dataDir, machineId, wall, log });
   const machine = new Orchestrator({
     machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks), controlPlane: { url: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret }, gemini: options.gemini,
-    notifier,
+    notifier: (store) => new Notifier({ dataDir, machineId, wall, log, record: recordDeliveries(store, machineId) }),
   });
   const server = await startWebSocketServer({
-    source: machine, host: options.host, port: options.port, metricsPort: options.metricsPort, allowedOrigins: options.allowedOrigins,
-    ticketJwks: () => (machine.ticketKeys() as JSONWebKeySet | null) ?? options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
-    metrics: () => machine.metrics(), ready: () => ({ ready: machine.missing().length === 0, missing: machine.missing() }), now: wall.epoch,
-    commands: {
-      pause: () => machine.pause(),
-      resume: () => machine.resume(),
-      'test-notification': async ({ channel }) => {
-        const { ok, code, message } = await notifier.test(channel);
-        if (!ok) throw new TradeMindError({ code, message, field: 'channel' });
-        return { code, message };
-      },
-      'set-traders': ({ traders }) => {
-        if (traders) throw new TradeMindError({ code: 'traders_in_database', message: 'The traders of this machine are kept in the database.', field: 'traders', nextStep: 'Change them there, then send set-traders without a list.' });
-        machine.lookAtTraders();
-      },
-    },
-    audit: (entry) => machine.audit(entry),
+    source: machine.view, host: options.host, port: options.port, metricsPort: options.metricsPort, allowedOrigins: options.allowedOrigins,
+    ticketJwks: () => (machine.ticketKeys as JSONWebKeySet | null) ?? options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
+    metrics: () => machine.view.metrics(), ready: () => { const missing = machine.view.missing(); return { ready: missing.length === 0, missing }; }, now: wall.epoch,
+    commands: machine.commands.handlers, audit: (entry) => machine.commands.audit(entry),
     log: ({ level, code, message }) => log(level, code, message),
   }).catch(async (error: unknown) => {
     await machine.stop();
     await ended();
     throw error;
   });
-  machine.feedIs(() => ({ ...server.stats(), most: FEED_LIMITS.connections }));
-  machine.start();
+  machine.start(() => ({ ...server.stats(), most: FEED_LIMITS.connections }));
   return {
-    url: server.url, port: server.port, metricsPort: server.metricsPort, source: machine,
+    url: server.url, port: server.port, metricsPort: server.metricsPort, source: machine.view,
     drain: async () => {
       await machine.settle();
       await server.close();
@@ -131,7 +117,7 @@ export async function startLocal(options: LocalOptions): Promise<{ source: FeedS
   const stop = () => machine.stop().then(ended);
   signal?.addEventListener('abort', () => void stop(), { once: true });
   machine.start();
-  return { source: machine, stop };
+  return { source: machine.view, stop };
 }
 
 /** The exchange with a recorder before it, if the session is to be recorded; `ended` closes the file. */

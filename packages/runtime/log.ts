@@ -1,7 +1,16 @@
 import type { LogEntry } from '@trademind/core';
+import type { Wall } from './time.ts';
 
 /** Where a service says what happened. `fields` go to the process's log only; the feed shows code and message. Never a secret in either. */
 export type Log = (level: LogEntry['level'], code: string, message: string, fields?: Readonly<Record<string, unknown>>) => void;
+
+/** Passes all on to `log`, and each entry as the feed shows it to `hear`. */
+export function heardBy(log: Log, wall: Pick<Wall, 'epoch'>, hear: (entry: LogEntry) => void): Log {
+  return (level, code, message, fields) => {
+    log(level, code, message, fields);
+    hear({ at: wall.epoch(), level, code, message });
+  };
+}
 
 const KEPT = 200;
 

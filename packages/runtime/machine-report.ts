@@ -71,6 +71,11 @@ export class MachineReport {
     };
   }
 
+  /** Whether nothing is missing any more. */
+  get screens(): boolean {
+    return this.#options.phase.current === 'screening';
+  }
+
   /** A sentence: what the machine is doing or waiting for. */
   detail(): string {
     const { market, traders, store } = this.#options;

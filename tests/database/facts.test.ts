@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { NotificationChannel } from '@trademind/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { asRole, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addTrader, addUser, deploy, machineClaims, refusalOf, signalRow } from './fixtures.ts';
@@ -74,6 +75,29 @@ describe('writing facts', () => {
     const signal = signalRow(trader);
     await write({ signal: [signal] });
     expect(codes(await write({ decision: [decisionRow(signal['id'])] }, thiefMachine))).toEqual(['decision 0 signal_unknown']);
+  });
+
+  test('a notification names its channel and its rule by what the settings take for an id, no more and no less', async () => {
+    const ids = ['phone', '2', '9-lives', 'a'.repeat(40), 'a'.repeat(41), '', '-a', 'my_phone', 'Phone', 'phöne', 'a\n', 'a b', '7-'];
+    const taken = (id: string) => NotificationChannel.safeParse({ id, name: 'Mine', kind: 'telegram', botToken: `123456789:${'A'.repeat(35)}`, chatId: '42' }).success;
+    const rows = ids.map((channel) => notificationRow({ channel }));
+    const { rejected } = await write({ notification: rows });
+    expect(rejected.map(({ code }) => code)).toEqual(rejected.map(() => 'value_refused'));
+    const refused = new Set(rejected.map(({ index }) => index));
+    expect(ids.filter((_, index) => !refused.has(index))).toEqual(ids.filter(taken));
+    expect(ids.filter(taken)).toHaveLength(5);
+  });
+
+  test('a delivery that is told twice, alone or among others, is one row, and its user alone reads it', async () => {
+    const [once, again] = [notificationRow({ outcome: 'failed', code: 'telegram_message_refused', message: 'It was refused for good.' }), notificationRow()];
+    await write({ notification: [once] });
+    expect(await write({ notification: [once, again, { ...once, outcome: 'sent', code: null, message: null }] })).toEqual({ written: 1, duplicates: 2, rejected: [] });
+    const read = (sub: string) => asRole<{ outcome: string; code: string | null }>(database.pool, 'authenticated', { sub }, 'select outcome, code from public.notifications order by outcome');
+    expect(await read(user)).toEqual([{ outcome: 'failed', code: 'telegram_message_refused' }, { outcome: 'sent', code: null }]);
+    expect(await read(await addUser(database.pool))).toEqual([]);
+    for (const change of [`update public.notifications set outcome = 'sent'`, 'delete from public.notifications', `insert into public.notifications (user_id) values (gen_random_uuid())`]) {
+      for (const role of ['authenticated', 'machine', 'anon'] as const) expect(await refusalOf(asRole(database.pool, role, role === 'machine' ? machineClaims(machine, user) : { sub: user }, change))).toBe('42501');
+    }
   });
 
   test('an event never comes from the future, and those of one batch are numbered in their order', async () => {

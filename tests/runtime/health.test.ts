@@ -18,12 +18,12 @@ test('with the exchange and the database cut off, the machine\'s readings of bot
     exchange: { url: `http://127.0.0.1:${streams.port}`, streams: `ws://127.0.0.1:${streams.port}` },
   });
   cleanups.push(async () => { await one.orchestrator.stop(); removeDir(dataDir); });
-  const reading = (component: string, name: string) => one.orchestrator.status().health?.components.find((judged) => judged.component === component)?.readings[name] ?? NaN;
+  const reading = (component: string, name: string) => one.orchestrator.view.status().health?.components.find((judged) => judged.component === component)?.readings[name] ?? NaN;
   const down = () => reading('exchange', 'streamDownMs');
   const silence = () => reading('database', 'databaseSilenceMs');
-  const codes = () => one.orchestrator.status().problems.map(({ code }) => code);
+  const codes = () => one.orchestrator.view.status().problems.map(({ code }) => code);
 
-  await until('the machine screens', () => one.orchestrator.status().phase === 'screening', 60_000);
+  await until('the machine screens', () => one.orchestrator.view.status().phase === 'screening', 60_000);
   await until('both are well', () => down() === 0 && silence() < 20_000 && codes().length === 0, 60_000);
 
   for (const relay of [database, streams]) relay.cut();
@@ -31,7 +31,7 @@ test('with the exchange and the database cut off, the machine\'s readings of bot
   const [beforeDown, beforeSilence] = [down(), silence()];
   await until('both figures rise', () => down() > beforeDown + 5_000 && silence() > beforeSilence + 5_000, 60_000);
   expect(codes()).toContain('database_unreachable');
-  expect(one.orchestrator.status().market.connected).toBe(false);
+  expect(one.orchestrator.view.status().market.connected).toBe(false);
 
   const worst = silence();
   for (const relay of [database, streams]) relay.open();

@@ -28,7 +28,7 @@ function start(machine: TestMachine, over: { dataDir?: string; supabaseUrl?: str
   return { ...running, dataDir };
 }
 
-const screens = ({ orchestrator }: InProcess) => until('the machine screens', () => orchestrator.status().phase === 'screening');
+const screens = ({ orchestrator }: InProcess) => until('the machine screens', () => orchestrator.view.status().phase === 'screening');
 
 async function written(machine: TestMachine): Promise<string[]> {
   const { rows } = await cloud.supabase.database.pool.query<{ id: string }>('select id from signals where machine_id = $1 order by id', [machine.id]);
@@ -45,13 +45,13 @@ test('a machine boots, finds the history, goes live, and the database holds what
   const one = start(machine);
   const told: Signal[] = [];
   const phases: string[] = [];
-  one.orchestrator.subscribe((event) => {
+  one.orchestrator.view.subscribe((event) => {
     if (event.type === 'signal') told.push(event.data);
     if (event.type === 'status' && phases.at(-1) !== event.data.phase) phases.push(event.data.phase);
   });
   await screens(one);
   await until('a live signal', () => told.some((signal) => signal.origin === 'live'));
-  const status = one.orchestrator.status();
+  const status = one.orchestrator.view.status();
   expect(status.problems).toEqual([]);
   expect(status.market).toMatchObject({ connected: true, symbols: 5, rate: 600, backfilled: { done: 5, total: 5 }, halted: [] });
   const [trader] = status.traders;
@@ -78,13 +78,13 @@ test('a restart goes on where the last one stopped: nothing is told or written t
   let boundaries = 0;
   for (let round = 0; round < 3; round++) {
     const one = start(machine, { dataDir });
-    one.orchestrator.subscribe((event) => { if (event.type === 'signal') told.push(event.data.id); });
+    one.orchestrator.view.subscribe((event) => { if (event.type === 'signal') told.push(event.data.id); });
     await screens(one);
     const before = told.length;
     await until('another signal', () => told.length > before);
     boundaries += 1;
     await one.orchestrator.stop();
-    expect(one.orchestrator.status).toBeDefined();
+    expect(one.orchestrator.view.status).toBeDefined();
   }
   expect(boundaries).toBe(3);
   expect(new Set(told).size).toBe(told.length);
@@ -98,16 +98,16 @@ test('while the database is away nothing stops and nothing is lost; when it is b
   cleanups.push(() => relay.close());
   const one = start(machine, { supabaseUrl: `http://127.0.0.1:${relay.port}` });
   const told: string[] = [];
-  one.orchestrator.subscribe((event) => { if (event.type === 'signal') told.push(event.data.id); });
+  one.orchestrator.view.subscribe((event) => { if (event.type === 'signal') told.push(event.data.id); });
   await screens(one);
   relay.cut();
   const before = told.length;
-  await until('signals go on', () => told.length > before + 3 && one.orchestrator.status().outbox.rows > 0);
-  await until('it is said', () => one.orchestrator.status().problems.some(({ code }) => code === 'database_unreachable'));
+  await until('signals go on', () => told.length > before + 3 && one.orchestrator.view.status().outbox.rows > 0);
+  await until('it is said', () => one.orchestrator.view.status().problems.some(({ code }) => code === 'database_unreachable'));
   relay.open();
   one.link().beatNow();
-  await until('the outbox is empty', () => one.orchestrator.status().outbox.rows === 0);
-  await until('all is well', () => one.orchestrator.status().problems.length === 0);
+  await until('the outbox is empty', () => one.orchestrator.view.status().outbox.rows === 0);
+  await until('all is well', () => one.orchestrator.view.status().problems.length === 0);
   await one.orchestrator.stop();
   expect(await written(machine)).toEqual(told.toSorted());
 });
@@ -126,7 +126,7 @@ test('with the database away at the start, the machine screens with the traders 
   const second = start(machine, { dataDir, supabaseUrl: `http://127.0.0.1:${relay.port}` });
   await screens(second);
   expect(second.logged.map(({ code }) => code)).toContain('traders_cached');
-  expect(second.orchestrator.status().traders).toMatchObject([{ name: 'Dip', state: 'running', symbols: 5 }]);
+  expect(second.orchestrator.view.status().traders).toMatchObject([{ name: 'Dip', state: 'running', symbols: 5 }]);
 });
 
 test('after the exchange was cut off, every candle is there as the exchange has it, and none is screened twice', async () => {
@@ -136,18 +136,18 @@ test('after the exchange was cut off, every candle is there as the exchange has 
   cleanups.push(() => relay.close());
   const one = start(machine, { exchange: { url: `http://127.0.0.1:${relay.port}`, streams: `ws://127.0.0.1:${relay.port}` } });
   const told: string[] = [];
-  one.orchestrator.subscribe((event) => { if (event.type === 'signal') told.push(event.data.id); });
+  one.orchestrator.view.subscribe((event) => { if (event.type === 'signal') told.push(event.data.id); });
   await screens(one);
   for (let round = 0; round < 2; round++) {
     relay.cut();
-    await until('it is noticed', () => !one.orchestrator.status().market.connected);
+    await until('it is noticed', () => !one.orchestrator.view.status().market.connected);
     await new Promise((resolve) => { setTimeout(resolve, 800); });
     relay.open();
-    const last = one.orchestrator.status().market.lastCloseAt ?? 0;
-    await until('candles close again', () => (one.orchestrator.status().market.lastCloseAt ?? 0) > last + 180_000);
+    const last = one.orchestrator.view.status().market.lastCloseAt ?? 0;
+    await until('candles close again', () => (one.orchestrator.view.status().market.lastCloseAt ?? 0) > last + 180_000);
   }
-  const symbol = one.orchestrator.markets()[0]?.symbol ?? '';
-  const candles = one.orchestrator.candles(symbol, '1m', 1_000);
+  const symbol = one.orchestrator.view.markets()[0]?.symbol ?? '';
+  const candles = one.orchestrator.view.candles(symbol, '1m', 1_000);
   candles.slice(1).forEach((candle, index) => expect(candle.openTime).toBe(intervalClose('1m', candles[index]?.openTime ?? 0)));
   const response = await fetch(`${exchange.url}/api/v3/klines?symbol=${symbol}&interval=1m&limit=1000&startTime=${candles[0]?.openTime ?? 0}`);
   const rows = (await response.json()) as [number, string, string, string, string, string][];
@@ -167,7 +167,7 @@ test('a token that was revoked is exchanged at once', async () => {
   await until('a new token', () => cloud.tokensGiven() > given);
   const before = (await written(machine)).length;
   await until('signals are written with it', async () => (await written(machine)).length > before);
-  expect(one.orchestrator.status().problems).toEqual([]);
+  expect(one.orchestrator.view.status().problems).toEqual([]);
 });
 
 test('traders follow what is stored: added, edited, disabled, enabled again, deleted, broken', async () => {
@@ -175,7 +175,7 @@ test('traders follow what is stored: added, edited, disabled, enabled again, del
   const dip = await machine.addTrader(DIP);
   const one = start(machine);
   await screens(one);
-  const names = () => one.orchestrator.status().traders.map(({ name, version, state }) => `${name} ${version} ${state}`).toSorted();
+  const names = () => one.orchestrator.view.status().traders.map(({ name, version, state }) => `${name} ${version} ${state}`).toSorted();
   const follow = async (expected: string[]) => {
     one.link().beatNow();
     await until(expected.join(), () => names().join() === expected.toSorted().join());
@@ -183,35 +183,35 @@ test('traders follow what is stored: added, edited, disabled, enabled again, del
 
   const busy = await machine.addTrader(BUSY);
   await follow(['Dip 1 running', 'Fast cross 1 running']);
-  const history = () => one.orchestrator.signals(1_000).filter(({ traderId, origin }) => traderId === busy && origin === 'history');
+  const history = () => one.orchestrator.view.signals(1_000).filter(({ traderId, origin }) => traderId === busy && origin === 'history');
   await until('the new trader finds its history in the candles that are there', () => history().length > 10);
 
   await sql('update traders set document = $2 where id = $1', [dip, { ...DIP, where: { low: 'rsi(5) < 40' } }]);
   await follow(['Dip 2 running', 'Fast cross 1 running']);
-  await until('the new version signals', () => one.orchestrator.signals(1_000).some(({ traderId, traderVersion }) => traderId === dip && traderVersion === 2));
+  await until('the new version signals', () => one.orchestrator.view.signals(1_000).some(({ traderId, traderVersion }) => traderId === dip && traderVersion === 2));
 
   await sql('update traders set enabled = false where id = $1', [dip]);
   await follow(['Fast cross 1 running']);
-  const lastOfDip = () => Math.max(...one.orchestrator.signals(1_000).filter(({ traderId }) => traderId === dip).map(({ closeTime }) => closeTime));
-  const silentFrom = one.orchestrator.status().market.time;
-  await until('time goes by', () => (one.orchestrator.status().market.lastCloseAt ?? 0) > silentFrom + 600_000);
+  const lastOfDip = () => Math.max(...one.orchestrator.view.signals(1_000).filter(({ traderId }) => traderId === dip).map(({ closeTime }) => closeTime));
+  const silentFrom = one.orchestrator.view.status().market.time;
+  await until('time goes by', () => (one.orchestrator.view.status().market.lastCloseAt ?? 0) > silentFrom + 600_000);
   expect(lastOfDip()).toBeLessThanOrEqual(silentFrom);
 
   await sql('update traders set enabled = true where id = $1', [dip]);
-  const backAt = one.orchestrator.status().market.time;
+  const backAt = one.orchestrator.view.status().market.time;
   await follow(['Dip 2 running', 'Fast cross 1 running']);
   await until('it signals again', () => lastOfDip() > backAt);
-  const meanwhile = one.orchestrator.signals(1_000).filter(({ traderId, closeTime }) => traderId === dip && closeTime > silentFrom && closeTime <= backAt - 60_000);
+  const meanwhile = one.orchestrator.view.signals(1_000).filter(({ traderId, closeTime }) => traderId === dip && closeTime > silentFrom && closeTime <= backAt - 60_000);
   expect(meanwhile).toEqual([]);
 
   await sql('update traders set deleted_at = now() where id = $1', [busy]);
   await follow(['Dip 2 running']);
   await sql(`update traders set document = document || '{"where": {"low": "rsy(5) < 40"}}' where id = $1`, [dip]);
   await follow(['Dip 3 invalid']);
-  expect(one.orchestrator.status().traders[0]?.error).toContain('rsy');
+  expect(one.orchestrator.view.status().traders[0]?.error).toContain('rsy');
   await sql(`update traders set document = '{"name": "Dip", "colour": "red"}' where id = $1`, [dip]);
   await follow(['Dip 4 invalid']);
-  expect(one.orchestrator.status().traders[0]?.error).toMatch(/colour|side/);
+  expect(one.orchestrator.view.status().traders[0]?.error).toMatch(/colour|side/);
 });
 
 test('a drain that the control plane wishes stops the screening; when the wish ends, what was missed is caught up', async () => {
@@ -221,16 +221,16 @@ test('a drain that the control plane wishes stops the screening; when the wish e
   await screens(one);
   await sql(`update machines set desired_state = 'stopped' where id = $1`, [machine.id]);
   one.link().beatNow();
-  await until('it drains', () => one.orchestrator.status().phase === 'draining');
-  await until('it has drained', () => one.orchestrator.status().detail === 'Drained: nothing waits.');
-  const { candles } = one.orchestrator.status().market;
+  await until('it drains', () => one.orchestrator.view.status().phase === 'draining');
+  await until('it has drained', () => one.orchestrator.view.status().detail === 'Drained: nothing waits.');
+  const { candles } = one.orchestrator.view.status().market;
   await new Promise((resolve) => { setTimeout(resolve, 600); });
-  expect(one.orchestrator.status().market.candles).toBe(candles);
+  expect(one.orchestrator.view.status().market.candles).toBe(candles);
   await sql(`update machines set desired_state = 'started' where id = $1`, [machine.id]);
   one.link().beatNow();
   await screens(one);
-  await until('it has caught up', () => (one.orchestrator.status().market.lastCloseAt ?? 0) > one.orchestrator.status().market.time - 180_000);
-  const [series] = [one.orchestrator.candles('BTCUSDT', '1m', 100)];
+  await until('it has caught up', () => (one.orchestrator.view.status().market.lastCloseAt ?? 0) > one.orchestrator.view.status().market.time - 180_000);
+  const [series] = [one.orchestrator.view.candles('BTCUSDT', '1m', 100)];
   series.slice(1).forEach((candle, index) => expect(candle.openTime).toBe((series[index]?.openTime ?? 0) + 60_000));
 });
 
@@ -241,17 +241,17 @@ test('of two machines of one user one acts: the second says who does, finds noth
   const one = start(machine);
   await screens(one);
   const told: string[] = [];
-  one.orchestrator.subscribe((event) => { if (event.type === 'signal') told.push(event.data.id); });
+  one.orchestrator.view.subscribe((event) => { if (event.type === 'signal') told.push(event.data.id); });
   const two = start(second);
   const found: string[] = [];
-  two.orchestrator.subscribe((event) => { if (event.type === 'signal') found.push(event.data.id); });
-  await until('the second waits', () => two.orchestrator.status().problems.some(({ code, message }) => code === 'owner_elsewhere' && message.includes(machine.id)));
+  two.orchestrator.view.subscribe((event) => { if (event.type === 'signal') found.push(event.data.id); });
+  await until('the second waits', () => two.orchestrator.view.status().problems.some(({ code, message }) => code === 'owner_elsewhere' && message.includes(machine.id)));
   const before = told.length;
   await until('the first goes on', () => told.length > before + 2);
-  expect(two.orchestrator.status()).toMatchObject({ phase: 'booting', detail: 'Waiting for its turn: another machine of this user acts.' });
+  expect(two.orchestrator.view.status()).toMatchObject({ phase: 'booting', detail: 'Waiting for its turn: another machine of this user acts.' });
   expect(found).toEqual([]);
   await one.orchestrator.stop();
   await screens(two);
-  await until('it finds what comes now', () => two.orchestrator.signals(1_000).some(({ origin }) => origin === 'live'));
-  expect(two.orchestrator.status().problems).toEqual([]);
+  await until('it finds what comes now', () => two.orchestrator.view.signals(1_000).some(({ origin }) => origin === 'live'));
+  expect(two.orchestrator.view.status().problems).toEqual([]);
 }, 60_000);

@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { CloudLink } from '../../packages/runtime/control/cloud-link.ts';
-import { Orchestrator } from '../../packages/runtime/orchestrator.ts';
+import { Orchestrator, type OrchestratorOptions } from '../../packages/runtime/orchestrator.ts';
 import { systemWall } from '../../packages/runtime/time.ts';
 import { startExchange } from '../../local-cloud/exchange/start.ts';
-import type { TraderInput } from '@trademind/core';
+import type { MachineKeys, TraderInput } from '@trademind/core';
 import type { TestDatabase } from '../support/database.ts';
 import { machineAnswers } from '../support/machine-answers.ts';
 import { startTestSupabase, type TestSupabase, type TestUser } from '../support/supabase.ts';
@@ -77,18 +77,20 @@ export interface Cloud {
   close(): Promise<void>;
 }
 
-export interface TestMachine { user: TestUser; id: string; secret: string; addTrader(document: TraderInput): Promise<string> }
+export interface TestMachine { user: TestUser; id: string; secret: string; addTrader(document: TraderInput): Promise<string>; /** What the control plane hands to the machine from now on. */ entrust(keys: Partial<MachineKeys>): void }
 
 /** A real database behind the real gateway, and who gives tokens for secrets, by the epoch of the machine's row. */
 export async function startCloud(options: { database?: TestDatabase } = {}): Promise<Cloud> {
   const supabase = await startTestSupabase(options);
   const machines = new Map<string, { machineId: string; userId: string }>();
+  const entrusted = new Map<string, Partial<MachineKeys>>();
   let given = 0;
   const server = createHttpServer((request, response) => {
-    const owner = machines.get((request.headers.authorization ?? '').replace('Bearer ', ''));
-    const known = owner && machineAnswers[`${request.method} ${request.url}`];
+    const secret = (request.headers.authorization ?? '').replace('Bearer ', '');
+    const owner = machines.get(secret);
+    const known = owner && machineAnswers[`${request.method} ${request.url}`] as object | undefined;
     if (known !== undefined) {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(known));
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(request.url === '/v1/machine/keys' ? { ...known, ...entrusted.get(secret) } : known));
       return;
     }
     if (request.url !== '/v1/machine/token' || request.method !== 'POST' || !owner) {
@@ -120,6 +122,7 @@ export async function startCloud(options: { database?: TestDatabase } = {}): Pro
       machines.set(secret, { machineId: machine.id, userId: user.id });
       return {
         user, id: machine.id, secret,
+        entrust: (keys) => { entrusted.set(secret, keys); },
         addTrader: async (document) => {
           const id = randomUUID();
           const added = await user.client.from('traders').insert({ id, user_id: user.id, name: document.name, enabled: true, document });
@@ -149,7 +152,7 @@ export interface InProcess { orchestrator: Orchestrator; link(): CloudLink; logg
 /** The orchestrator of a machine inside the test's process, without a feed server. */
 export function startOrchestrator(options: {
   cloud: Pick<Cloud, 'controlPlaneUrl'>; supabase: { url: string; publishableKey: string }; machine: Pick<TestMachine, 'id' | 'secret' | 'user'>;
-  exchange: { url: string; streams: string }; dataDir: string;
+  exchange: { url: string; streams: string }; dataDir: string; more?: Partial<OrchestratorOptions>;
 }): InProcess {
   const { cloud, supabase, machine, exchange, dataDir } = options;
   const logged: InProcess['logged'] = [];
@@ -162,6 +165,7 @@ export function startOrchestrator(options: {
       link = new CloudLink({ controlPlaneUrl: cloud.controlPlaneUrl, machineSecret: machine.secret, supabaseUrl: supabase.url, publishableKey: supabase.publishableKey }, hooks);
       return link;
     },
+    ...options.more,
   });
   orchestrator.start();
   return { orchestrator, logged, link: () => link as CloudLink };

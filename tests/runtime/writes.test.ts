@@ -13,10 +13,10 @@ test('the database hears of what was found, not of the market: while hundreds of
   const one = startOrchestrator({ cloud, supabase: cloud.supabase, machine, exchange, dataDir });
   cleanups.push(async () => { await one.orchestrator.stop(); removeDir(dataDir); });
   const transactions = async () => Number((await cloud.supabase.database.pool.query<{ n: string }>('select xact_commit as n from pg_stat_database where datname = current_database()')).rows[0]!.n);
-  const candles = () => one.orchestrator.status().market.candles;
-  const live = () => one.orchestrator.signals(1_000).filter(({ origin }) => origin === 'live').length;
+  const candles = () => one.orchestrator.view.status().market.candles;
+  const live = () => one.orchestrator.view.signals(1_000).filter(({ origin }) => origin === 'live').length;
 
-  await until('the machine screens', () => one.orchestrator.status().phase === 'screening', 60_000);
+  await until('the machine screens', () => one.orchestrator.view.status().phase === 'screening', 60_000);
   const [from, found] = [candles(), live()];
   const before = await transactions();
   await until('candles close', () => candles() >= from + 400, 60_000);

@@ -31,6 +31,7 @@ export class Program {
   readonly #block: Block;
   readonly #initial: Float64Array;
   readonly #copied = new WeakMap<Int32Array, Copies>();
+  #fingerprint: string | undefined;
 
   /** @param idle 1: a node that is not to be computed; nothing that is reads it. */
   constructor(dag: Dag, idle?: Uint8Array) {
@@ -109,7 +110,7 @@ export class Program {
 
   /** The same for programs that compute the same nodes in the same order with the same layout of state. */
   get fingerprint(): string {
-    return checksumOfText(this.dag.nodes.map((node, ref) => ('kind' in node ? `${node.kind.name}(${node.inputs.join(',')};${node.params.join(',')})@${this.stateAt[ref]}` : JSON.stringify(node))).join('\n')).toString(16);
+    return this.#fingerprint ??= checksumOfText(this.dag.nodes.map((node, ref) => ('kind' in node ? `${node.kind.name}(${node.inputs.join(',')};${node.params.join(',')})@${this.stateAt[ref]}` : JSON.stringify(node))).join('\n')).toString(16);
   }
 
   /** For each node the equal node of another program, or -1: what state can be carried over when a graph changes. */

@@ -1,15 +1,15 @@
 import { TradeMindError } from '@trademind/core';
-import { checksumOf } from '../checksum.ts';
+import { checksumOfWords } from '../checksum.ts';
 
 /** Says what these bytes are, and which layout they have: another layout is another word. */
-const MAGIC = 'TMSNAP01';
+const MAGIC = 'TMSNAP02';
 /** Bytes before the header: the magic word, the header's length, the checksum of all that follows. */
 const PREFIX = 16;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Of all that follows the prefix, and of the header's length. */
-const checksum = (bytes: Uint8Array, length: number): number => (checksumOf(bytes.subarray(PREFIX)) ^ length) >>> 0;
+const checksum = (bytes: Uint8Array, length: number): number => (checksumOfWords(bytes.subarray(PREFIX)) ^ length) >>> 0;
 
 /** Where numbers lie in a snapshot. */
 export interface SavedNumbers { readonly at: number; readonly length: number }
@@ -52,7 +52,9 @@ export class SnapshotReader {
   readonly header: unknown;
   readonly #numbers: Float64Array;
 
-  constructor(bytes: Uint8Array) {
+  constructor(given: Uint8Array) {
+    // Numbers are read where they lie, which is as a file is read; bytes that lie elsewhere in somebody's memory are copied.
+    const bytes = given.byteOffset % 8 === 0 ? given : new Uint8Array(given);
     const unreadable = (why: string): TradeMindError =>
       new TradeMindError({ code: 'snapshot_unreadable', message: `The snapshot cannot be read: ${why}.`, nextStep: 'Start without it: everything is computed again from candles.' });
     if (bytes.length < PREFIX || decoder.decode(bytes.subarray(0, 8)) !== MAGIC) throw unreadable('it is none of this version');
@@ -61,13 +63,10 @@ export class SnapshotReader {
     const body = PREFIX + Math.ceil(length / 8) * 8;
     if (body > bytes.length || (bytes.length - body) % 8 !== 0 || view.getUint32(12, true) !== checksum(bytes, length)) throw unreadable('it is torn or damaged');
     this.header = JSON.parse(decoder.decode(bytes.subarray(PREFIX, PREFIX + length)));
-    // A copy of its own: the bytes may lie anywhere in somebody else's memory.
-    const numbers = new Uint8Array(bytes.length - body);
-    numbers.set(bytes.subarray(body));
-    this.#numbers = new Float64Array(numbers.buffer);
+    this.#numbers = new Float64Array(bytes.buffer, bytes.byteOffset + body, (bytes.length - body) / 8);
   }
 
-  /** Numbers at a place that a writer gave. */
+  /** Numbers at a place that a writer gave, where they lie in the snapshot: whoever keeps them copies them. */
   at(place: SavedNumbers): Float64Array {
     return this.#numbers.subarray(place.at, place.at + place.length);
   }

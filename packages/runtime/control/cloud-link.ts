@@ -29,7 +29,7 @@ export interface CloudHooks {
   onDrain: (drain: boolean) => void;
   /** Whether this machine is the one that acts for its user, whenever that changes. */
   onOwner?: (state: OwnerState) => void;
-  /** What the beat brings besides: versions to follow, and the keys of tickets. */
+  /** What the beat brings besides: versions to follow. */
   onNews?: (news: BeatNews) => void;
   /** Something worth a status frame changed. */
   onChange: () => void;
@@ -42,9 +42,13 @@ export class CloudLink {
   readonly #beat: Beat;
   readonly #synchronizer: StateSynchronizer;
   readonly #silenceMs: () => number;
+  readonly #hooks: Pick<CloudHooks, 'store' | 'log'>;
+  /** Public keys that tickets are verified with, as the beat brought them; null: those of the machine's birth. */
+  ticketKeys: BeatNews['jwks'] = null;
 
   constructor(options: CloudOptions, hooks: CloudHooks) {
     const { wall, log, signal, store } = hooks;
+    this.#hooks = hooks;
     const begunAt = wall.now();
     this.#silenceMs = () => wall.now() - (this.#beat.lastAt ?? begunAt);
     this.#token = new MachineToken({ controlPlaneUrl: options.controlPlaneUrl, secret: options.machineSecret, wall, log, signal });
@@ -53,7 +57,7 @@ export class CloudLink {
     this.owner = new OwnerLease({ store, database, wall, log, signal, newId: randomUUID, onChange: (state) => { hooks.onOwner?.(state); hooks.onChange(); } });
     const metrics = new MinuteMetrics();
     this.#beat = new Beat({
-      database, wall, log, signal, onDrain: hooks.onDrain, onNews: (news) => hooks.onNews?.(news),
+      database, wall, log, signal, onDrain: hooks.onDrain, onNews: (news) => { this.ticketKeys = news.jwks; hooks.onNews?.(news); },
       status: () => {
         const status = hooks.status();
         const minute = metrics.add(sampleOf(status, wall));
@@ -84,9 +88,15 @@ export class CloudLink {
     this.#synchronizer.nudge();
   }
 
-  /** Sends what waits, for at most `ms`; answers whether nothing waits any more. */
-  flush(ms: number): Promise<boolean> {
-    return this.#synchronizer.flush(ms);
+  /** Sends what waits, for at most `ms`, and lets another machine of the user act. */
+  async leave(ms: number): Promise<void> {
+    const { store, log } = this.#hooks;
+    const waiting = store.outboxState().rows;
+    if (waiting > 0) {
+      const empty = await this.#synchronizer.flush(ms);
+      log(empty ? 'info' : 'warn', 'outbox', empty ? `The last ${waiting} rows were written.` : `${store.outboxState().rows} rows wait on disk for the next start.`);
+    }
+    await this.owner.release();
   }
 
   /** How the database fares: time since it last answered a beat, how long that took, how far its clock is ahead (all ms). */

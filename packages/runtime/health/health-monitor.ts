@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import { judgeHealth, type ComponentHealth, type CrashReport, type HealthMemory, type HealthReport, type HealthState } from '@trademind/core';
+import type { Log } from '../log.ts';
 import type { LoadSample } from '../scaling/load.ts';
 import type { Wall } from '../time.ts';
 import { ErrorRate } from './error-rate.ts';
@@ -23,6 +24,8 @@ export interface HealthChange { component: ComponentHealth; before: HealthState 
 
 export interface HealthMonitorOptions {
   wall: Wall;
+  /** Hears of every change of state. */
+  log?: Log;
   readings: () => HealthReadings;
   version?: string;
   /** Its volume is watched. */
@@ -127,9 +130,15 @@ export class HealthMonitor {
     this.#report = { ...judged.report, ...this.#crash() };
     for (const component of this.#report.components) {
       const was = before.get(component.component) ?? 'healthy';
-      if (was !== component.state) onChange?.({ component, before: was });
+      if (was === component.state) continue;
+      this.#say(component);
+      onChange?.({ component, before: was });
     }
     return this.#report;
+  }
+
+  #say({ component, state, sentence, nextStep }: ComponentHealth): void {
+    this.#options.log?.(state === 'failing' ? 'warn' : 'info', `health_${state}`, [sentence, nextStep].filter(Boolean).join(' '), { component });
   }
 
   #own(services: HealthReadings): Parameters<typeof readingsOf>[1] {

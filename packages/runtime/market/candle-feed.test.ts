@@ -57,7 +57,7 @@ beforeEach(() => {
     refreshClock: () => { setClock(); return Promise.resolve(); },
     saysHalted: () => Promise.resolve(market.halted), startOf: () => at(0), before: () => Promise.resolve(), restart: () => { held = []; taken.push('anew'); }, onProgress: () => undefined,
     take: (_symbol, interval, taking) => { taken.push(interval === '1m' ? (taking.openTime - START) / MINUTE : `${interval} ${(taking.openTime - START) / MINUTE}`); held.push(taking); },
-    held: (_symbol, _interval, limit) => held.slice(-limit), doubt: (symbol, interval) => doubted.push(`${symbol} ${interval}`),
+    held: (_symbol, _interval, limit) => held.slice(-limit), heldFrom: () => held[0]?.openTime, doubt: (symbol, interval) => doubted.push(`${symbol} ${interval}`),
     onQuiet: (series) => quiet.push(...series.map((one) => `${one.symbol} ${one.interval}`)),
   });
   feed.setSeries(new Map([['BTCUSDT', ['1m']]]));
@@ -304,4 +304,22 @@ test('history begins anew where it must reach further back; a symbol that left i
   feed.onClosed(series, candle(at(10)));
   expect(taken.at(-1)).toBe('anew');
   expect(feed.progress().symbols).toBe(0);
+});
+
+test('after a restart a series goes on where it stood: within the candle under way the exchange is asked for nothing, and the stream goes on', async () => {
+  held = range(0, 10).map((index) => candle(at(index)));
+  setClock();
+  feed.onSubscribed([series]);
+  await settle();
+  expect([market.asked, taken, feed.progress()]).toMatchObject([[], [], { done: 1, total: 1 }]);
+  feed.onClosed(series, candle(at(10)));
+  expect(taken).toEqual([10]);
+});
+
+test('after a restart that missed candles those are fetched, and the two before them compared', async () => {
+  held = range(0, 8).map((index) => candle(at(index)));
+  setClock();
+  feed.onSubscribed([series]);
+  await settle();
+  expect([market.asked, taken, doubted]).toEqual([[6], [8, 9], []]);
 });

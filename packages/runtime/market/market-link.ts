@@ -41,6 +41,8 @@ export interface MarketLinkOptions {
   onUniverse(): void;
   /** The newest closed candles that are held of a series, oldest first; without it no second looks are taken. */
   held?(symbol: string, interval: Interval, limit: number): readonly Candle[];
+  /** Open time of the oldest of them. */
+  heldFrom?(symbol: string, interval: Interval): number | undefined;
   /** Where holes, corrections and listing dates survive a restart. */
   store?: MarkStore & ListingStore;
   /** Rules of traders that are known before the exchange answers. */
@@ -75,7 +77,7 @@ export class MarketLink {
     this.#keeper = new ClockKeeper({ rest: this.rest, clock: this.clock, wall, log, signal });
     this.#audit = new CandleAudit({ rest: this.rest, clock: this.clock, wall, log, signal, marks: this.marks, held, onChange: options.onChange });
     this.candles = new CandleFeed({
-      rest: this.rest, clock: this.clock, wall, log, signal, marks: this.marks, held,
+      rest: this.rest, clock: this.clock, wall, log, signal, marks: this.marks, held, heldFrom: (symbol, interval) => options.heldFrom?.(symbol, interval),
       refreshClock: () => this.#keeper.refresh(),
       saysHalted: (symbol) => this.#saysHalted(symbol),
       startOf: options.startOf, before: (symbol) => this.#layLonger(symbol), take: options.take, restart: options.restart, onProgress: options.onChange,

@@ -43,6 +43,8 @@ export interface FeedContext {
   restart(symbol: string, interval: Interval): void;
   /** The newest candles that are held of a series, oldest first; none where nobody holds them. */
   held(symbol: string, interval: Interval, limit: number): readonly Candle[];
+  /** Open time of the oldest candle that is held of a series; undefined where there is none. */
+  heldFrom(symbol: string, interval: Interval): number | undefined;
   /** What was said of a series does not fit what is held: it should be compared. */
   doubt(symbol: string, interval: Interval): void;
   /** Something worth showing changed: history fetched, a halt, an end of one. */
@@ -226,8 +228,9 @@ export class SymbolFeed {
     for (const interval of this.intervals) {
       const next = this.#merge.nextOpen(interval);
       const from = next ?? startOf(this.symbol, interval);
-      // Nothing is due yet, unless a later candle proves that it is, whatever the clock says.
-      if (this.filled && intervalClose(interval, from) > clock.seen() && this.#merge.earliestWaiting(interval) === undefined) continue;
+      // Nothing is due yet, unless a later candle proves that it is, whatever the clock says. A series that goes on after a restart asks for nothing either: its stream flows already, and
+      // the audit will compare what is held.
+      if (next !== undefined && intervalClose(interval, from) > (this.filled ? clock.seen() : clock.now()) && this.#merge.earliestWaiting(interval) === undefined) continue;
       const compared = next === undefined ? [] : this.#context.held(this.symbol, interval, OVERLAP);
       if (next === undefined) this.#begun.set(interval, from);
       const stillWanted = () => this.#generation === generation && this.intervals.includes(interval);
@@ -246,10 +249,10 @@ export class SymbolFeed {
 
   /** A series of which candles are held already, as after a restart, goes on after them. */
   #resume(interval: Interval): void {
-    const held = this.#context.held(this.symbol, interval, Infinity);
-    const last = held.at(-1);
-    if (last === undefined) return;
-    this.#begun.set(interval, held[0]!.openTime);
+    const first = this.#context.heldFrom(this.symbol, interval);
+    const last = this.#context.held(this.symbol, interval, 1)[0];
+    if (first === undefined || last === undefined) return;
+    this.#begun.set(interval, first);
     this.#merge.startAt(interval, intervalClose(interval, last.openTime));
   }
 

@@ -4,7 +4,7 @@ import { Nudge } from '../nudge.ts';
 import { Backoff, pause, type Wall } from '../time.ts';
 import { deliver, takesDigests } from './deliver.ts';
 import { sentenceOfDelivery, type Delivery, type DeliveryContext } from './delivery.ts';
-import type { MessageQueue, Outcome, Waiting } from './message-queue.ts';
+import type { MessageQueue, Waiting } from './message-queue.ts';
 
 const IDLE_MS = 60_000;
 const BACKOFF = { first: 2_000, most: 300_000 };
@@ -23,7 +23,7 @@ export function paceOf(channel: NotificationChannel): number {
   return { json: 200, discord: 2_100, slack: 1_100 }[channel.form];
 }
 
-export interface LaneOptions { channel: NotificationChannel; queue: MessageQueue; wall: Wall; log: Log; secrets: readonly string[]; context: Omit<DeliveryContext, 'signal'> }
+export interface LaneOptions { channel: NotificationChannel; queue: MessageQueue; wall: Wall; log: Log; secrets: readonly string[]; context: Omit<DeliveryContext, 'signal'>; /** It is written down how some messages ended. */ onEnded: () => void }
 
 /** One channel's way out: paced, one request at a time, in the order of the queue. A failure holds the channel, not the others. */
 export class Lane {
@@ -38,7 +38,7 @@ export class Lane {
   #problem: { code: string; message: string } | null = null;
   #sentAt = -Infinity;
   /** What went out and could not be written down yet: it must not go out again. */
-  #unwritten: { ids: readonly string[]; outcome: Outcome; problem: string | null; told: boolean } | undefined;
+  #unwritten: { ids: readonly string[]; outcome: 'sent' | 'refused'; problem: string | null; now: number; told: boolean } | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: LaneOptions) {
@@ -85,7 +85,7 @@ export class Lane {
       if (signal.aborted) return;
       try {
         this.#writeDown();
-        const waiting = this.#options.queue.waiting(this.channel.id, DIGEST_MOST);
+        const waiting = this.#options.queue.waiting(this.channel.id, DIGEST_MOST, wall.epoch());
         if (this.#problem?.code === NOT_KEPT) this.#problem = null;
         if (waiting.length === 0) await this.#nudge.wait(IDLE_MS);
         else await this.#send(waiting);
@@ -106,12 +106,12 @@ export class Lane {
     const delivery = await deliver(this.channel, batch.map(({ event }) => event), missed, { ...context, signal: this.#cut.signal });
     this.#sentAt = wall.now();
     if (delivery.kind === 'sent') {
-      this.#unwritten = { ids, outcome: 'sent', problem: null, told: missed > 0 };
+      this.#unwritten = { ids, outcome: 'sent', problem: null, now: wall.epoch(), told: missed > 0 };
       this.#well();
       this.#writeDown();
     } else if (delivery.kind === 'refused') {
       this.#say(delivery, 'A message is given up');
-      this.#unwritten = { ids, outcome: 'refused', problem: delivery.code, told: false };
+      this.#unwritten = { ids, outcome: 'refused', problem: delivery.code, now: wall.epoch(), told: false };
       this.#writeDown();
     } else {
       await this.#later(ids, delivery);
@@ -128,10 +128,11 @@ export class Lane {
 
   #writeDown(): void {
     if (this.#unwritten === undefined) return;
-    const { ids, outcome, problem, told } = this.#unwritten;
+    const { ids, told, ...end } = this.#unwritten;
     if (told) this.#options.queue.toldMissed(this.channel.id);
-    this.#options.queue.settle(this.channel.id, ids, outcome, problem);
+    this.#options.queue.settle(this.channel.id, ids, end);
     this.#unwritten = undefined;
+    this.#options.onEnded();
   }
 
   #well(): void {

@@ -20,11 +20,23 @@ const SCHEMA = `create table if not exists messages (
     primary key (id, channel)) strict, without rowid;
   create index if not exists messages_waiting on messages (channel, priority desc, queued_at) where state = 'waiting';
   create index if not exists messages_of_rule on messages (rule, queued_at);
-  create index if not exists messages_missed on messages (channel) where missed = 1;
-  pragma user_version = 1;`;
+  create index if not exists messages_missed on messages (channel) where missed = 1;`;
+/** Each brings the file of the version before it forward. Before the second one nobody knew when a message ended: those are not recorded. */
+const MIGRATIONS = [
+  SCHEMA,
+  `alter table messages add column ended_at integer;
+   alter table messages add column recorded integer not null default 0;
+   update messages set recorded = 1 where state <> 'waiting';
+   create index messages_ended on messages (ended_at) where recorded = 0 and ended_at is not null;`,
+];
 
-export type Outcome = 'sent' | 'refused' | 'expired' | 'dropped';
+export type Outcome = 'sent' | 'refused' | 'expired' | 'dropped' | 'limited';
 export interface Waiting { readonly id: string; readonly event: NotificationEvent; readonly attempts: number }
+/**
+ * How a message for a channel ended. `expired`: no longer worth telling; `dropped`: too many waited (`too_many_waiting`) or the channel is gone (`channel_gone`); `limited`: its rule had
+ * given its share. `attempts`: requests made for it; `problem`: a stable code, of the last failure where it was sent after all; `event` is absent when it cannot be read; `at`: wall time, ms.
+ */
+export interface Ended { readonly id: string; readonly channel: string; readonly rule: string; readonly outcome: Outcome; readonly attempts: number; readonly problem: string | null; readonly at: number; readonly event?: NotificationEvent }
 
 /**
  * Messages that wait, on disk: a restart forgets none and sends none twice. Each is in exactly one state. One that is not delivered in time
@@ -64,7 +76,9 @@ export class MessageQueue {
   private constructor(path: string) {
     this.#db = new DatabaseSync(path, { timeout: 5_000 });
     try {
-      this.#db.exec(`pragma journal_mode = wal; pragma synchronous = normal; ${SCHEMA}`);
+      this.#db.exec('pragma journal_mode = wal; pragma synchronous = normal');
+      const { user_version: version } = this.#all<{ user_version: number }>('pragma user_version')[0]!;
+      if (version < MIGRATIONS.length) this.#db.exec(`begin immediate; ${MIGRATIONS.slice(version).join('\n')} pragma user_version = ${MIGRATIONS.length}; commit`);
     } catch (error) {
       this.#db.close();
       throw error;
@@ -78,22 +92,28 @@ export class MessageQueue {
   /** Queues an event for a channel, or keeps it as left out when its rule has had its share. False when it is known already. */
   add({ event, channel, rule, limited, now }: { event: NotificationEvent; channel: string; rule: string; limited: boolean; now: number }): boolean {
     const { priority, worthMs } = KINDS[event.kind];
-    return this.#run('insert into messages (id, channel, rule, priority, event, queued_at, expires_at, state, missed) values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing',
-      event.id, channel, rule, priority, JSON.stringify(event), Math.floor(now), Math.floor(now) + worthMs, limited ? 'limited' : 'waiting', limited ? 1 : 0) > 0;
+    return this.#run('insert into messages (id, channel, rule, priority, event, queued_at, expires_at, state, missed, ended_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing',
+      event.id, channel, rule, priority, JSON.stringify(event), Math.floor(now), Math.floor(now) + worthMs, limited ? 'limited' : 'waiting', limited ? 1 : 0, limited ? Math.floor(now) : null) > 0;
   }
 
   /** The next that wait for a channel, the most important and then the oldest first. What a former version wrote and this one cannot read is set aside. */
-  waiting(channel: string, limit: number): Waiting[] {
+  waiting(channel: string, limit: number, now: number): Waiting[] {
     const rows = this.#all<{ id: string; event: string; attempts: number }>("select id, event, attempts from messages where channel = ? and state = 'waiting' order by priority desc, queued_at, id limit ?", channel, limit);
     return rows.flatMap(({ id, event: text, attempts }) => {
       const event = readEvent(text);
-      if (event === undefined) this.settle(channel, [id], 'refused', 'unreadable');
+      if (event === undefined) this.#end(channel, id, { outcome: 'refused', problem: 'unreadable', now, tried: 0 });
       return event === undefined ? [] : [{ id, event, attempts }];
     });
   }
 
-  settle(channel: string, ids: readonly string[], outcome: Outcome, problem: string | null = null): void {
-    for (const id of ids) this.#run('update messages set state = ?, problem = ?, missed = ? where id = ? and channel = ?', outcome, problem, outcome === 'sent' ? 0 : 1, id, channel);
+  /** A request for these has ended: they went out, or the receiver will never take them. */
+  settle(channel: string, ids: readonly string[], end: { outcome: 'sent' | 'refused'; problem: string | null; now: number }): void {
+    for (const id of ids) this.#end(channel, id, { ...end, tried: 1 });
+  }
+
+  #end(channel: string, id: string, { outcome, problem, now, tried }: { outcome: Outcome; problem: string | null; now: number; tried: number }): void {
+    this.#run("update messages set state = ?, problem = ?, missed = ?, attempts = attempts + ?, ended_at = ? where id = ? and channel = ? and state = 'waiting'",
+      outcome, problem, outcome === 'sent' ? 0 : 1, tried, Math.floor(now), id, channel);
   }
 
   attempted(channel: string, ids: readonly string[], problem: string): void {
@@ -105,11 +125,11 @@ export class MessageQueue {
     const now = Math.floor(at);
     const missed = new Map<string, number>();
     const count = (rows: { channel: string }[]): void => { for (const { channel } of rows) missed.set(channel, (missed.get(channel) ?? 0) + 1); };
-    count(this.#all("update messages set state = 'expired', missed = 1 where state = 'waiting' and expires_at <= ? returning channel", now));
+    count(this.#all("update messages set state = 'expired', missed = 1, ended_at = ? where state = 'waiting' and expires_at <= ? returning channel", now, now));
     for (const { channel, waiting } of this.#all<{ channel: string; waiting: number }>("select channel, count(*) as waiting from messages where state = 'waiting' group by channel")) {
       if (waiting > MOST_WAITING) {
-        count(this.#all(`update messages set state = 'dropped', missed = 1 where channel = ? and id in
-          (select id from messages where channel = ? and state = 'waiting' order by priority, queued_at limit ?) returning channel`, channel, channel, waiting - MOST_WAITING));
+        count(this.#all(`update messages set state = 'dropped', problem = 'too_many_waiting', missed = 1, ended_at = ? where channel = ? and id in
+          (select id from messages where channel = ? and state = 'waiting' order by priority, queued_at limit ?) returning channel`, now, channel, channel, waiting - MOST_WAITING));
       }
     }
     this.#run("delete from messages where state <> 'waiting' and queued_at < ?", now - REMEMBERED_MS);
@@ -130,9 +150,26 @@ export class MessageQueue {
     return this.#all<{ count: number }>("select count(*) as count from messages where rule = ? and queued_at > ? and state <> 'limited'", rule, Math.floor(since))[0]?.count ?? 0;
   }
 
-  /** Channels that are no more: what waits for them goes nowhere. */
-  keepOnly(channels: readonly string[]): number {
-    return this.#run(`delete from messages where (state = 'waiting' or missed = 1) and channel not in (${channels.map(() => '?').join(', ') || "''"})`, ...channels);
+  /** Channels that are no more: what waits for them goes nowhere, and what they missed is told to nobody. Answers how many waited. */
+  keepOnly(channels: readonly string[], now: number): number {
+    const others = JSON.stringify(channels);
+    this.#run('update messages set missed = 0 where missed = 1 and channel not in (select value from json_each(?))', others);
+    return this.#run("update messages set state = 'dropped', problem = 'channel_gone', ended_at = ? where state = 'waiting' and channel not in (select value from json_each(?))", Math.floor(now), others);
+  }
+
+  /** How messages ended, oldest first, as far as nobody has kept it yet. */
+  ended(limit: number): Ended[] {
+    const rows = this.#all<Omit<Ended, 'event'> & { event: string }>(`select id, channel, rule, state as outcome, attempts, problem, ended_at as at, event from messages
+      where recorded = 0 and ended_at is not null order by ended_at, id, channel limit ?`, limit);
+    return rows.map(({ event: text, ...ended }) => {
+      const event = readEvent(text);
+      return { ...ended, ...(event && { event }) };
+    });
+  }
+
+  /** Somebody keeps how these ended. */
+  recorded(ended: readonly Pick<Ended, 'id' | 'channel'>[]): void {
+    for (const { id, channel } of ended) this.#run('update messages set recorded = 1 where id = ? and channel = ?', id, channel);
   }
 
   stats(): { waiting: number; oldestAt: number | null } {

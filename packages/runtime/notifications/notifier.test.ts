@@ -9,7 +9,7 @@ import { channelView, NotificationSettings, notificationSecrets, type Notificati
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { testSignal } from '../../../tests/support/feed.ts';
 import { systemWall, type Wall } from '../time.ts';
-import { QUEUE_FILE } from './message-queue.ts';
+import { QUEUE_FILE, type Ended } from './message-queue.ts';
 import { Notifier, type NotifierOptions } from './notifier.ts';
 import { ruleWants } from './rules.ts';
 import { signed } from './signing.ts';
@@ -29,9 +29,11 @@ let respond: (request: Seen) => { status: number; body?: unknown; headers?: Reco
 let dataDir: string;
 let notifiers: Notifier[];
 let logged: { code: string; message: string }[];
+/** How messages ended, as it was told. */
+let kept: Ended[];
 
 beforeEach(async () => {
-  [seen, notifiers, logged] = [[], [], []];
+  [seen, notifiers, logged, kept] = [[], [], [], []];
   respond = () => ({ status: 200, body: { ok: true } });
   dataDir = mkdtempSync(join(tmpdir(), 'tm-notify-'));
   server = createServer((request, response) => {
@@ -60,7 +62,7 @@ const webhook = (over: Partial<Extract<NotificationChannel, { kind: 'webhook' }>
 const settings = (channels: NotificationChannel[], rules: NotificationRule[] = [{ id: 'all', on: 'signal', to: channels.map(({ id }) => id) }]): NotificationSettings => NotificationSettings.parse({ channels, rules });
 
 function start(to: NotificationSettings, over: Partial<NotifierOptions> = {}): Notifier {
-  const notifier = new Notifier({ dataDir, machineId: 'm1', wall: fastWall, log: (_level, code, message) => logged.push({ code, message }), allowPrivate: true, telegramUrl: base, ...over });
+  const notifier = new Notifier({ dataDir, machineId: 'm1', wall: fastWall, log: (_level, code, message) => logged.push({ code, message }), record: (ended) => { kept.push(...ended); }, allowPrivate: true, telegramUrl: base, ...over });
   notifiers.push(notifier);
   notifier.set(to);
   return notifier;
@@ -277,6 +279,54 @@ describe('channels', () => {
   });
 });
 
+describe('how a message ended', () => {
+  const ends = (): string[] => kept.map(({ id, channel, rule, outcome, attempts, problem }) => [id, channel, rule, outcome, attempts, problem].join(' ')).toSorted();
+
+  test('is told once for each channel: sent, refused for good, too old, left out, or without its channel', async () => {
+    respond = ({ path }) => (path.startsWith('/bot') ? { status: 200, body: { ok: true } } : { status: 418 });
+    const [one, two] = [signal(), signal()];
+    const notifier = start(settings([telegram(), webhook()], [{ id: 'few', on: 'signal', to: ['me', 'hook'], atMostPerHour: 1 }]));
+    notifier.notify(one);
+    notifier.notify(one);
+    notifier.notify(two);
+    await until('all have ended', () => kept.length === 4);
+    expect(ends()).toEqual([`${one.id} hook few refused 1 receiver_message_refused`, `${one.id} me few sent 1 `, `${two.id} hook few limited 0 `, `${two.id} me few limited 0 `].toSorted());
+    respond = () => ({ status: 502 });
+    const three = signal();
+    kept = [];
+    const failing = start(settings([telegram()]), { dataDir: join(dataDir, 'failing') });
+    failing.notify(three);
+    await until('it was tried', () => failing.problems().length === 1);
+    failing.set(settings([webhook()]));
+    expect(ends()).toEqual([expect.stringMatching(`^${three.id} me all dropped [1-9] channel_gone$`)]);
+  });
+
+  test('is told again until it is kept, a restart included, and disturbs no message', async () => {
+    let fails = true;
+    const record = (ended: readonly Ended[]): void => { if (fails) throw new Error('disk is full'); kept.push(...ended); };
+    const first = start(settings([telegram()]), { record });
+    first.notify(signal());
+    first.notify(signal());
+    await until('both went out', () => seen.length === 2 && first.stats().waiting === 0);
+    await first.stop();
+    expect([logged.map(({ code }) => code), first.problems(), kept]).toEqual([['notification_unrecorded'], [], []]);
+    fails = false;
+    const second = start(settings([telegram()]), { record });
+    await until('both are kept', () => kept.length === 2);
+    await second.stop();
+    expect([seen.length, new Set(kept.map(({ id }) => id)).size]).toEqual([2, 2]);
+  });
+
+  test('a test message has its end too', async () => {
+    const notifier = start(settings([telegram()]));
+    await notifier.test('me');
+    respond = () => ({ status: 401, body: { ok: false } });
+    const other = start(settings([telegram()]), { dataDir: join(dataDir, 'other') });
+    await other.test('me');
+    expect(kept.map(({ channel, rule, outcome, attempts, problem, event }) => [channel, rule, outcome, attempts, problem, event?.kind])).toEqual([['me', 'test', 'sent', 1, null, 'test'], ['me', 'test', 'refused', 1, 'telegram_token_refused', 'test']]);
+  });
+});
+
 describe('a disk that cannot be written', () => {
   const sabotage = (statement: string): void => {
     const other = new DatabaseSync(join(dataDir, QUEUE_FILE));
@@ -337,7 +387,7 @@ describe('secrets', () => {
     answers.push(channels.map(channelView));
     const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).map((one) => readFileSync(join(one.parentPath, one.name), 'latin1'));
     expect(files.length).toBeGreaterThan(5);
-    const everything = [JSON.stringify(logged), JSON.stringify(answers), ...files].join('\n');
+    const everything = [JSON.stringify(logged), JSON.stringify(answers), JSON.stringify(kept), ...files].join('\n');
     for (const secret of secrets) expect(everything.includes(secret), secret.slice(0, 12)).toBe(false);
     expect(logged.length).toBeGreaterThan(3);
   });

@@ -5,7 +5,7 @@ import { every, type Wall } from '../time.ts';
 import { deliver } from './deliver.ts';
 import { sentenceOfDelivery, type DeliveryContext } from './delivery.ts';
 import { Lane } from './lane.ts';
-import { MessageQueue } from './message-queue.ts';
+import { MessageQueue, type Ended } from './message-queue.ts';
 import { ruleWants } from './rules.ts';
 
 const TIDY_MS = 60_000;
@@ -14,12 +14,17 @@ const HOUR_MS = 3_600_000;
 const USUAL_PER_HOUR = 60;
 const TEST_GAP_MS = 5_000;
 const GRACE_MS = 3_000;
+const RECORD_AT_ONCE = 100;
+/** The rule of a message that its user asked for. */
+const TEST_RULE = 'test';
 
 export interface NotifierOptions {
   dataDir: string;
   machineId: string;
   wall: Wall;
   log: Log;
+  /** Keeps how messages ended. After a kill or an error it hears of the same ones again; it may throw. */
+  record: (ended: readonly Ended[]) => void;
   /** Webhooks may go to private addresses and by plain http: for receivers in one's own network. */
   allowPrivate?: boolean;
   /** Telegram's Bot API. */
@@ -47,6 +52,7 @@ export class Notifier {
   #stopping: Promise<unknown>[] = [];
   #stopped: Promise<void> | undefined;
   #diskProblem: { code: string; message: string } | null = null;
+  #unrecorded = false;
 
   constructor(options: NotifierOptions) {
     this.#options = options;
@@ -71,12 +77,13 @@ export class Notifier {
       this.#stopping.push(lane.stop(0));
     }
     this.#guard(() => {
-      const dropped = this.#queue.keepOnly(settings.channels.map(({ id }) => id));
+      const dropped = this.#queue.keepOnly(settings.channels.map(({ id }) => id), this.#options.wall.epoch());
       if (dropped > 0) this.#options.log('info', 'notification_dropped', `${dropped} messages waited for channels that are no more: they go nowhere.`);
+      this.#record();
     });
     for (const channel of settings.channels) {
       if (this.#lanes.has(channel.id)) continue;
-      const lane = new Lane({ channel, queue: this.#queue, wall: this.#options.wall, log: this.#options.log, secrets: this.#secrets, context: this.#context });
+      const lane = new Lane({ channel, queue: this.#queue, wall: this.#options.wall, log: this.#options.log, secrets: this.#secrets, context: this.#context, onEnded: () => this.#record() });
       this.#lanes.set(channel.id, lane);
       lane.start();
     }
@@ -106,7 +113,9 @@ export class Notifier {
     if (wall.now() - (this.#testedAt.get(channelId) ?? -Infinity) < TEST_GAP_MS) return { ok: false, code: 'too_soon', message: 'A test was just sent: wait a few seconds.' };
     this.#testedAt.set(channelId, wall.now());
     const at = wall.epoch();
-    const delivery = await deliver(channel, [{ kind: 'test', id: `test:${channelId}:${at}`, at }], 0, { ...this.#context, signal: AbortSignal.timeout(GRACE_MS * 4) });
+    const event = { kind: 'test', id: `test:${channelId}:${at}`, at } as const;
+    const delivery = await deliver(channel, [event], 0, { ...this.#context, signal: AbortSignal.timeout(GRACE_MS * 4) });
+    this.#keep([{ id: event.id, channel: channelId, rule: TEST_RULE, attempts: 1, at: wall.epoch(), event, ...(delivery.kind === 'sent' ? { outcome: 'sent', problem: null } : { outcome: 'refused', problem: delivery.code }) }]);
     if (delivery.kind !== 'sent') return { ok: false, code: delivery.code, message: redact(sentenceOfDelivery(delivery), this.#secrets) };
     // What held it back may be mended.
     this.#lanes.get(channelId)?.mended();
@@ -136,6 +145,29 @@ export class Notifier {
   #tidy(): void {
     for (const [channel, count] of this.#queue.tidy(this.#options.wall.epoch())) {
       this.#options.log('warn', 'notification_missed', `${count} messages for ${this.#lanes.get(channel)?.channel.name ?? channel} could not be delivered in time and are given up; the next one says so.`);
+    }
+    this.#record();
+  }
+
+  /** How messages ended goes to whoever keeps that. What fails is done again with the next one, or within a minute. */
+  #record(): void {
+    let ended: Ended[];
+    do {
+      ended = this.#queue.ended(RECORD_AT_ONCE);
+      if (ended.length === 0 || !this.#keep(ended)) return;
+      this.#queue.recorded(ended);
+    } while (ended.length === RECORD_AT_ONCE);
+  }
+
+  #keep(ended: readonly Ended[]): boolean {
+    try {
+      this.#options.record(ended);
+      this.#unrecorded = false;
+      return true;
+    } catch (error) {
+      if (!this.#unrecorded) this.#options.log('warn', 'notification_unrecorded', `How messages ended cannot be kept (${codeOf(error)}); it is tried again.`);
+      this.#unrecorded = true;
+      return false;
     }
   }
 

@@ -1,4 +1,4 @@
-import { codeOf, SCALE_COOLDOWN_MS, sentenceOf, type ScaleAdvice, type ScaleAnswer, type ScaleRequest, type ScaleTerms } from '@trademind/core';
+import { codeOf, SCALE_COOLDOWN_MS, sentenceOf, type CrashReport, type ScaleAdvice, type ScaleAnswer, type ScaleRequest, type ScaleTerms } from '@trademind/core';
 import * as z from 'zod/mini';
 import type { Log } from '../log.ts';
 import { pause, type Wall } from '../time.ts';
@@ -33,6 +33,12 @@ export interface DynamicScalerOptions {
   signal: AbortSignal;
   /** The advice changed. */
   onAdvice?: (advice: ScaleAdvice) => void;
+}
+
+/** When the process before this one ran out of memory, and with how much. */
+export function lastOutOfMemory(crashes: readonly CrashReport[]): DynamicScalerOptions['outOfMemory'] {
+  const last = crashes.findLast(({ kind }) => kind === 'out-of-memory');
+  return last === undefined ? null : { at: Date.parse(last.at), mb: last.memory.limitMb };
 }
 
 /**

@@ -155,14 +155,14 @@ export class ParallelScreener {
     this.#later(matches, this.#warmed(traderId));
   }
 
-  /** Series whose candle under way some trader wants to see. */
-  forming(): ReturnType<Screener['forming']> {
-    return this.#screener.forming();
-  }
-
-  /** The candle under way as it stands: what it would give is told as all else, marked `forming`. */
-  peek(symbol: string, interval: Interval, candle: Candle): void {
-    this.#later(this.#screener.peek(symbol, interval, candle), []);
+  /** Shows traders that ask for it each candle under way as it stands: what it would give is told as all else, marked `forming`. */
+  peek(formingOf: (series: { symbol: string; interval: Interval }) => Candle | undefined): void {
+    for (const { interval, symbols } of this.#screener.forming()) {
+      for (const symbol of symbols) {
+        const candle = formingOf({ symbol, interval });
+        if (candle) this.#later(this.#screener.peek(symbol, interval, candle), []);
+      }
+    }
   }
 
   settleCandles(interval: Interval): number {

@@ -6,11 +6,16 @@ import type { StateStore, StoredTrader, Watermark } from '../state/state-store.t
 import type { ParallelScreener } from './parallel-screener.ts';
 import type { SignalLedger } from './signal-ledger.ts';
 
-export const HISTORY_MS = 86_400_000;
+const HISTORY_MS = 86_400_000;
 /** After a long absence at most so much market time is caught up. */
 const CATCH_UP_MS = 7 * 86_400_000;
 /** Candles before the first one screened: the one an edge looks back to, and one more. */
 const EXTRA_CANDLES = 2;
+/** Kept beside those that are needed. */
+const SPARE_CANDLES = 100;
+
+/** How many candles of a series are kept: 24 h to search, what settles indicators before them, and some to spare. */
+export const candlesKept = (interval: Interval, settle: number): number => Math.ceil(HISTORY_MS / intervalMs(interval)) + settle + SPARE_CANDLES;
 
 /** A trader that cannot run: its document is not readable, or its expressions do not compile. */
 export interface InvalidTrader { id: string; name: string; version: number; error: string }
@@ -47,6 +52,15 @@ export class TraderSet {
 
   running(): StoredTrader[] {
     return [...this.#running.values()];
+  }
+
+  /** All symbols that are screened, each with the intervals of the traders that screen it. */
+  symbols(): Map<string, Interval[]> {
+    const symbols = new Map<string, Interval[]>();
+    for (const { id, document } of this.#running.values()) {
+      for (const symbol of this.#options.ledger.symbolsOf(id)) symbols.set(symbol, [...(symbols.get(symbol) ?? []), document.interval ?? this.#options.defaultInterval]);
+    }
+    return symbols;
   }
 
   /** Cool-down and limits of a running trader. */

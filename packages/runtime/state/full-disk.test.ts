@@ -119,6 +119,6 @@ test('a start on a disk that is really full finds all as it was: the state by gi
   started.queue.close();
   rmSync(filled);
   const later = MessageQueue.open(dataDir);
-  expect([later.trouble, later.queue.waiting('me', 1).map(({ id }) => id)]).toEqual([undefined, ['h']]);
+  expect([later.trouble, later.queue.waiting('me', 1, 1).map(({ id }) => id)]).toEqual([undefined, ['h']]);
   later.queue.close();
 });
