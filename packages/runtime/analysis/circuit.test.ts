@@ -19,10 +19,11 @@ test('five failures in a row open it; then one trial is made, and a failed trial
   expect(circuit.open?.until).toBe(NOW + 90_000);
 });
 
-test('a limit per minute opens it for as long as the model said; one per day until midnight in California', () => {
+test('a limit per minute opens it for as long as the model said; one per day until midnight in California, unless whoever counts says when its day begins', () => {
   const minute = afterFailure(HEALTHY, failure('rate_limited', 12_000), NOW, 0.5);
   expect(minute.open!.until).toBe(NOW + 12_500);
-  expect(afterFailure(HEALTHY, failure('quota_exhausted', 5_000), NOW, 0).open!.until).toBe(nextPacificMidnight(NOW));
+  expect(afterFailure(HEALTHY, failure('quota_exhausted'), NOW, 0).open!.until).toBe(nextPacificMidnight(NOW));
+  expect(afterFailure(HEALTHY, failure('quota_exhausted', 3_600_000), NOW, 0).open!.until).toBe(NOW + 3_600_000);
 });
 
 test('a refused key or an unknown model opens it at once; what we aborted ourselves says nothing', () => {

@@ -49,7 +49,8 @@ export function afterFailure(circuit: Circuit, failure: Failure, now: number, ra
   };
   const grown = Math.min(times.mostMs, times.firstMs * 2 ** Math.min(circuit.openings, 20)) * (1 + random / 4);
   switch (result) {
-    case 'quota_exhausted': return open(nextPacificMidnight(now) - now);
+    // Google's day begins at midnight in California; whoever counts otherwise says when.
+    case 'quota_exhausted': return open(retryAfterMs ?? nextPacificMidnight(now) - now);
     // Never before the model said; longer each time that this did not help; and not all machines at once.
     case 'rate_limited': return open(Math.max(retryAfterMs ?? grown, circuit.openings > 0 ? grown : 0) + random * 1_000);
     case 'key_refused':

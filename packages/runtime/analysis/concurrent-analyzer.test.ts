@@ -344,6 +344,18 @@ describe('failures', () => {
     await eventually(() => reasonOf(outcomeOf(one, signalNumber(0)))).toBe('decision');
   });
 
+  test('other settings of the user close no circuit: the key that was refused is still the same', async () => {
+    const one = start({ access: () => ({ state: 'ready', apiKey: 'wrong', baseUrl: gemini.url }) });
+    one.analyzer.accessChanged();
+    one.take([signalNumber(0)]);
+    await eventually(() => one.analyzer.problems().length).toBe(1);
+    const asked = (await gemini.journal()).length;
+    one.analyzer.accessChanged();
+    one.take([signalNumber(1)]);
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+    expect([one.analyzer.problems().length, (await gemini.journal()).length]).toEqual([1, asked]);
+  });
+
   test('of a client that breaks its word end as failures of that call', async () => {
     let [calls, never] = [0, false];
     const one = start({

@@ -62,6 +62,7 @@ export class ConcurrentAnalyzer {
   #traders: readonly string[] | undefined;
   #paused = false;
   #ending = false;
+  #knownAccess = '';
   #timer: NodeJS.Timeout | undefined;
   #pruneAt = 0;
   #capReached: { day: string; message: string } | undefined;
@@ -330,9 +331,11 @@ export class ConcurrentAnalyzer {
     void this.#gate?.setShare(share).then(() => this.#pump());
   }
 
-  /** Another key, or one at last: circuits are closed, for what they said may not be true any more. */
+  /** The user's keys were fetched anew. Is the key or the model another one (or there at last), circuits are closed, for what they said may not be true any more. */
   accessChanged(): void {
-    this.#circuits.reset();
+    const access = JSON.stringify([this.#options.access(), this.#options.model()]);
+    if (access !== this.#knownAccess) this.#circuits.reset();
+    this.#knownAccess = access;
     this.#look();
   }
 

@@ -56,6 +56,23 @@ test('limits per minute and per day, a refused key, an unknown model and a model
   expect(await failure(ask({}, undefined, { maxOutputTokens: 0 }))).toMatchObject({ result: 'bad_request' });
 });
 
+test('the day of a plan is the control plane\'s own: what it says of the next one counts, what Google says beside a quota of its day does not', async () => {
+  const refused = async (quotaMetric: string): Promise<ModelError> => {
+    const server = createServer((_request, response) => {
+      response.writeHead(429, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ error: { code: 429, message: 'used up', status: 'RESOURCE_EXHAUSTED', details: [
+        { '@type': 'type.googleapis.com/google.rpc.QuotaFailure', violations: [{ quotaMetric, quotaId: 'AnalysesPerDayPerUser' }] },
+        { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '10800s' },
+      ] } }));
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    return failure(ask({ baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }));
+  };
+  expect(await refused('trademind/analyses')).toMatchObject({ result: 'quota_exhausted', retryAfterMs: 10_800_000 });
+  expect(await refused('generativelanguage.googleapis.com/generate_content')).toMatchObject({ result: 'quota_exhausted', retryAfterMs: undefined });
+});
+
 test('a connection that breaks off may have cost something, one that was never made did not', async () => {
   for (const fault of ['cut', 'broken-body'] as const) {
     await gemini.setFaults([{ fault }]);

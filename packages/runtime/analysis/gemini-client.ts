@@ -7,7 +7,7 @@ const BLOCKED = new Set(['SAFETY', 'RECITATION', 'LANGUAGE', 'BLOCKLIST', 'PROHI
 const LONGEST_WORDS = 200;
 
 interface Usage { promptTokenCount?: number; candidatesTokenCount?: number; thoughtsTokenCount?: number; totalTokenCount?: number }
-interface Detail { '@type'?: string; reason?: string; retryDelay?: string; violations?: { quotaId?: string }[] }
+interface Detail { '@type'?: string; reason?: string; retryDelay?: string; violations?: { quotaMetric?: string; quotaId?: string }[] }
 
 /** Gemini by `generateContent`, at Google's address or any other that speaks the same. The SDK is loaded with the first call. */
 export class GeminiClient implements ModelClient {
@@ -49,7 +49,7 @@ function failureOf(error: unknown, apiKey: string, signal: AbortSignal, used: 'n
     const details = Array.isArray(errorDetails) ? errorDetails : [];
     const result = resultOf(status, details);
     const said = word(/\] (.*)$/s.exec(message)?.[1]?.replaceAll(apiKey, '…').replace(/ ?\[(?:\{.*\})?\]$/s, '') ?? '');
-    return new ModelError(result, `${WORDS[result]} (HTTP ${status}${said ? `: ${said}` : ''})`, { retryAfterMs: result === 'rate_limited' ? retryAfter(details) : undefined });
+    return new ModelError(result, `${WORDS[result]} (HTTP ${status}${said ? `: ${said}` : ''})`, { retryAfterMs: result === 'rate_limited' || isOwnQuota(details) ? retryAfter(details) : undefined });
   }
   if (error instanceof SyntaxError) return new ModelError('server_error', 'The answer was not what the protocol says.', { used });
   return new ModelError('network', used === 'nothing' ? 'The model could not be reached.' : 'The connection to the model broke off.', { used, cause: error });
@@ -67,6 +67,9 @@ function resultOf(status: number, details: readonly Detail[]): FailedResult {
   if (status === 404) return 'unknown_model';
   return status === 408 || status >= 500 ? 'server_error' : 'bad_request';
 }
+
+/** Whether it is our own control plane that says no: its day is not Google's, so its word counts on when the next one begins. */
+const isOwnQuota = (details: readonly Detail[]): boolean => details.some(({ violations }) => violations?.some(({ quotaMetric }) => quotaMetric?.startsWith('trademind/')));
 
 /** `retryDelay: "26.5s"` in ms. */
 function retryAfter(details: readonly Detail[]): number | undefined {

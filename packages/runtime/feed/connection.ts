@@ -1,4 +1,5 @@
-import { FEED_CLOSE, FeedCommand, TradeMindError, type FeedSubscription, type MachineCommand } from '@trademind/core';
+import { FEED_CLOSE, FeedCommand, firstIssue, TradeMindError, type FeedSubscription, type MachineCommand } from '@trademind/core';
+import * as z from 'zod/mini';
 import type { RawData, WebSocket } from 'ws';
 import { Allowance } from './allowance.ts';
 import type { Grant } from './gate.ts';
@@ -126,8 +127,9 @@ export class FeedConnection {
     // What a client still says while it is being shown out costs nothing more.
     if (this.#socket.readyState !== this.#socket.OPEN || !this.#spend(1)) return;
     this.#heardAt = this.#hub.now();
-    const parsed = isBinary ? undefined : FeedCommand.safeParse(jsonOrUndefined(data));
-    if (!parsed?.success) return this.#refuse(new TradeMindError({ code: 'command_invalid', message: 'Unknown or malformed command.', nextStep: 'Send one JSON object with a known type.' }));
+    const said = isBinary ? undefined : jsonOrUndefined(data);
+    const parsed = FeedCommand.safeParse(said);
+    if (!parsed.success) return this.#refuse(malformed(parsed.error), Named.safeParse(said).data);
     if (parsed.data.type === 'ping' || this.#spend(WORK_COST)) this.#obey(parsed.data);
   }
 
@@ -188,13 +190,13 @@ export class FeedConnection {
   }
 
   /** What is not meant for users is told as `internal`, without its words. */
-  #refuse(error: unknown, command?: FeedCommand): void {
+  #refuse(error: unknown, command?: { id?: string | undefined; type?: string | undefined }): void {
     const known = error instanceof TradeMindError;
     if (!known) this.#hub.onFailure(error);
     else if (error instanceof FeedRefusal) this.#hub.onRefused(error.code);
     this.#reply(this.#hub.frame('error', {
       code: known ? error.code : 'internal', message: known ? error.message : 'The machine could not do it.',
-      ...(command && { ...answered(command), command: command.type }), ...(known && error.field ? { field: error.field } : {}), ...(known && error.nextStep ? { nextStep: error.nextStep } : {}),
+      ...(command && { ...answered(command), ...(command.type === undefined ? {} : { command: command.type }) }), ...(known && error.field ? { field: error.field } : {}), ...(known && error.nextStep ? { nextStep: error.nextStep } : {}),
     }));
   }
 
@@ -223,7 +225,16 @@ export class FeedConnection {
   }
 }
 
-const answered = ({ id }: FeedCommand): { id?: string } => (id === undefined ? {} : { id });
+const answered = ({ id }: { id?: string | undefined }): { id?: string } => (id === undefined ? {} : { id });
+
+/** As much of a malformed command as its answer has to name. */
+const Named = z.object({ id: z.catch(z.optional(z.string().check(z.maxLength(100))), undefined), type: z.catch(z.optional(z.string().check(z.maxLength(40))), undefined) });
+
+function malformed(error: z.core.$ZodError): TradeMindError {
+  const { path, detail } = firstIssue(error);
+  const field = path.join('.');
+  return new TradeMindError({ code: 'command_invalid', message: `Unknown or malformed command${field ? ` at ${field.slice(0, 100)}: ${detail.slice(0, 200)}` : ''}.`, field: field.slice(0, 100) || undefined, nextStep: 'Send one JSON object with a known type.' });
+}
 
 /** Closes a socket; a peer that does not finish the handshake within two seconds is cut off. */
 export function closeSocket(socket: WebSocket, code: number, reason: string): void {

@@ -261,6 +261,13 @@ describe('clients that misbehave', () => {
     for (const bad of ['{', '[]', '{"type":"fly"}', '{"type":"ping","extra":1}', 'null']) client.send(bad);
     client.socket.send(Buffer.from([1, 2, 3]));
     expect((await client.next('error', 5)).data.code).toBe('command_invalid');
+    // who waits for an answer gets it: the command is named, and the field that was wrong
+    client.send({ type: 'set-traders', id: '7', traders: 'all' });
+    expect((await client.next('error', 6)).data).toMatchObject({ id: '7', command: 'set-traders', code: 'command_invalid', field: 'traders' });
+    client.send({ type: 'fly', id: '8' });
+    expect((await client.next('error', 7)).data).toMatchObject({ id: '8', command: 'fly', code: 'command_invalid', field: 'type' });
+    client.send({ type: 'fly', id: 8 });
+    expect((await client.next('error', 8)).data).not.toHaveProperty('id');
     feed.source.emit({ type: 'signal', data: testSignal() });
     await client.next('signal');
   });
