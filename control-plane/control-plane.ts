@@ -20,6 +20,7 @@ import type { Settings } from './env.ts';
 import { createFleet } from './fleet.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { createHttp } from './http.ts';
+import { createReadLiveLog } from './logs/live-log.ts';
 import { createSigner } from './keys.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createFlyBudget } from './reconciler/budget.ts';
@@ -56,6 +57,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch, tokenByHash: account.tokenByHash, userToken: signer.userToken });
   const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now, sleep });
   const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
+  const flyLogs = settings.fly.logsUrl === undefined ? null : createReadFlyLogs({ baseUrl: settings.fly.logsUrl, token: settings.fly.token, dispatcher: http.agent });
   const fleet = createFleet(settings, { fetch: http.fetch, fly, log, now, wake: () => loop?.wake() });
   const hub = createHub();
   const closing = new AbortController();
@@ -67,7 +69,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
 
   const api = await createServer({
     context: {
-      auth, control, machines: createMachineDatabase(rpc), plans, secrets, secretsDatabase, account, requests: createRequestsDatabase(rpc), sealingKeys: settings.sealingKeys, userDatabase, signer, fleet, hub, now, closing: closing.signal, wake: () => loop?.wake(),
+      auth, control, machines: createMachineDatabase(rpc), plans, secrets, secretsDatabase, account, requests: createRequestsDatabase(rpc), sealingKeys: settings.sealingKeys, userDatabase, signer, fleet, hub, logs: { live: createReadLiveLog({ ticket: signer.ticket, fetch: http.fetch }), fly: flyLogs }, now, closing: closing.signal, wake: () => loop?.wake(),
       environment: settings.environment, machineImage: settings.machineImage, machineSupabaseUrl: settings.machineSupabaseUrl, allowUsRegions: settings.allowUsRegions,
       gemini: settings.gemini, controlPlaneUrl: () => settings.controlPlaneUrl ?? listening, fetch: http.fetch,
     },
@@ -94,7 +96,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
     context: {
       fly, database: control, org: settings.fly.org, contract, replicaId: settings.replicaId, now,
       newSecret: () => randomBytes(32).toString('base64url'),
-      lastLogs: createLastLogs(settings.fly.logsUrl === undefined ? null : createReadFlyLogs({ baseUrl: settings.fly.logsUrl, token: settings.fly.token, dispatcher: http.agent })),
+      lastLogs: createLastLogs(flyLogs),
       probe: (app, signal) => isReady(http.fetch, machineUrl(settings.machineUrlTemplate, app), signal),
     },
     log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked, replicas: budget.share,

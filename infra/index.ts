@@ -34,7 +34,7 @@ const replicas = Array.from({ length: settings.replicas }, (_none, at) => new Fl
   env: {
     PORT: '8080', HOST: '0.0.0.0', METRICS_PORT: '9091', ENVIRONMENT: environment, REPLICA_ID: `${appName}-${at + 1}`,
     SUPABASE_URL: settings.supabaseUrl, SUPABASE_PUBLISHABLE_KEY: settings.supabasePublishableKey,
-    FLY_ORG: settings.userOrg, MACHINE_IMAGE: machineImage.repoDigest, CONTROL_PLANE_URL: url, ALLOWED_ORIGINS: settings.allowedOrigins,
+    FLY_ORG: settings.userOrg, FLY_LOGS_URL: 'https://api.fly.io/api/v1', MACHINE_IMAGE: machineImage.repoDigest, CONTROL_PLANE_URL: url, ALLOWED_ORIGINS: settings.allowedOrigins,
     // Fly's proxy and nobody else says where a caller comes from
     TRUSTED_PROXIES: '172.16.0.0/12,fdaa::/16',
   },

@@ -12,6 +12,8 @@ import { callerOf, type ApiContext } from './context.ts';
 import { eventRoutes } from './events.ts';
 import { costRoutes } from './cost.ts';
 import { idempotency } from './idempotency.ts';
+import { limitPerUser, MINUTE_MS, tooFast } from './limits.ts';
+import { logRoutes } from './logs.ts';
 import { machineTokenRoutes } from './identity.ts';
 import { machineGeminiRoutes } from './machine-gemini.ts';
 import { machineKeyRoutes } from './machine-keys.ts';
@@ -20,7 +22,7 @@ import { machineRoutes } from './machines.ts';
 import { meRoutes } from './me.ts';
 import { metricRoutes } from './metrics.ts';
 import { planRoutes } from './plans.ts';
-import { ApiProblem, problem, problemOf, sendProblem } from './problems.ts';
+import { problem, problemOf, sendProblem } from './problems.ts';
 import { openApiTransform, zodSerializer, zodValidator, type Api, type ZodProvider } from './schema.ts';
 import { fleetRoutes } from './fleet.ts';
 import { releaseRoutes } from './releases.ts';
@@ -98,7 +100,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   await api.register(rateLimit, { global: false });
   // before anybody asks who calls: guessing is limited too
   api.addHook('onRequest', api.rateLimit({
-    max: options.limits.perAddress, timeWindow: 60_000, cache: 20_000, keyGenerator: (request) => request.ip, errorResponseBuilder: (_request, { ttl }) => tooFast(ttl),
+    max: options.limits.perAddress, timeWindow: MINUTE_MS, cache: 20_000, keyGenerator: (request) => request.ip, errorResponseBuilder: (_request, { ttl }) => tooFast(ttl),
     allowList: (request) => request.url === '/healthz' || request.url === '/readyz',
   }));
   await api.register(swagger, {
@@ -150,14 +152,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
       Object.assign(request.actor, { kind: caller.tokenId !== null ? 'token' : caller.operator ? 'operator' : 'user', id: caller.userId, via: caller.tokenId });
       refuseCaller(callerOf(request), request.method, request.routeOptions.url ?? '');
     });
-    // the plugin's own hook counts a request once: this is its second count
-    const count = users.createRateLimit({ max: options.limits.perUser, timeWindow: 60_000, keyGenerator: (request) => `user ${request.caller?.userId ?? ''}` });
-    users.addHook('onRequest', async (request, reply) => {
-      const counted = await count(request);
-      if (counted.isAllowed || !counted.isExceeded) return;
-      void reply.header('retry-after', String(counted.ttlInSeconds));
-      throw tooFast(counted.ttl);
-    });
+    users.addHook('onRequest', limitPerUser(users, options.limits.perUser));
     const typed = users.withTypeProvider<ZodProvider>();
     idempotency(typed, { requests: context.requests, sealing: context.sealingKeys, now: context.now });
     machineRoutes(typed, context);
@@ -166,6 +161,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     for (const routes of [fleetRoutes, releaseRoutes, rolloutRoutes]) routes(typed, context);
     costRoutes(typed, context);
     metricRoutes(typed, context);
+    logRoutes(typed, context);
     meRoutes(typed, context);
     tokenRoutes(typed, context);
     planRoutes(typed, context);
@@ -178,5 +174,3 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   machineGeminiRoutes(api, context);
   return api;
 }
-
-const tooFast = (ttlMs: number) => new ApiProblem(429, { code: 'too_many_requests', message: 'Too many requests in a minute.', nextStep: `Repeat it in ${Math.max(1, Math.ceil(ttlMs / 1_000))} seconds.` });
