@@ -10,6 +10,7 @@ import { createHub } from './api/hub.ts';
 import { createServer, type Readiness } from './api/server.ts';
 import { createAccountDatabase } from './database/account.ts';
 import { createControlDatabase } from './database/control.ts';
+import { createReadFleetFigures } from './database/fleet-figures.ts';
 import { createMachineDatabase } from './database/machine.ts';
 import { createPlansDatabase } from './database/plans.ts';
 import { createRequestsDatabase } from './database/requests.ts';
@@ -58,14 +59,16 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now, sleep });
   const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
   const flyLogs = settings.fly.logsUrl === undefined ? null : createReadFlyLogs({ baseUrl: settings.fly.logsUrl, token: settings.fly.token, dispatcher: http.agent });
-  const fleet = createFleet(settings, { fetch: http.fetch, fly, log, now, wake: () => loop?.wake() });
-  const hub = createHub();
-  const closing = new AbortController();
   // the API is up before the loop is: what it needs of it is filled in below
   let loop: ReconcilerLoop | null = null;
   const claimAgeMs = () => now() - (loop?.lastClaimAt() ?? 0);
+  const metrics = createMetrics({
+    lastClaimAgeSeconds: () => claimAgeMs() / 1_000, now, fleetFigures: createReadFleetFigures({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch }),
+  });
+  const fleet = createFleet(settings, { fetch: http.fetch, fly, log, metrics, now, wake: () => loop?.wake() });
+  const hub = createHub();
+  const closing = new AbortController();
   let listening = '';
-  const metrics = createMetrics(() => claimAgeMs() / 1_000);
 
   const api = await createServer({
     context: {

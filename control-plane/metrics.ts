@@ -1,13 +1,15 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { FleetFigures } from './database/fleet-figures.ts';
+import { registerFleetMetrics, type FleetMetrics } from './fleet-metrics.ts';
 
 /** What the control plane counts of itself. */
-export interface Metrics {
+export interface Metrics extends FleetMetrics {
   registry: Registry;
   answered(method: string, route: string, status: number, seconds: number): void;
   looked(outcome: string, ms: number): void;
 }
 
-export function createMetrics(lastClaimAgeSeconds: () => number): Metrics {
+export function createMetrics(options: { lastClaimAgeSeconds: () => number; fleetFigures: () => Promise<FleetFigures>; now: () => number }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Histogram({
@@ -15,10 +17,11 @@ export function createMetrics(lastClaimAgeSeconds: () => number): Metrics {
   });
   const looks = new Counter({ name: 'trademind_looks_total', help: 'Looks at machines by how they ended.', labelNames: ['outcome'], registers: [registry] });
   const lookSeconds = new Histogram({ name: 'trademind_look_seconds', help: 'Time of one look at one machine.', buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15], registers: [registry] });
-  const age = new Gauge({ name: 'trademind_last_claim_age_seconds', help: 'Time since machines were last claimed without an error.', registers: [], collect() { this.set(lastClaimAgeSeconds()); } });
+  const age = new Gauge({ name: 'trademind_last_claim_age_seconds', help: 'Time since machines were last claimed without an error.', registers: [], collect() { this.set(options.lastClaimAgeSeconds()); } });
   registry.registerMetric(age);
   return {
     registry,
+    ...registerFleetMetrics(registry, options.fleetFigures, options.now),
     answered: (method, route, status, seconds) => requests.observe({ method, route, status: String(status) }, seconds),
     looked: (outcome, ms) => { looks.inc({ outcome }); lookSeconds.observe(ms / 1_000); },
   };
