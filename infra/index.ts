@@ -22,7 +22,9 @@ const controlPlaneImage = image('control-plane', 'control-plane/Dockerfile');
 
 const secrets = new FlySecrets('control-plane-secrets', { app: app.name, values: settings.secrets });
 
-const replicas = Array.from({ length: settings.replicas }, (_none, at) => new FlyMachine(`control-plane-${at + 1}`, {
+// one after the other: each change (an image, a key) is served by the others meanwhile, and a bad one stops at the first
+const replicas: FlyMachine[] = [];
+for (let at = 0; at < settings.replicas; at += 1) replicas.push(new FlyMachine(`control-plane-${at + 1}`, {
   app: app.name,
   name: `${appName}-${at + 1}`,
   region,
@@ -38,7 +40,7 @@ const replicas = Array.from({ length: settings.replicas }, (_none, at) => new Fl
     // Fly's proxy and nobody else says where a caller comes from
     TRUSTED_PROXIES: '172.16.0.0/12,fdaa::/16',
   },
-}));
+}, { dependsOn: replicas.slice(-1) }));
 
 /** What people and other stacks need to know. */
 export const controlPlaneUrl = url;
