@@ -1,6 +1,6 @@
 import { MachineLogs } from '@trademind/core';
 import { z } from 'zod';
-import { LOG_CURSOR } from '../logs/lines.ts';
+import { isLogCursor } from '../logs/lines.ts';
 import { readMachineLogs } from '../logs/machine-logs.ts';
 import { callerOf, type ApiContext } from './context.ts';
 import { limitPerUser } from './limits.ts';
@@ -10,7 +10,7 @@ import type { Api } from './schema.ts';
 
 const Query = z.object({
   limit: z.coerce.number().int().min(1).max(500).default(100),
-  after: z.string().regex(LOG_CURSOR, 'an instant as 2026-11-26T08:00:00Z, or the `next` of the answer before').optional(),
+  after: z.string().max(60).refine(isLogCursor, 'an instant as 2026-11-26T08:00:00Z, or the `next` of the answer before').optional(),
 });
 /** Each of them is answered by a machine and perhaps by Fly, not by the database alone. */
 const READS_PER_MINUTE = 60;

@@ -47,7 +47,10 @@ function read(text: string): Read {
 const clean = (text: string): string => redact(text).slice(0, LINE_LENGTH);
 
 /** An instant, or (`~n`) the n-th line of that instant: where a reader has come to. */
-export const LOG_CURSOR = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))(?:~(\d{1,6}))?$/;
+const LOG_CURSOR = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))(?:~(\d{1,6}))?$/;
+
+/** Also the instant has to be one that a calendar has. */
+export const isLogCursor = (text: string): boolean => !Number.isNaN(Date.parse(LOG_CURSOR.exec(text)?.[1] ?? ''));
 
 /**
  * The lines to show: without `after` the last `limit`; with it the first `limit` after that instant or place, so that whoever follows `next` misses none. Pure.

@@ -188,7 +188,7 @@ describe('who may read them', () => {
     expect((await callApi(controlPlane.url, user.accessToken, 'GET', `/v1/machines/${id}`)).status).toBe(200);
   });
 
-  test.each(['limit=0', 'limit=501', 'limit=x', 'after=yesterday', 'after=2026-11-26', 'after=2026-11-26T08:00:00Z~-1'])('a query of %s is refused by name', async (query) => {
+  test.each(['limit=0', 'limit=501', 'limit=x', 'after=yesterday', 'after=2026-11-26', 'after=2026-11-26T08:00:00Z~-1', 'after=9999-99-99T99:99:99Z'])('a query of %s is refused by name', async (query) => {
     expect(await read(await addMachine(), `?${query}`)).toMatchObject({ status: 400, body: { code: 'request_invalid', field: query.split('=')[0] } });
   });
 });
