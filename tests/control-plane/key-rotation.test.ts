@@ -143,10 +143,14 @@ describe('while a machine screens', () => {
     // both replicas work meanwhile
     expect([(await api('GET', '/v1/machines')).status, (await callApi(outgoing.url, user.accessToken, 'GET', '/v1/machines')).status]).toEqual([200, 200]);
     const { app } = (await api('GET', `/v1/machines/${machineId}`)).body as { app: string };
-    // each machine is looked at every five minutes: nobody waits for that here
-    await sql('update machines set next_look_at = now() where id = $1', [machineId]);
-    await eventually(async () => ((await fly.fly.machines.list(app))[0]?.config?.env?.['SUPABASE_PUBLISHABLE_KEY'] === publishable['api_key'] ? true : undefined), 120_000);
+    // an old replica that looks at it now would find all as it should be
     await outgoing.kill('SIGTERM');
+    // each machine is looked at every five minutes: nobody waits for that here
+    await eventually(async () => {
+      if ((await fly.fly.machines.list(app))[0]?.config?.env?.['SUPABASE_PUBLISHABLE_KEY'] === publishable['api_key']) return true;
+      await sql('update machines set next_look_at = now() where id = $1 and lease_expires_at is null and next_look_at > now() + interval \'1 minute\'', [machineId]);
+      return undefined;
+    }, 120_000);
     await restart({ PORT: new URL(outgoing.url).port });
     await eventually(async () => ((await spans()).length > 1 && (await api('GET', `/v1/machines/${machineId}`)).body['phase'] === 'screening' ? true : undefined), 120_000);
     const all = (await manage('GET', 'api-keys')).body as unknown as { id: string; name: string }[];
