@@ -86,6 +86,11 @@ ${EXIT_STATUS}`);
   sub('monitor', 'your machine, live', 'npx trademind monitor\nnpx trademind monitor --json | jq .symbol')
     .action(act(async () => (await import('./commands/monitor.ts')).monitor));
 
+  sub('logs', 'what your machine says: its last lines', 'npx trademind logs\nnpx trademind logs --follow\nnpx trademind logs -n 500 --json | jq -r \'select(.level == "error").message\'')
+    .option('-n, --lines <n>', 'how many lines, at most 500', '100')
+    .option('-f, --follow', 'go on with what it says from now on')
+    .action(act(async () => (await import('./commands/logs.ts')).logs));
+
   sub('signals', 'the newest signals', 'npx trademind signals\nnpx trademind signals --limit 100 --json')
     .option('--limit <n>', 'how many', '20')
     .action(act(async () => (await import('./commands/signals.ts')).signals));

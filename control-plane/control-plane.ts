@@ -10,6 +10,7 @@ import { createHub } from './api/hub.ts';
 import { createServer, type Readiness } from './api/server.ts';
 import { createAccountDatabase } from './database/account.ts';
 import { createControlDatabase } from './database/control.ts';
+import { createReadFleetFigures } from './database/fleet-figures.ts';
 import { createMachineDatabase } from './database/machine.ts';
 import { createPlansDatabase } from './database/plans.ts';
 import { createRequestsDatabase } from './database/requests.ts';
@@ -20,6 +21,7 @@ import type { Settings } from './env.ts';
 import { createFleet } from './fleet.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { createHttp } from './http.ts';
+import { createReadLiveLog } from './logs/live-log.ts';
 import { createSigner } from './keys.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createFlyBudget } from './reconciler/budget.ts';
@@ -56,18 +58,21 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, jwtSecret: settings.supabase.jwtSecret, fetch: http.fetch, tokenByHash: account.tokenByHash, userToken: signer.userToken });
   const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now, sleep });
   const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
-  const fleet = createFleet(settings, { fetch: http.fetch, fly, log, now, wake: () => loop?.wake() });
-  const hub = createHub();
-  const closing = new AbortController();
+  const flyLogs = settings.fly.logsUrl === undefined ? null : createReadFlyLogs({ baseUrl: settings.fly.logsUrl, token: settings.fly.token, dispatcher: http.agent });
   // the API is up before the loop is: what it needs of it is filled in below
   let loop: ReconcilerLoop | null = null;
   const claimAgeMs = () => now() - (loop?.lastClaimAt() ?? 0);
+  const metrics = createMetrics({
+    lastClaimAgeSeconds: () => claimAgeMs() / 1_000, underWay: () => loop?.underWay() ?? 0, now, fleetFigures: createReadFleetFigures({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch }),
+  });
+  const fleet = createFleet(settings, { fetch: http.fetch, fly, log, metrics, now, wake: () => loop?.wake() });
+  const hub = createHub();
+  const closing = new AbortController();
   let listening = '';
-  const metrics = createMetrics({ lastClaimAgeSeconds: () => claimAgeMs() / 1_000, underWay: () => loop?.underWay() ?? 0 });
 
   const api = await createServer({
     context: {
-      auth, control, machines: createMachineDatabase(rpc), plans, secrets, secretsDatabase, account, requests: createRequestsDatabase(rpc), sealingKeys: settings.sealingKeys, userDatabase, signer, fleet, hub, now, closing: closing.signal, wake: () => loop?.wake(),
+      auth, control, machines: createMachineDatabase(rpc), plans, secrets, secretsDatabase, account, requests: createRequestsDatabase(rpc), sealingKeys: settings.sealingKeys, userDatabase, signer, fleet, hub, logs: { live: createReadLiveLog({ ticket: signer.ticket, fetch: http.fetch }), fly: flyLogs }, now, closing: closing.signal, wake: () => loop?.wake(),
       environment: settings.environment, machineImage: settings.machineImage, machineSupabaseUrl: settings.machineSupabaseUrl, allowUsRegions: settings.allowUsRegions,
       gemini: settings.gemini, controlPlaneUrl: () => settings.controlPlaneUrl ?? listening, fetch: http.fetch,
     },
@@ -94,7 +99,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
     context: {
       fly, database: control, org: settings.fly.org, contract, replicaId: settings.replicaId, now,
       newSecret: () => randomBytes(32).toString('base64url'),
-      lastLogs: createLastLogs(settings.fly.logsUrl === undefined ? null : createReadFlyLogs({ baseUrl: settings.fly.logsUrl, token: settings.fly.token, dispatcher: http.agent })),
+      lastLogs: createLastLogs(flyLogs),
       probe: (app, signal) => isReady(http.fetch, machineUrl(settings.machineUrlTemplate, app), signal),
     },
     log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked, replicas: budget.share,

@@ -26,7 +26,7 @@ export interface Settings {
   /** Requests in a minute. */
   limits: { perAddress: number; perUser: number };
   trustedProxies: readonly string[];
-  /** Private JWKs as JSON text; of tickets one, or `{"keys": […]}`: the first signs, all verify. */
+  /** Private JWKs as JSON text, one or `{"keys": […]}`: the first signs, all verify. So a key is followed by another without anybody being refused. */
   machineTokenJwk: string;
   ticketJwk: string;
   appNameKey: string;
@@ -54,18 +54,18 @@ const secret = (least: number) => z.string().min(least, `must have at least ${le
 const port = z.coerce.number({ error: 'must be a number' }).int().min(0).max(65_535);
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 
-/** @param several said when a set of keys is taken as well. */
-function jwk(kty: string, crv: string, several?: string) {
+/** One private key, or a set of such. */
+function jwk(kty: string, crv: string) {
   interface Key { kty?: unknown; crv?: unknown; d?: unknown; kid?: unknown }
   return z.string().refine((text) => {
     try {
       const value = JSON.parse(text) as Key & { keys?: Key[] };
-      const keys = several !== undefined && Array.isArray(value.keys) ? value.keys : [value];
+      const keys = Array.isArray(value.keys) ? value.keys : [value];
       return keys.length > 0 && new Set(keys.map(({ kid }) => kid)).size === keys.length && keys.every((key) => key.kty === kty && key.crv === crv && typeof key.d === 'string' && typeof key.kid === 'string');
     } catch {
       return false;
     }
-  }, `must be a private ${crv} JWK as JSON, with a kid${several === undefined ? '' : `, ${several}`}`);
+  }, `must be a private ${crv} JWK as JSON, with a kid, or {"keys":[…]} of such, the one that signs first`);
 }
 
 const plainEnv = z.string().transform((text, context) => {
@@ -113,7 +113,7 @@ const Env = z.object({
   CONTROL_PLANE_URL: url.optional(),
   MACHINE_ENV: plainEnv.default({}),
   MACHINE_TOKEN_JWK: jwk('EC', 'P-256'),
-  TICKET_JWK: jwk('OKP', 'Ed25519', 'or {"keys":[…]} of such, the one that signs first'),
+  TICKET_JWK: jwk('OKP', 'Ed25519'),
   APP_NAME_KEY: secret(16),
   SEALING_KEYS: sealingKeys.optional(),
   GEMINI_API_KEY: secret(8).optional(),

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { createRolloutDatabase, type RolloutDatabase } from './database/rollouts.ts';
 import { createSweepDatabase, type SweepDatabase } from './database/sweep.ts';
 import type { Settings } from './env.ts';
+import type { FleetMetrics } from './fleet-metrics.ts';
 import { startRollouts } from './rollouts/loop.ts';
 import { createImageRegistry, partsOf, type ImageRegistry } from './rollouts/registry.ts';
 import { startSweeps, SWEEP_RULES } from './sweep/loop.ts';
@@ -20,10 +21,14 @@ export interface FleetContext {
   fetch: typeof fetch;
   fly: FlyClient;
   log: Logger;
+  metrics: FleetMetrics;
   now: () => number;
   /** Machines were made due: look for them now. */
   wake: () => void;
 }
+
+/** How often a replica asks whether a sweep is due, unless they are closer together. */
+const IDLE_MS = 5_000;
 
 /** Releases, rollouts and sweeps of one replica; `start` begins the work, the rest is for the API. */
 export function createFleet(settings: Settings, context: FleetContext): Fleet & { start(): { stop(): Promise<void> } } {
@@ -35,12 +40,12 @@ export function createFleet(settings: Settings, context: FleetContext): Fleet & 
     registry: createImageRegistry({ fetch: context.fetch, url: settings.imageRegistryUrl, flyToken: settings.fly.token }),
     registries: [...new Set([partsOf(settings.machineImage).host, 'registry.fly.io'])],
     start() {
-      const { log, now, wake, fly } = context;
+      const { log, metrics, now, wake, fly } = context;
       const loops = [
-        startRollouts({ database: rollouts, replicaId: settings.replicaId, log, leaseSeconds: settings.leaseSeconds, wake }),
+        startRollouts({ database: rollouts, replicaId: settings.replicaId, log, metrics, leaseSeconds: settings.leaseSeconds, wake }),
         startSweeps({
-          fly, database: sweeps, org: settings.fly.org, rules: { ...SWEEP_RULES, orphanGraceSeconds: settings.orphanGraceSeconds }, now, replicaId: settings.replicaId, log,
-          intervalSeconds: settings.sweepSeconds, wake,
+          fly, database: sweeps, org: settings.fly.org, rules: { ...SWEEP_RULES, orphanGraceSeconds: settings.orphanGraceSeconds }, now, replicaId: settings.replicaId, log, metrics,
+          intervalSeconds: settings.sweepSeconds, idleMs: Math.min(IDLE_MS, settings.sweepSeconds * 500), wake,
         }),
       ];
       return { stop: async () => { await Promise.all(loops.map((loop) => loop.stop())); } };

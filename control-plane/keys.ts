@@ -1,5 +1,5 @@
 import { FEED_SCOPES, MachineTokenClaims, TICKET_ISSUER, TICKET_MAX_AGE_S, TicketClaims, machineAudience, type FeedScope } from '@trademind/core';
-import { SignJWT, importJWK, jwtVerify, type JWK } from 'jose';
+import { createLocalJWKSet, SignJWT, importJWK, jwtVerify, type JSONWebKeySet, type JWK } from 'jose';
 
 /** How long a machine's database token lives. */
 export const MACHINE_TOKEN_SECONDS = 3_600;
@@ -15,7 +15,7 @@ export interface Signer {
   machineToken(machine: { machineId: string; userId: string; epoch: number }): Promise<Signed>;
   /** ES256, for PostgREST: role authenticated, in the name of a user whose access token was shown. Lives as long as a watch may. */
   userToken(owner: { userId: string; tokenId: string; operator: boolean }): Promise<Signed>;
-  /** The claims of a database token that this control plane has signed and that has not ended; null for any other. Whether it was revoked the database knows. */
+  /** The claims of a database token that one of these keys has signed and that has not ended; null for any other. Whether it was revoked the database knows. */
   readMachineToken(token: string): Promise<MachineTokenClaims | null>;
   /** EdDSA, at most 60 s, one use, for one machine. */
   ticket(wish: { machineId: string; userId: string; scopes: readonly FeedScope[] }): Promise<Signed>;
@@ -30,17 +30,18 @@ function publicHalf(jwk: JWK, alg: string): JWK {
 }
 
 /** One private key, or a set of which the first signs. */
-function ticketKeysOf(text: string): [JWK, ...JWK[]] {
+function keysOf(text: string): [JWK, ...JWK[]] {
   const value = JSON.parse(text) as JWK | { keys: [JWK, ...JWK[]] };
   return Array.isArray((value as { keys?: unknown }).keys) ? (value as { keys: [JWK, ...JWK[]] }).keys : [value as JWK];
 }
 
 export async function createSigner(options: { machineTokenJwk: string; ticketJwk: string; now: () => number; randomUuid: () => string }): Promise<Signer> {
-  const machineJwk = JSON.parse(options.machineTokenJwk) as JWK;
-  const ticketJwks = ticketKeysOf(options.ticketJwk);
+  const machineJwks = keysOf(options.machineTokenJwk);
+  const [machineJwk] = machineJwks;
+  const ticketJwks = keysOf(options.ticketJwk);
   const [ticketJwk] = ticketJwks;
   const [machineKey, ticketKey] = await Promise.all([importJWK(machineJwk, 'ES256'), importJWK(ticketJwk, 'EdDSA')]);
-  const machinePublic = await importJWK(publicHalf(machineJwk, 'ES256'), 'ES256');
+  const machinePublic = createLocalJWKSet({ keys: machineJwks.map((key) => publicHalf(key, 'ES256')) as JSONWebKeySet['keys'] });
   const seconds = () => Math.floor(options.now() / 1_000);
 
   return {

@@ -1,4 +1,5 @@
 import { dynamic, type CustomResourceOptions, type Input, type Output } from '@pulumi/pulumi';
+import { awaitServing } from './await-serving.ts';
 import { flyFromEnvironment } from './fly-client.ts';
 
 interface MachineInputs { app: string; name: string; region: string; image: string; env: Record<string, string>; cpuKind: string; cpus: number; memoryMb: number; secretsVersion: number }
@@ -25,20 +26,22 @@ export function replicaConfig(inputs: Pick<MachineInputs, 'image' | 'env' | 'cpu
   };
 }
 
-/** Makes, adopts, updates and destroys one machine. A machine's app, name and region cannot change: another one takes its place. */
+/** Makes, adopts, updates and destroys one machine; made or changed is one that serves. A machine's app, name and region cannot change: another one takes its place. */
 export const machineProvider: dynamic.ResourceProvider<MachineInputs, MachineOutputs> = {
   async create(inputs) {
     const fly = flyFromEnvironment();
     const config = replicaConfig(inputs);
     try {
       const made = await fly.machines.create(inputs.app, { name: inputs.name, region: inputs.region, config, minSecretsVersion: inputs.secretsVersion });
+      await awaitServing(fly, inputs.app, made.id, undefined);
       return { id: made.id, outs: { ...inputs, machineId: made.id } };
     } catch (error) {
       // an earlier apply made it, and its answer was lost: it is given today's configuration
       if ((error as { code?: string }).code !== 'fly_already_exists') throw error;
       const there = (await fly.machines.list(inputs.app)).find((one) => one.name === inputs.name);
       if (there === undefined) throw error;
-      await fly.machines.update(inputs.app, there.id, { config, skipLaunch: false, minSecretsVersion: inputs.secretsVersion });
+      const updated = await fly.machines.update(inputs.app, there.id, { config, skipLaunch: false, minSecretsVersion: inputs.secretsVersion });
+      await awaitServing(fly, inputs.app, there.id, updated.instance_id ?? undefined);
       return { id: there.id, outs: { ...inputs, machineId: there.id } };
     }
   },
@@ -48,7 +51,9 @@ export const machineProvider: dynamic.ResourceProvider<MachineInputs, MachineOut
     return Promise.resolve({ changes: of(olds) !== of(news), replaces, deleteBeforeReplace: olds.name === news.name });
   },
   async update(id, _olds, news) {
-    await flyFromEnvironment().machines.update(news.app, id, { config: replicaConfig(news), skipLaunch: false, minSecretsVersion: news.secretsVersion });
+    const fly = flyFromEnvironment();
+    const updated = await fly.machines.update(news.app, id, { config: replicaConfig(news), skipLaunch: false, minSecretsVersion: news.secretsVersion });
+    await awaitServing(fly, news.app, id, updated.instance_id ?? undefined);
     return { outs: { ...news, machineId: id } };
   },
   async delete(id, props) {

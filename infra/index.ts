@@ -22,7 +22,9 @@ const controlPlaneImage = image('control-plane', 'control-plane/Dockerfile');
 
 const secrets = new FlySecrets('control-plane-secrets', { app: app.name, values: settings.secrets });
 
-const replicas = Array.from({ length: settings.replicas }, (_none, at) => new FlyMachine(`control-plane-${at + 1}`, {
+// one after the other: each change (an image, a key) is served by the others meanwhile, and a bad one stops at the first
+const replicas: FlyMachine[] = [];
+for (let at = 0; at < settings.replicas; at += 1) replicas.push(new FlyMachine(`control-plane-${at + 1}`, {
   app: app.name,
   name: `${appName}-${at + 1}`,
   region,
@@ -34,11 +36,11 @@ const replicas = Array.from({ length: settings.replicas }, (_none, at) => new Fl
   env: {
     PORT: '8080', HOST: '0.0.0.0', METRICS_PORT: '9091', ENVIRONMENT: environment, REPLICA_ID: `${appName}-${at + 1}`,
     SUPABASE_URL: settings.supabaseUrl, SUPABASE_PUBLISHABLE_KEY: settings.supabasePublishableKey,
-    FLY_ORG: settings.userOrg, MACHINE_IMAGE: machineImage.repoDigest, CONTROL_PLANE_URL: url, ALLOWED_ORIGINS: settings.allowedOrigins,
+    FLY_ORG: settings.userOrg, FLY_LOGS_URL: 'https://api.fly.io/api/v1', MACHINE_IMAGE: machineImage.repoDigest, CONTROL_PLANE_URL: url, ALLOWED_ORIGINS: settings.allowedOrigins,
     // Fly's proxy and nobody else says where a caller comes from
     TRUSTED_PROXIES: '172.16.0.0/12,fdaa::/16',
   },
-}));
+}, { dependsOn: replicas.slice(-1) }));
 
 /** What people and other stacks need to know. */
 export const controlPlaneUrl = url;

@@ -1,7 +1,9 @@
 import { Module } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { output, runtime, type dynamic, type Output } from '@pulumi/pulumi';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { TEST_IMAGES, TEST_TOKEN, startTestFly, type TestFly } from '../tests/support/fly.ts';
+import { awaitServing } from './await-serving.ts';
 import { appProvider, secretsProvider } from './fly-app.ts';
 import { machineProvider } from './fly-machine.ts';
 
@@ -12,6 +14,9 @@ const resolved = <T>(value: Output<T>): Promise<T> => new Promise((resolve) => {
 
 describe('the program', () => {
   const declared: Declared[] = [];
+  /** How many replicas were being made when each was begun. */
+  const atOnce: number[] = [];
+  let underWay = 0;
   let stack: { openApi: Output<string>; replicaIds: Output<string>[] };
   beforeAll(async () => {
     runtime.setAllConfig({
@@ -22,8 +27,13 @@ describe('the program', () => {
     }, ['trademind:supabaseSecretKey', 'trademind:userFlyToken', 'trademind:machineTokenJwk', 'trademind:ticketJwk', 'trademind:appNameKey', 'trademind:sealingKeys']);
     await runtime.setMocks({
       call: ({ inputs }) => inputs as Record<string, unknown>,
-      newResource: ({ type, name, inputs }) => {
+      newResource: async ({ type, name, inputs }) => {
         declared.push({ type, name, inputs: inputs as Record<string, unknown> });
+        if (type.endsWith(':Machine')) {
+          atOnce.push(underWay += 1);
+          await sleep(20);
+          underWay -= 1;
+        }
         return { id: `${name}-id`, state: { ...inputs as Record<string, unknown>, repoDigest: DIGEST, version: 7, machineId: `${name}-id` } };
       },
     }, 'trademind', 'staging');
@@ -38,6 +48,10 @@ describe('the program', () => {
     expect(count('pulumi-nodejs:dynamic/fly:Secrets')).toEqual(['control-plane-secrets']);
     expect(count('pulumi-nodejs:dynamic/fly:Machine')).toEqual(['control-plane-1', 'control-plane-2', 'control-plane-3']);
     expect(await resolved(stack.openApi)).toBe('https://trademind-control-plane-staging.fly.dev/openapi.json');
+  });
+
+  test('replicas are changed one after the other, so that the others serve meanwhile', () => {
+    expect(atOnce).toEqual([1, 1, 1]);
   });
 
   test('every image is pinned by digest where it is used', () => {
@@ -71,6 +85,19 @@ describe('the providers, turned into text and back as Pulumi does it', () => {
     module._compile(text, '');
     return module.exports.handler();
   }
+
+  test('a replica that does not serve is named with its reason, so that those after it are left as they are', async () => {
+    const [apps, machines] = await Promise.all([reborn(appProvider), reborn(machineProvider)]);
+    const app = 'trademind-control-plane-broken';
+    await apps.create({ name: app, org: 'personal' });
+    const inputs = { app, name: 'replica-1', region: 'sin', image: TEST_IMAGES.tiny, env: {}, cpuKind: 'shared', cpus: 1, memoryMb: 256, secretsVersion: 0 };
+    const { id } = await machines.create(inputs);
+    await awaitServing(fly.fly, app, id, (await fly.fly.machines.get(app, id)).instance_id ?? undefined, 0);
+    await expect(awaitServing(fly.fly, app, id, 'another-version', 0)).rejects.toThrow(/^Replica .* of trademind-control-plane-broken is started: the others were left as they are/);
+    await fly.fly.machines.stop(app, id);
+    await expect(awaitServing(fly.fly, app, id, undefined, 0)).rejects.toThrow(/is stop/);
+    await apps.delete(app, { name: app, org: 'personal' });
+  });
 
   test('make what was declared at Fly, find it again after a lost answer, change it in place, and take it away', async () => {
     const [apps, secrets, machines] = await Promise.all([reborn(appProvider), reborn(secretsProvider), reborn(machineProvider)]);

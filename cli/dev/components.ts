@@ -64,7 +64,7 @@ export function components(plan: Plan): Map<ComponentName, Program> {
     program('control-plane', ['control-plane/main.ts'], {
       PORT: String(ports.controlPlane), HOST: '127.0.0.1', CONTROL_PLANE_URL: urls.controlPlane, ENVIRONMENT: 'local',
       SUPABASE_URL: urls.supabase, SUPABASE_SECRET_KEY: secrets.secretKey, SUPABASE_PUBLISHABLE_KEY: secrets.publishableKey,
-      FLY_API_URL: `${urls.fly}/v1`, FLY_API_TOKEN: secrets.flyToken, FLY_ORG: 'personal', IMAGE_REGISTRY_URL: urls.fly,
+      FLY_API_URL: `${urls.fly}/v1`, FLY_LOGS_URL: `${urls.fly}/api/v1`, FLY_API_TOKEN: secrets.flyToken, FLY_ORG: 'personal', IMAGE_REGISTRY_URL: urls.fly,
       MACHINE_IMAGE: plan.image, MACHINE_URL_TEMPLATE: `${urls.flyEdge}/{app}`, MACHINE_ENV: JSON.stringify(machineEnvironment(plan)),
       MACHINE_TOKEN_JWK: JSON.stringify(secrets.machineKey), TICKET_JWK: JSON.stringify(secrets.ticketKey), APP_NAME_KEY: secrets.appNameKey,
       ALLOWED_ORIGINS: origins, DEFAULT_PLAN: 'elite',

@@ -1,5 +1,5 @@
 import {
-  MachineEvent, MachinePage, MachineView, Me, parseWith, TicketAnswer, Trader, TraderPage, type DeployRequest, type FeedScope,
+  MachineEvent, MachineLogs, MachinePage, MachineView, Me, parseWith, TicketAnswer, Trader, TraderPage, type DeployRequest, type FeedScope,
   type MachinePatch, type TraderWrite,
 } from '@trademind/core';
 import type * as z from 'zod/mini';
@@ -35,6 +35,9 @@ export function controlPlane(options: ControlPlaneOptions) {
     change: (id: string, patch: MachinePatch) => send(`/v1/machines/${id}`, MachineView, { method: 'PATCH', body: patch }),
     destroy: (id: string) => sendOnly(`/v1/machines/${id}`, { method: 'DELETE' }),
     ticket: (id: string, scopes?: FeedScope[]) => send(`/v1/machines/${id}/ticket`, TicketAnswer, { method: 'POST', body: scopes ? { scopes } : {} }),
+    /** The last lines, or those after a place or instant. */
+    logs: (id: string, { after, limit }: { after?: string; limit?: number } = {}) =>
+      send(`/v1/machines/${id}/logs?${new URLSearchParams({ ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit: String(limit) }) }).toString()}`, MachineLogs, { timeoutMs: 15_000 }),
     /** Events as they happen, from after `lastId` on; reconnects by itself until `signal` is aborted. */
     watch: (id: string, signal: AbortSignal, onEvent: (event: MachineEvent) => void, lastId?: number): Promise<void> =>
       watchEvents({

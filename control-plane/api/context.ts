@@ -10,6 +10,7 @@ import type { Signer } from '../keys.ts';
 import type { SealingKeys } from '../secrets/envelope.ts';
 import type { UserSecretStore } from '../secrets/user-secrets.ts';
 import type { Fleet } from '../fleet.ts';
+import type { LogSources } from '../logs/machine-logs.ts';
 import type { Hub } from './hub.ts';
 import type { Authenticator, Caller } from './auth.ts';
 
@@ -29,6 +30,8 @@ export interface ApiContext {
   /** What operators look after: releases, rollouts, sweeps. */
   fleet: Fleet;
   hub: Hub;
+  /** Where a machine's last lines are read. */
+  logs: Omit<LogSources, 'missed'>;
   /** A wish was written: look for due machines now. */
   wake: () => void;
   environment: string;

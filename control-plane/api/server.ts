@@ -15,6 +15,8 @@ import { callerOf, type ApiContext } from './context.ts';
 import { eventRoutes } from './events.ts';
 import { costRoutes } from './cost.ts';
 import { idempotency } from './idempotency.ts';
+import { limitPerUser, MINUTE_MS, tooFast } from './limits.ts';
+import { logRoutes } from './logs.ts';
 import { machineTokenRoutes } from './identity.ts';
 import { machineGeminiRoutes } from './machine-gemini.ts';
 import { machineKeyRoutes } from './machine-keys.ts';
@@ -105,7 +107,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   await api.register(rateLimit, { global: false });
   // before anybody asks who calls: guessing is limited too
   api.addHook('onRequest', api.rateLimit({
-    max: options.limits.perAddress, timeWindow: 60_000, cache: 20_000, keyGenerator: (request) => request.ip, errorResponseBuilder: (_request, { ttl }) => tooFast(ttl),
+    max: options.limits.perAddress, timeWindow: MINUTE_MS, cache: 20_000, keyGenerator: (request) => request.ip, errorResponseBuilder: (_request, { ttl }) => tooFast(ttl),
     allowList: (request) => request.url === '/healthz' || request.url === '/readyz',
   }));
   await api.register(swagger, {
@@ -157,14 +159,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
       Object.assign(request.actor, { kind: caller.tokenId !== null ? 'token' : caller.operator ? 'operator' : 'user', id: caller.userId, via: caller.tokenId });
       refuseCaller(callerOf(request), request.method, request.routeOptions.url ?? '');
     });
-    // the plugin's own hook counts a request once: this is its second count
-    const count = users.createRateLimit({ max: options.limits.perUser, timeWindow: 60_000, keyGenerator: (request) => `user ${request.caller?.userId ?? ''}` });
-    users.addHook('onRequest', async (request, reply) => {
-      const counted = await count(request);
-      if (counted.isAllowed || !counted.isExceeded) return;
-      void reply.header('retry-after', String(counted.ttlInSeconds));
-      throw tooFast(counted.ttl);
-    });
+    users.addHook('onRequest', limitPerUser(users, options.limits.perUser));
     const typed = users.withTypeProvider<ZodProvider>();
     // before the routes are added: what each takes is said once, here
     users.addHook('onRoute', (route) => { if (!READING.has(String(route.method))) route.schema = { ...route.schema, repeatable: true }; });
@@ -176,6 +171,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     for (const routes of [fleetRoutes, releaseRoutes, rolloutRoutes]) routes(typed, context);
     costRoutes(typed, context);
     metricRoutes(typed, context);
+    logRoutes(typed, context);
     meRoutes(typed, context);
     tokenRoutes(typed, context);
     planRoutes(typed, context);
@@ -207,5 +203,3 @@ function refuseMatch({ method, headers, routeOptions }: FastifyRequest): ApiProb
   if (headers['if-match'] === undefined || READING.has(method) || routeOptions.schema?.headers !== undefined) return undefined;
   return new ApiProblem(400, { code: 'condition_not_taken', message: 'If-Match is not looked at here.', field: 'if-match', nextStep: 'Send it without, or see /docs for the routes that take it.' });
 }
-
-const tooFast = (ttlMs: number) => new ApiProblem(429, { code: 'too_many_requests', message: 'Too many requests in a minute.', nextStep: `Repeat it in ${Math.max(1, Math.ceil(ttlMs / 1_000))} seconds.` });

@@ -2,7 +2,9 @@ import { readingInWords } from '@trademind/core';
 import type { ClaimedRollout } from './view.ts';
 
 /** Why a rollout halts: a stable code, a sentence, and the figures that decided. */
-export interface Halt { code: string; message: string; [figure: string]: unknown }
+/** Why a rollout halts by itself. */
+export const HALT_CODES = ['canary_failed', 'too_many_failed', 'boot_slower', 'more_errors', 'feed_later', 'more_failing'] as const;
+export interface Halt { code: (typeof HALT_CODES)[number]; message: string; [figure: string]: unknown }
 
 /** Below so many reports an average says nothing about a version. */
 const LEAST_REPORTS = 1;

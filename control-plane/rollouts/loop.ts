@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { RolloutDatabase } from '../database/rollouts.ts';
+import type { FleetMetrics } from '../fleet-metrics.ts';
 import { planRollout } from './plan.ts';
 
 export interface RolloutLoopOptions {
   database: Pick<RolloutDatabase, 'claim' | 'advance'>;
   replicaId: string;
   log: Logger;
+  metrics: Pick<FleetMetrics, 'stepped'>;
   leaseSeconds: number;
   /** How often a replica looks whether there is a step to take. */
   idleMs?: number;
@@ -26,6 +28,7 @@ export function startRollouts(options: RolloutLoopOptions): { stop(): Promise<vo
     if (view === null) return false;
     const planned = planRollout(view);
     const kept = await database.advance(view.id, view.fence, planned);
+    if (kept) options.metrics.stepped(planned);
     for (const event of kept ? planned.events : []) log.info({ rollout: view.id, kind: event.kind }, event.message);
     if (kept && planned.take.length + planned.revert.length > 0) options.wake();
     return kept && planned.nextSeconds === 0;

@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, sentenceOf } from '@trademind/core';
 import type { Logger } from 'pino';
 import type { SweepRules } from '../database/sweep.ts';
+import type { FleetMetrics } from '../fleet-metrics.ts';
 import { sweep, SweepLost, type SweepOptions } from './sweep.ts';
 
 export interface SweepLoopOptions extends Omit<SweepOptions, 'signal' | 'apps'> {
   replicaId: string;
   log: Logger;
+  metrics: Pick<FleetMetrics, 'swept'>;
   /** From the beginning of one sweep to the next. */
   intervalSeconds: number;
   /** How often a replica asks whether one is due. */
@@ -23,19 +25,24 @@ export const SWEEP_RULES: Omit<SweepRules, 'orphanGraceSeconds'> = { looks: 2, g
 
 /** Sweeps whenever one is due; of all replicas one at a time. */
 export function startSweeps(options: SweepLoopOptions): { stop(): Promise<void> } {
-  const { database, log, intervalSeconds } = options;
+  const { database, log, metrics, intervalSeconds, now } = options;
   const stopped = new AbortController();
   const { signal } = stopped;
 
   async function once(): Promise<void> {
     const fence = await database.claim(options.replicaId, intervalSeconds);
     if (fence === null) return;
+    const began = now();
+    const took = () => (now() - began) / 1_000;
     try {
       const swept = await sweep(fence, { ...options, apps: fence % APPS_EVERY === 0, signal });
+      metrics.swept('done', took(), swept);
       log.info(swept, 'swept');
       if (swept.woken > 0) options.wake();
     } catch (error) {
-      if (error instanceof SweepLost || signal.aborted) return;
+      if (signal.aborted) return;
+      metrics.swept(error instanceof SweepLost ? 'lost' : 'broken_off', took());
+      if (error instanceof SweepLost) return;
       log.warn({ err: error }, 'a sweep broke off: nothing was concluded from it');
       await database.end(fence, { outcome: 'broken off', code: codeOf(error), message: sentenceOf(error) });
     }

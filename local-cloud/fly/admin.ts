@@ -10,7 +10,7 @@ import { namedToken } from './tokens.ts';
 const own = (method: string, path: string, handle: Route['handle']): Route => ({ method, path, verb: path, limit: 'none', handle });
 
 /** The stand-in's own routes, under `/_stand-in`: faults on request, capacity, what was written and which rules were broken. They want the token too. */
-export function adminRoutes(platform: Platform, token: string): Route[] {
+export function adminRoutes(platform: Platform, token: string, revoked: Set<string>): Route[] {
   const { faults, store, counts, capacity } = platform;
   return [
     own('GET', '/faults', () => ok({ faults: faults.list() })),
@@ -37,5 +37,6 @@ export function adminRoutes(platform: Platform, token: string): Route[] {
       if (name === '') throw new ApiError(400, 'name: whose token?');
       return ok({ name, token: namedToken(token, name) });
     }),
+    own('DELETE', '/token', ({ query }) => { revoked.add(query.get('name') ?? ''); return { status: 204 }; }),
   ];
 }

@@ -38,15 +38,16 @@ export function createApi(options: ApiOptions): (request: IncomingMessage, respo
   const find = createRouter([
     appRoutes, machineRoutes, machineOrderRoutes, machineRecordRoutes, leaseRoutes, execRoutes, waitRoutes, volumeRoutes, secretRoutes, ipRoutes, orgRoutes,
   ].flatMap((routes) => routes(platform)));
+  const revoked = new Set<string>();
   const findLogs = createRouter(logRoutes(platform));
-  const findOwn = createRouter(adminRoutes(platform, token));
+  const findOwn = createRouter(adminRoutes(platform, token, revoked));
 
   const answer = async (request: IncomingMessage, url: URL, signal: AbortSignal): Promise<Fate> => {
     const { pathname, searchParams: query } = url;
     if (pathname.startsWith('/v2/')) return { kind: 'answer', ...manifestAnswer(platform.images, token, pathname, request.headers.authorization) };
     const method = request.method ?? 'GET';
     const isLogs = pathname.startsWith('/api/v1/');
-    const who = whoHolds(request.headers.authorization, token, isLogs);
+    const who = whoHolds(request.headers.authorization, token, revoked, isLogs);
     if (who === null) throw new ApiError(401, 'token validation error: no verified tokens');
     const passing: Passing = { request, query, who, signal, platform, limits };
     const own = pathname.startsWith('/_stand-in/') ? findOwn(method, pathname.slice('/_stand-in'.length)) : null;

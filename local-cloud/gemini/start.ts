@@ -12,8 +12,8 @@ import type { StandIn } from '../shared/run.ts';
 
 export interface GeminiOptions {
   port: number;
-  /** The API key that every call must carry. */
-  token: string;
+  /** The API key that every call must carry; one of them, where a project has several. */
+  token: string | readonly string[];
   /** How long an answer takes; left out, 300 to 1200 ms by the prompt, as upstream; 0 for none. */
   latencyMs?: number | undefined;
   seed?: string | undefined;
@@ -123,11 +123,11 @@ async function administer(request: IncomingMessage, response: ServerResponse, ur
   throw new GoogleError(404, 'NOT_FOUND', 'Ask /_stand-in/usage, /_stand-in/faults or /_stand-in/journal.');
 }
 
-function checkKey(request: IncomingMessage, url: URL, token: string): void {
+function checkKey(request: IncomingMessage, url: URL, tokens: string | readonly string[]): void {
   const key = request.headers['x-goog-api-key'];
   if (url.searchParams.has('key')) throw keyInUrl();
   if (typeof key !== 'string' || key === '') throw keyMissing();
-  if (!sameSecret(key, token)) throw keyInvalid();
+  if (![tokens].flat().some((token) => sameSecret(key, token))) throw keyInvalid();
 }
 
 /** Waits; false as soon as the client has gone, so that an aborted call costs nothing more. */

@@ -127,3 +127,14 @@ create table if not exists auth.signing_keys (
   updated_at timestamptz not null default now()
 );
 create unique index if not exists signing_keys_in_use on auth.signing_keys ((true)) where status = 'in_use';
+
+-- Keys that say which application calls, as hashes.
+create table if not exists auth.api_keys (
+  id uuid primary key default gen_random_uuid(),
+  type text not null check (type in ('publishable', 'secret')),
+  name text not null,
+  prefix text not null,
+  hash text not null unique,
+  inserted_at timestamptz not null default now(),
+  deleted_at timestamptz
+);

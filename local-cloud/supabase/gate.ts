@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { guardRequest, sameSecret } from '../shared/http.ts';
+import type { ApiKeys } from './api-keys.ts';
 import type { Answer, Call, Caller } from './answer.ts';
 import { AuthError } from './auth/errors.ts';
 import { TokenError, type Tokens } from './tokens.ts';
@@ -14,7 +15,7 @@ export interface Rooms {
   management(call: Nameless): Promise<Answer>;
 }
 
-export interface Gate { publishableKey: string; secretKey: string; tokens: Tokens; rooms: Rooms; allowedOrigins: readonly string[] }
+export interface Gate { keys: Pick<ApiKeys, 'typeOf'>; tokens: Tokens; rooms: Rooms; allowedOrigins: readonly string[] }
 
 export const plain = (status: number, message: string, hint?: string): Answer => ({ status, body: JSON.stringify({ message, ...(hint === undefined ? {} : { hint }) }) });
 
@@ -59,7 +60,8 @@ const SERVICE: Caller = { role: 'service_role', claims: { role: 'service_role' }
 async function identify(headers: Call['headers'], query: URLSearchParams, room: 'rest' | 'auth', gate: Gate): Promise<Caller | Answer> {
   const key = headers['apikey'] ?? query.get('apikey') ?? '';
   if (key === '') return plain(401, 'No API key found in request', 'No `apikey` request header or url param was found.');
-  const byKey = sameSecret(key, gate.secretKey) ? SERVICE : sameSecret(key, gate.publishableKey) ? ANON : null;
+  const type = await gate.keys.typeOf(key);
+  const byKey = type === 'secret' ? SERVICE : type === 'publishable' ? ANON : null;
   if (byKey === null) return plain(401, 'Invalid API key', 'Double check the API key.');
   const bearer = /^Bearer\s+(.+)$/i.exec(headers['authorization'] ?? '')?.[1]?.trim();
   if (bearer === undefined || sameSecret(bearer, key)) return byKey;

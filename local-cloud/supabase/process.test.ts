@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { testCluster } from '../../tests/support/database.ts';
+import { createTestDatabase } from '../../tests/support/database.ts';
 import { prepareDatabase } from '../postgres/migrate.ts';
 import { removePostgres, startPostgres, type RunningPostgres } from '../postgres/start.ts';
 import { generateKeys, type ProjectKeys } from './keys.ts';
@@ -50,7 +50,8 @@ test('while the database is away requests get 503, and when it is back the gatew
 });
 
 test('as a process it reads its environment, names what is missing, and ends with its parent', async () => {
-  const { url } = await testCluster();
+  const database = await createTestDatabase();
+  const { url } = database;
   const keys = await generateKeys();
   const incomplete = run({ POSTGRES_URL: url });
   expect(await firstLine(incomplete)).toMatchObject({ ready: false, code: 'env_invalid', message: 'SUPABASE_PUBLISHABLE_KEY is not set.' });

@@ -3,7 +3,7 @@ import { createClient } from '@supabase/supabase-js';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestSupabase, type TestSupabase } from '../../tests/support/supabase.ts';
-import { generateKeys } from './keys.ts';
+import { generateKeys, generateSigningJwk } from './keys.ts';
 import { startSupabase } from './start.ts';
 
 let supabase: TestSupabase;
@@ -69,4 +69,14 @@ test('a rotated key outlives the gateway, is not readable in the database, and a
   expect(await signedBy({ ...generated, secretKey: supabase.secretKey })).toBe(generated.userSigningJwk.kid);
   const others = await generateKeys();
   expect(await signedBy(others)).toBe(others.userSigningJwk.kid);
+});
+
+test('a key that was made elsewhere is imported by its private half: published, told nobody, and refused when it is none', async () => {
+  const jwk = await generateSigningJwk();
+  const imported = await manage('POST', '', { algorithm: 'ES256', private_jwk: jwk });
+  expect(imported).toMatchObject({ status: 201, body: { id: jwk.kid, status: 'standby' } });
+  expect(JSON.stringify(imported.body)).not.toContain(jwk.d);
+  expect(await kids()).toContain(jwk.kid);
+  for (const wrong of [jwk, { ...jwk, kid: 'other', d: undefined }, { kty: 'RSA' }, 'text']) expect((await manage('POST', '', { algorithm: 'ES256', status: 'in_use', private_jwk: wrong })).status).toBe(400);
+  expect((await manage('PATCH', `/${jwk.kid}`, { status: 'revoked' })).status).toBe(200);
 });

@@ -48,11 +48,12 @@ export class KeyRing {
     return this.#keys;
   }
 
-  /** A new key on standby, or at once in use. */
-  async create(status: 'standby' | 'in_use'): Promise<SigningKey> {
+  /** A new key, or one that was made elsewhere (a private ES256 JWK), on standby, or at once in use. Throws KeyError. */
+  async create(status: 'standby' | 'in_use', imported?: unknown): Promise<SigningKey> {
     const keys = await this.list();
     if (status === 'standby' && keys.some((key) => key.status === 'standby')) throw new KeyError(400, 'There is a standby key already: put it in use or revoke it first.');
-    const jwk = await generateSigningJwk();
+    const jwk = imported === undefined ? await generateSigningJwk() : readSigningJwk(imported);
+    if (keys.some((key) => key.id === jwk.kid)) throw new KeyError(400, 'The project has a key of this kid already.');
     await withTransaction(this.#pool, async (client) => {
       if (status === 'in_use') await client.query(RETIRE);
       await this.#insert(client, jwk, status);
@@ -125,6 +126,12 @@ export class KeyRing {
       return null;
     }
   }
+}
+
+function readSigningJwk(value: unknown): JWK {
+  const { kty, crv, x, y, d, kid } = (value ?? {}) as Record<string, unknown>;
+  if (kty !== 'EC' || crv !== 'P-256' || [x, y, d, kid].some((part) => typeof part !== 'string' || part === '')) throw new KeyError(400, 'private_jwk must be a private ES256 JWK with a kid.');
+  return { kty, crv, x, y, d, kid, alg: 'ES256', use: 'sig' } as JWK;
 }
 
 const RETIRE = `update auth.signing_keys set status = 'previously_used', updated_at = now() where status = 'in_use'`;

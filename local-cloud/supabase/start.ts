@@ -5,6 +5,7 @@ import { Pool } from 'pg';
 import { authenticatorUrl } from '../postgres/urls.ts';
 import { listen } from '../shared/http.ts';
 import type { Answer } from './answer.ts';
+import { ApiKeys } from './api-keys.ts';
 import { createAuth } from './auth/handle.ts';
 import { DEFAULT_RATE_LIMITS, type RateLimits } from './auth/limits.ts';
 import { PASSWORD_COST } from './auth/passwords.ts';
@@ -56,6 +57,7 @@ export async function startSupabase(options: SupabaseOptions): Promise<RunningSu
   const restPool = openPool(authenticatorUrl(options.postgresUrl), 7);
   const authPool = openPool(options.postgresUrl, 3);
   const ring = new KeyRing(authPool, options.userSigningJwk, options.secretKey);
+  const keys = new ApiKeys(authPool, options);
   const tokens = createTokens(ring, options.extraJwks ?? [], authUrl, now);
   const allowedOrigins = [...(options.allowedOrigins ?? []), ...(options.siteUrl === undefined ? [] : [new URL(options.siteUrl).origin])];
   const mailbox = new Mailbox(now);
@@ -66,9 +68,9 @@ export async function startSupabase(options: SupabaseOptions): Promise<RunningSu
       redirects: { siteUrl: options.siteUrl ?? allowedOrigins[0] ?? DEFAULT_SITE, allowedOrigins }, mailbox, authUrl, now,
     }),
     mail: createMailRoom(mailbox, options.secretKey),
-    management: createManagement(ring, options.secretKey),
+    management: createManagement(ring, keys),
   };
-  const gate = { publishableKey: options.publishableKey, secretKey: options.secretKey, tokens, rooms, allowedOrigins };
+  const gate = { keys, tokens, rooms, allowedOrigins };
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const cors = corsHeaders(request, allowedOrigins);
     const answer = await answerTo(request, gate).catch((error: unknown) => (request.socket.destroyed ? null : broken(error)));

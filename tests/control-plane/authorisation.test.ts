@@ -57,6 +57,7 @@ const ROUTES: Record<string, readonly [outcome: string, where: () => Promise<str
   'GET /v1/machines/{id}': ['1+4++31111', machine],
   'GET /v1/machines/{id}/events': ['1+4++31111', () => machine('/events')],
   'GET /v1/machines/{id}/metrics': ['1+4++31111', () => machine('/metrics')],
+  'GET /v1/machines/{id}/logs': ['1+4++31111', () => machine('/logs')],
   'GET /v1/machines/{id}/cost': [OWN_THING, () => machine('/cost')],
   'PATCH /v1/machines/{id}': [OWN_THING, machine, () => ({ desired: 'stopped' })],
   'DELETE /v1/machines/{id}': [OWN_THING, machine],

@@ -78,6 +78,7 @@ const FUNCTIONS: Record<string, readonly Role[]> = {
   'public.end_request': ['service_role'],
   'public.end_sweep': ['service_role'],
   'public.exclude_from_rollout': ['service_role'],
+  'public.fleet_figures': ['service_role'],
   'public.fleet_summary': ['service_role'],
   'public.hold_owner_lease': ['machine'],
   'public.machine_beat': ['machine'],

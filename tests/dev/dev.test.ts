@@ -122,6 +122,12 @@ describe('the commands on a running local cloud', () => {
     expect((await trademind('traders', 'list')).stdout).toContain('Bollinger rejection');
     expect(await trademind('traders', 'add', '--template', 'vwap-reclaim')).toMatchObject({ code: 0, stdout: expect.stringContaining('VWAP reclaim') });
 
+    // the machine's own lines, read through the control plane
+    const said = (await trademind('logs', '-n', '3', '--json')).stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(said.length).toBeGreaterThan(0);
+    for (const line of said) expect(line).toMatchObject({ source: 'machine', at: expect.any(String), level: expect.stringMatching(/^(info|warn|error)$/), message: expect.any(String) });
+    expect(await trademind('logs', '-n', '0')).toMatchObject({ code: 2, stderr: expect.stringContaining('--lines') });
+
     const explained = await trademind('explain', 'bollinger rejection', 'btcusdt', '--json');
     expect(explained).toMatchObject({ code: 0 });
     expect(JSON.parse(explained.stdout)).toMatchObject({ symbol: 'BTCUSDT', interval: '1m', conditions: [{ name: 'rejected', ready: true, sentence: expect.stringMatching(/^high at .* Bollinger\(20, 1.9\) upper band/) }] });

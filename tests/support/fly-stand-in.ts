@@ -18,6 +18,8 @@ export interface FlyStandInAdmin {
   memory(): Promise<{ rss: number; heapUsed: number }>;
   /** A token of its own for a caller with this name: the journal and the leases show it. */
   token(name: string): Promise<string>;
+  /** That token opens nothing from now on. */
+  revokeToken(name: string): Promise<void>;
 }
 
 /** `url`: the stand-in's, with `/v1`. Throws what it refuses. */
@@ -47,5 +49,6 @@ export function flyStandInAdmin(url: string, token: string): FlyStandInAdmin {
     room: (mbByRegion) => call('PUT', '/capacity', mbByRegion),
     memory: () => call('GET', '/memory'),
     token: async (name) => (await call<{ token: string }>('GET', `/token?name=${encodeURIComponent(name)}`)).token,
+    revokeToken: (name) => call('DELETE', `/token?name=${encodeURIComponent(name)}`),
   };
 }
