@@ -214,6 +214,26 @@ test('traders follow what is stored: added, edited, disabled, enabled again, del
   expect(one.orchestrator.status().traders[0]?.error).toMatch(/colour|side/);
 });
 
+test('a hundred stored documents that cannot be read, and that are as long as can be stored, do not make the machine deaf: it hears when they go', async () => {
+  const machine = await cloud.addMachine();
+  const dip = await machine.addTrader(DIP);
+  const rows = Array.from({ length: 100 }, (_, index) => ({ user_id: machine.user.id, name: `Odd ${index}`, enabled: true, document: { name: `Odd ${index}`, side: 'long', where: { [`k${'🙂'.repeat(index < 5 ? 15_000 : 300)}`]: 'close > 1' } } }));
+  const { error } = await machine.user.client.from('traders').insert(rows);
+  expect(error).toBeNull();
+  const one = start(machine);
+  await screens(one);
+  const beatAt = async () => (await cloud.supabase.database.pool.query<{ at: Date; status: { traders: { id: string }[] } }>('select beat_at as at, status from machines where id = $1', [machine.id])).rows[0]!;
+  await until('the beat tells what screens', async () => (await beatAt()).status?.traders.some(({ id }) => id === dip) === true);
+  const before = Number((await beatAt()).at);
+  one.link().beatNow();
+  await until('the next beat is taken', async () => Number((await beatAt()).at) > before);
+  expect(one.orchestrator.status().problems).toEqual([]);
+  expect(one.orchestrator.status().traders.filter(({ state }) => state === 'invalid')).toHaveLength(100);
+  await sql(`update traders set enabled = false where user_id = $1 and name like 'Odd %'`, [machine.user.id]);
+  one.link().beatNow();
+  await until('it hears that they were taken away', () => one.orchestrator.status().traders.length === 1);
+});
+
 test('a drain that the control plane wishes stops the screening; when the wish ends, what was missed is caught up', async () => {
   const machine = await cloud.addMachine();
   await machine.addTrader(DIP);

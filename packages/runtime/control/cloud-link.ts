@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { parseWith, sentenceOf, TraderDocument, type MachineStatus } from '@trademind/core';
+import { cutText, parseWith, sentenceOf, TraderDocument, type MachineStatus } from '@trademind/core';
 import type { Log } from '../log.ts';
 import type { InvalidTrader } from '../screening/trader-set.ts';
 import { MinuteMetrics, type LoadSample } from '../state/minute-metrics.ts';
@@ -110,6 +110,9 @@ function sampleOf({ process, market, traders, outbox }: MachineStatus, wall: Wal
   };
 }
 
+/** Of what is wrong with a document its user is told so much. */
+const ERROR_LENGTH = 300;
+
 /** Documents were written by others, maybe by a newer version: each is parsed, and one that cannot be read harms no other. */
 function readTraders(rows: readonly TraderRow[]): { traders: StoredTrader[]; unreadable: InvalidTrader[] } {
   const traders: StoredTrader[] = [];
@@ -118,7 +121,7 @@ function readTraders(rows: readonly TraderRow[]): { traders: StoredTrader[]; unr
     try {
       traders.push({ id, version, document: parseWith(TraderDocument, document, 'trader_unreadable', 'The stored document') });
     } catch (error) {
-      unreadable.push({ id, version, name, error: sentenceOf(error) });
+      unreadable.push({ id, version, name, error: cutText(sentenceOf(error), ERROR_LENGTH) });
     }
   }
   return { traders, unreadable };
