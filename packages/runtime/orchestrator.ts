@@ -191,7 +191,7 @@ export class Orchestrator implements FeedSource {
       cloudProblems: () => [...(this.#cloud?.problems() ?? []), ...(this.#keys?.problem ? [this.#keys.problem] : [])],
     });
     this.#cloud = options.cloud?.({
-      store: this.store, wall, log: this.#log, signal: this.#ending.signal, status: () => this.status(),
+      store: this.store, wall, log: this.#log, signal: this.#ending.signal, status: () => this.status(), worst: () => this.#health.worst(),
       onTraders: (traders, unreadable) => this.#setTraders(traders, unreadable),
       onDrain: (drain) => this.#drainWished(drain),
       onNews: (news) => { this.#ticketKeys = news.jwks; this.#keys?.heard(news); },

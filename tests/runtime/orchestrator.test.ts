@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { intervalClose, type Signal } from '@trademind/core';
+import { systemWall, type Wall } from '../../packages/runtime/time.ts';
 import { BUSY, DIP, removeDir, startCloud, startOrchestrator, startRelay, startTestExchange, tempDir, until, type Cloud, type Exchange, type InProcess, type TestMachine } from './world.ts';
 
 let cloud: Cloud;
@@ -17,10 +18,10 @@ afterAll(async () => {
   await cloud.close();
 });
 
-function start(machine: TestMachine, over: { dataDir?: string; supabaseUrl?: string; exchange?: { url: string; streams: string } } = {}): InProcess & { dataDir: string } {
+function start(machine: TestMachine, over: { dataDir?: string; supabaseUrl?: string; exchange?: { url: string; streams: string }; wall?: Wall } = {}): InProcess & { dataDir: string } {
   const dataDir = over.dataDir ?? tempDir();
   const { supabase } = cloud;
-  const running = startOrchestrator({ cloud, supabase: { url: over.supabaseUrl ?? supabase.url, publishableKey: supabase.publishableKey }, machine, exchange: over.exchange ?? exchange, dataDir });
+  const running = startOrchestrator({ cloud, supabase: { url: over.supabaseUrl ?? supabase.url, publishableKey: supabase.publishableKey }, machine, exchange: over.exchange ?? exchange, dataDir, ...(over.wall && { wall: over.wall }) });
   cleanups.push(async () => {
     await running.orchestrator.stop();
     if (over.dataDir === undefined) removeDir(dataDir);
@@ -233,6 +234,30 @@ test('a hundred stored documents that cannot be read, and that are as long as ca
   one.link().beatNow();
   await until('it hears that they were taken away', () => one.orchestrator.status().traders.length === 1);
 });
+
+test('the minutes that the database keeps are measured: screening and the delay of the loop show, and a long candle that is under way is not late', async () => {
+  const machine = await cloud.addMachine();
+  await machine.addTrader({ ...DIP, interval: '1h' });
+  let skew = 0;
+  const one = start(machine, { wall: { ...systemWall, epoch: () => Date.now() + skew } });
+  await screens(one);
+  await until('candles are screened', () => one.orchestrator.status().market.candles > 0);
+  const rows = async () => (await cloud.supabase.database.pool.query<{ loop: number | null; lag: number | null; screening: number; candles: string }>(
+    `select loop_ms_max as loop, lag_ms_max as lag, screening_ms as screening, candles from machine_metrics where machine_id = $1 and resolution = 'minute' order by at`, [machine.id])).rows;
+  const beatAt = async () => Number((await cloud.supabase.database.pool.query<{ at: Date }>('select beat_at as at from machines where id = $1', [machine.id])).rows[0]!.at);
+  await until('a whole minute was measured and written', async () => {
+    const before = await beatAt();
+    // Looks come every 5 s; the database takes no minute that is 10 min ahead.
+    await new Promise((resolve) => { setTimeout(resolve, 1_500); });
+    skew += 12_000;
+    one.link().beatNow();
+    await until('a beat', async () => await beatAt() > before);
+    one.link().sendNow();
+    return (await rows()).some(({ loop, lag, screening, candles }) => loop !== null && lag !== null && screening > 0 && Number(candles) > 0);
+  }, 60_000, rows);
+  // An hour of this market is 6 s of ours: late by the age of the candle under way it would be by up to 3,600 s.
+  for (const { lag } of await rows()) expect(lag ?? 0).toBeLessThan(15_000);
+}, 90_000);
 
 test('a drain that the control plane wishes stops the screening; when the wish ends, what was missed is caught up', async () => {
   const machine = await cloud.addMachine();

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { CloudLink } from '../../packages/runtime/control/cloud-link.ts';
 import { Orchestrator } from '../../packages/runtime/orchestrator.ts';
-import { systemWall } from '../../packages/runtime/time.ts';
+import { systemWall, type Wall } from '../../packages/runtime/time.ts';
 import { startExchange } from '../../local-cloud/exchange/start.ts';
 import type { TraderInput } from '@trademind/core';
 import type { TestDatabase } from '../support/database.ts';
@@ -149,13 +149,13 @@ export interface InProcess { orchestrator: Orchestrator; link(): CloudLink; logg
 /** The orchestrator of a machine inside the test's process, without a feed server. */
 export function startOrchestrator(options: {
   cloud: Pick<Cloud, 'controlPlaneUrl'>; supabase: { url: string; publishableKey: string }; machine: Pick<TestMachine, 'id' | 'secret' | 'user'>;
-  exchange: { url: string; streams: string }; dataDir: string;
+  exchange: { url: string; streams: string }; dataDir: string; wall?: Wall;
 }): InProcess {
-  const { cloud, supabase, machine, exchange, dataDir } = options;
+  const { cloud, supabase, machine, exchange, dataDir, wall = systemWall } = options;
   const logged: InProcess['logged'] = [];
   let link: CloudLink | undefined;
   const orchestrator = new Orchestrator({
-    machineId: machine.id, userId: machine.user.id, bootId: randomUUID(), version: 'test', dataDir, defaultInterval: '5m', screeningIntervalMs: 1_000, wall: systemWall,
+    machineId: machine.id, userId: machine.user.id, bootId: randomUUID(), version: 'test', dataDir, defaultInterval: '5m', screeningIntervalMs: 1_000, wall,
     exchange: { restUrl: exchange.url, streamUrl: exchange.streams },
     log: (level, code, message) => logged.push({ level, code, message }),
     cloud: (hooks) => {

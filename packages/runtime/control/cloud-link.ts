@@ -24,6 +24,8 @@ export interface CloudHooks {
   log: Log;
   signal: AbortSignal;
   status: () => MachineStatus;
+  /** What was measured since it was last asked, for the minute's figures. */
+  worst?: () => Pick<LoadSample, 'loopMs' | 'lagMs' | 'screeningMsTotal'>;
   /** The stored traders: those that can be read, and those that cannot. */
   onTraders: (traders: StoredTrader[], unreadable: InvalidTrader[]) => void;
   onDrain: (drain: boolean) => void;
@@ -56,7 +58,7 @@ export class CloudLink {
       database, wall, log, signal, onDrain: hooks.onDrain, onNews: (news) => hooks.onNews?.(news),
       status: () => {
         const status = hooks.status();
-        const minute = metrics.add(sampleOf(status, wall));
+        const minute = metrics.add({ ...sampleOf(status, wall), ...hooks.worst?.() });
         if (minute) store.outbox.add('metric', minute.at, minute);
         return status;
       },
@@ -106,7 +108,6 @@ function sampleOf({ process, market, traders, outbox }: MachineStatus, wall: Wal
   return {
     at: wall.epoch(), cpuPercent: process.cpuPercent, rssMb: process.rssMb, candlesTotal: market.candles, outboxRows: outbox.rows,
     signalsTotal: traders.reduce((sum, { signals }) => sum + signals.live, 0),
-    ...(market.lastCloseAt !== null && { lagMs: Math.max(0, market.time - market.lastCloseAt) }),
   };
 }
 

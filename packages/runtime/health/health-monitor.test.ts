@@ -150,6 +150,25 @@ test('the load is told to whoever judges the size, and only while the machine do
   expect(resting.load()).toBeUndefined();
 });
 
+test('the minute is told the worst of all looks since it was told last, and nothing of a lag that was not looked at', async () => {
+  let readings: HealthReadings = { ...well, candleLagMs: 40 };
+  const watched = monitor(() => readings);
+  expect(watched.worst()).toEqual({ screeningMsTotal: 0 });
+  for (const candleLagMs of [40, 900, 10]) { readings = { ...well, candleLagMs, screeningMs: 7 }; watched.look(); }
+  expect(watched.worst()).toEqual({ loopMs: expect.any(Number), lagMs: 900, screeningMsTotal: 7 });
+  expect(watched.worst()).toEqual({ screeningMsTotal: 7 });
+  const { candleLagMs: _, ...resting } = well;
+  readings = { ...resting, screening: false };
+  await wait(30);
+  burn(120);
+  await wait(30);
+  watched.look();
+  watched.look();
+  const worst = watched.worst();
+  expect(worst.loopMs).toBeGreaterThan(50);
+  expect(worst).not.toHaveProperty('lagMs');
+});
+
 describe('the metrics', () => {
   test('have the usual names and types, and values in base units', async () => {
     const watched = monitor(() => ({ ...well, streamSilenceMs: 1_500 }));
