@@ -23,7 +23,7 @@ export interface MachineReportOptions {
   screener: Pick<ParallelScreener, 'work' | 'intervals' | 'shed'>;
   traders: TraderSet;
   health: Pick<HealthMonitor, 'process' | 'report'>;
-  phase: Pick<WorkPhase, 'current' | 'waitingFor' | 'pausedAt'>;
+  phase: Pick<WorkPhase, 'current' | 'waitingFor' | 'pausedAt' | 'screens'>;
   cloudProblems: () => MachineStatus['problems'];
   /** Why nothing that is found can be written; null when all is well. */
   diskProblem: () => MachineStatus['problems'][number] | null;
@@ -123,12 +123,12 @@ export class MachineReport {
     };
   }
 
-  /** How screening keeps up. A close is late by what has passed of the next candle of the shortest interval and a whole one more. */
+  /** How screening keeps up; while its user has paused the machine nothing of it is expected. A close is late by what has passed of the next candle of the shortest interval and a whole one more. */
   #screening(): Pick<HealthReadings, 'screening' | 'candleLagMs' | 'passShare' | 'workers' | 'workersLost' | 'tradersShed'> {
     const { market, screener } = this.#options;
     const { passMs, workers, replaced, lastCloseAt } = screener.work;
     const shortest = Math.min(...screener.intervals().map(intervalMs));
-    const screening = this.#options.phase.current === 'screening' && Number.isFinite(shortest);
+    const screening = this.#options.phase.screens && Number.isFinite(shortest);
     return {
       screening, workers, workersLost: replaced, tradersShed: screener.shed.size,
       ...(screening && { passShare: passMs / Math.max(1, workers) / (shortest / market.clock.rate) }),

@@ -39,3 +39,23 @@ test('with the exchange and the database cut off, the machine\'s readings of bot
   await until('both figures fall', () => down() === 0 && silence() < worst, 60_000);
   await until('nothing is wrong any more', () => codes().length === 0, 60_000);
 }, 300_000);
+
+test('a pause by the user is no failure: candles are not expected then, and are again afterwards', async () => {
+  const [cloud, exchange] = await Promise.all([startCloud(), startTestExchange({ speed: 60 })]);
+  cleanups.push(() => cloud.close(), () => exchange.close());
+  const dataDir = tempDir();
+  const machine = await cloud.addMachine();
+  await machine.addTrader(DIP);
+  const { orchestrator } = startOrchestrator({ cloud, supabase: cloud.supabase, machine, dataDir, exchange });
+  cleanups.push(async () => { await orchestrator.stop(); removeDir(dataDir); });
+  const lookedAt = () => orchestrator.status().health?.at ?? 0;
+  const lag = () => orchestrator.status().health?.components.find(({ component }) => component === 'candles')?.readings['candleLagMs'];
+  const nextLook = async () => { const before = lookedAt(); await until('a look', () => lookedAt() > before); };
+  await until('the machine screens and is judged by its candles', () => orchestrator.status().phase === 'screening' && lag() !== undefined, 60_000);
+  orchestrator.pause();
+  await nextLook();
+  expect(lag()).toBeUndefined();
+  expect(orchestrator.status().health?.components.map(({ component }) => component)).not.toContain('candles');
+  orchestrator.resume();
+  await until('candles are expected again', () => lag() !== undefined, 60_000);
+}, 120_000);
