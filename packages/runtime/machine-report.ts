@@ -113,12 +113,18 @@ export class MachineReport {
   }
 
   #services(): Pick<HealthReadings, 'analysis' | 'feed' | 'notifications'> {
-    const { analyzer, notifier, market: { clock } } = this.#options;
+    const { analyzer, analysisModel, notifier, traders, market: { clock } } = this.#options;
     const { waiting, oldestCloseTime, circuits } = analyzer.state();
+    const wanted = waiting > 0 || traders.running().some(({ document }) => document.analysis.enabled);
     const feed = this.#options.feed();
     const messages = notifier?.stats();
     return {
-      analysis: { waiting, oldestMs: oldestCloseTime === null ? 0 : Math.max(0, clock.now() - oldestCloseTime) / clock.rate, down: circuits.length > 0 },
+      ...(wanted && {
+        analysis: {
+          waiting, oldestMs: oldestCloseTime === null ? 0 : Math.max(0, clock.now() - oldestCloseTime) / clock.rate, down: circuits.length > 0,
+          noKey: analysisModel() === undefined, capped: analyzer.problems().some(({ code }) => code === 'analysis_cap'),
+        },
+      }),
       ...(feed && { feed }), ...(messages && { notifications: { waiting: messages.waiting, oldestMs: messages.oldestMs } }),
     };
   }

@@ -1,4 +1,5 @@
 // Health is measured, not stated: what is taken away shows in the figures, and what comes back does too.
+import type { TraderInput } from '@trademind/core';
 import { afterEach, expect, test } from 'vitest';
 import { DIP, removeDir, startCloud, startOrchestrator, startRelay, startTestExchange, tempDir, until } from './world.ts';
 
@@ -40,22 +41,40 @@ test('with the exchange and the database cut off, the machine\'s readings of bot
   await until('nothing is wrong any more', () => codes().length === 0, 60_000);
 }, 300_000);
 
-test('a pause by the user is no failure: candles are not expected then, and are again afterwards', async () => {
+/** A machine that screens one trader, and the component of its health that is asked for. */
+async function screening(trader: TraderInput) {
   const [cloud, exchange] = await Promise.all([startCloud(), startTestExchange({ speed: 60 })]);
   cleanups.push(() => cloud.close(), () => exchange.close());
   const dataDir = tempDir();
   const machine = await cloud.addMachine();
-  await machine.addTrader(DIP);
-  const { orchestrator } = startOrchestrator({ cloud, supabase: cloud.supabase, machine, dataDir, exchange });
+  const id = await machine.addTrader(trader);
+  const { orchestrator, link } = startOrchestrator({ cloud, supabase: cloud.supabase, machine, dataDir, exchange });
   cleanups.push(async () => { await orchestrator.stop(); removeDir(dataDir); });
-  const lookedAt = () => orchestrator.status().health?.at ?? 0;
-  const lag = () => orchestrator.status().health?.components.find(({ component }) => component === 'candles')?.readings['candleLagMs'];
-  const nextLook = async () => { const before = lookedAt(); await until('a look', () => lookedAt() > before); };
-  await until('the machine screens and is judged by its candles', () => orchestrator.status().phase === 'screening' && lag() !== undefined, 60_000);
+  await until('the machine screens', () => orchestrator.status().phase === 'screening', 60_000);
+  return {
+    cloud, id, orchestrator, link,
+    part: (name: string) => orchestrator.status().health?.components.find(({ component }) => component === name),
+    nextLook: async () => { const before = orchestrator.status().health?.at ?? 0; await until('a look', () => (orchestrator.status().health?.at ?? 0) > before); },
+  };
+}
+
+test('a pause by the user is no failure: candles are not expected then, and are again afterwards', async () => {
+  const { orchestrator, part, nextLook } = await screening(DIP);
+  await until('it is judged by its candles', () => part('candles')?.readings['candleLagMs'] !== undefined, 60_000);
   orchestrator.pause();
   await nextLook();
-  expect(lag()).toBeUndefined();
-  expect(orchestrator.status().health?.components.map(({ component }) => component)).not.toContain('candles');
+  expect(part('candles')).toBeUndefined();
   orchestrator.resume();
-  await until('candles are expected again', () => lag() !== undefined, 60_000);
+  await until('candles are expected again', () => part('candles')?.readings['candleLagMs'] !== undefined, 60_000);
+}, 120_000);
+
+test('signals that nobody analyses for want of a key are told, and where no trader wants an analysis there is nothing to tell', async () => {
+  const { cloud, id, part, nextLook, link, orchestrator } = await screening(DIP);
+  await nextLook();
+  expect(part('analysis')).toMatchObject({ state: 'degraded', sentence: 'There is no key for the model: signals are not analysed.' });
+  await cloud.supabase.database.pool.query(`update traders set document = document || '{"analysis": {"enabled": false}}' where id = $1`, [id]);
+  link().beatNow();
+  await until('the edit runs', () => orchestrator.status().traders[0]?.version === 2);
+  await nextLook();
+  await until('the part is gone', () => part('analysis') === undefined, 60_000);
 }, 120_000);

@@ -89,6 +89,13 @@ describe('the monitor', () => {
       .toEqual(expect.arrayContaining(['analysis', 'feed', 'notifications']));
   });
 
+  test('an analysis that no signal gets is not well: without a key, and when the day\'s cap is used up, each in words', () => {
+    const analysisOf = (over: object, problems: HealthReadings['problems'] = []) => monitor(() => ({ ...well, analysis: { waiting: 0, oldestMs: 0, down: false, ...over }, problems })).look().components.find(({ component }) => component === 'analysis');
+    expect(analysisOf({ noKey: false, capped: false })).toMatchObject({ state: 'healthy' });
+    expect(analysisOf({ noKey: true })).toMatchObject({ state: 'degraded', sentence: 'There is no key for the model: signals are not analysed.', nextStep: expect.stringContaining('key') });
+    expect(analysisOf({ capped: true }, [{ code: 'analysis_cap', message: 'Used today: all.' }])).toMatchObject({ state: 'degraded', sentence: expect.stringMatching(/used up.* Used today: all\.$/) });
+  });
+
   test('tells what changed, with the problem that explains it, and when it is well again', () => {
     let readings: HealthReadings = well;
     const told: string[] = [];
