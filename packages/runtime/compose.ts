@@ -8,6 +8,7 @@ import type { OwnKey } from './analysis/own-key.ts';
 import { CloudLink, type CloudOptions } from './control/cloud-link.ts';
 import { startWebSocketServer, type FeedSource } from './feed/index.ts';
 import { FEED_LIMITS } from './feed/options.ts';
+import { lateLog } from './late-log.ts';
 import type { Log } from './log.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
 import { SessionRecorder } from './market/recording/session-recorder.ts';
@@ -64,12 +65,14 @@ export interface RunningMachine {
 export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
   const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
   const { exchange, ended } = await recorded(options, wall, log);
-  const notifier = new Notifier({ dataDir, machineId, wall, log });
+  const { log: say, to } = lateLog();
+  const notifier = new Notifier({ dataDir, machineId, wall, log: say });
   const machine = new Orchestrator({
     machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks), controlPlane: { url: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret }, gemini: options.gemini,
     notifier,
   });
+  to(machine.say);
   const server = await startWebSocketServer({
     source: machine, host: options.host, port: options.port, metricsPort: options.metricsPort, allowedOrigins: options.allowedOrigins,
     ticketJwks: () => (machine.ticketKeys() as JSONWebKeySet | null) ?? options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
@@ -88,7 +91,7 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
       },
     },
     audit: (entry) => machine.audit(entry),
-    log: ({ level, code, message }) => log(level, code, message),
+    log: ({ level, code, message }) => machine.say(level, code, message),
   }).catch(async (error: unknown) => {
     await machine.stop();
     await ended();

@@ -80,6 +80,8 @@ export class Orchestrator implements FeedSource {
   readonly userId: string;
   readonly bootId: string;
   readonly store: StateStore;
+  /** The machine's log, for services beside it: what they say is counted, kept for the feed and told like its own words. */
+  get say(): Log { return this.#log; }
   readonly #options: OrchestratorOptions;
   readonly #ending = new AbortController();
   readonly #log: Log;
