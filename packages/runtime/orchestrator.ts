@@ -10,6 +10,7 @@ import { UserKeys } from './control/user-keys.ts';
 import type { CommandAudit } from './feed/commands.ts';
 import type { FeedEvent, FeedSource } from './feed/source.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
+import { History } from './history.ts';
 import { LogRing, type Log } from './log.ts';
 import { MachineReport } from './machine-report.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
@@ -94,6 +95,7 @@ export class Orchestrator implements FeedSource {
   readonly #table: MarketTable;
   readonly #recent: RecentSignals;
   readonly #news: News;
+  readonly #history: History;
   readonly #analyzer: ConcurrentAnalyzer;
   readonly #steps: StepWriter;
   readonly #scaler: DynamicScaler | undefined;
@@ -129,6 +131,7 @@ export class Orchestrator implements FeedSource {
       this.#publisher.log(entry);
     };
     this.#news = new News(options.notifier, wall);
+    this.#history = new History({ outbox: this.store.outbox, wall, log: this.#log });
     this.#health = new HealthMonitor({
       wall, readings: () => this.#report.readings(), version: options.version, dataDir: options.dataDir, crashes: options.crashes ?? [],
       onChange: (change) => {
@@ -206,6 +209,7 @@ export class Orchestrator implements FeedSource {
 
   /** Begins; all else happens by itself. What it waits for, `status()` says. */
   start(): void {
+    this.#history.crashes(this.#options.crashes ?? []);
     this.#ownerChanged();
     if (!this.#cloud) this.#ownerKnown.resolve();
     this.#running = Promise.all([this.#boot(), this.#cloud?.run(), this.#keys?.run()]);
@@ -437,7 +441,9 @@ export class Orchestrator implements FeedSource {
   }
 
   /** Somebody told the machine to do something: its user can see who, what and how it ended. */
-  audit({ command, sessionId, outcome, code }: CommandAudit): void {
+  audit(entry: CommandAudit): void {
+    const { command, sessionId, outcome, code } = entry;
+    this.#history.command(entry);
     this.#log(outcome === 'done' ? 'info' : 'warn', 'command', `Session ${sessionId.slice(0, 8)} asked for "${command}": ${outcome}${code === undefined ? '' : ` (${code})`}.`, { command, sessionId, outcome });
   }
 
@@ -445,6 +451,7 @@ export class Orchestrator implements FeedSource {
   #ownerChanged(): void {
     const before = this.#phase.current;
     if (!this.#phase.owner(this.#cloud?.owner.mayAct !== false)) return;
+    this.#history.owner(!this.#phase.waits, this.#cloud?.owner.problem?.message);
     this.#rest();
     if (this.#phase.waits && before !== 'draining') this.#phaseChanged();
     if (!this.#phase.waits) this.#applyTraders();

@@ -299,4 +299,7 @@ test('of two machines of one user one acts: the second says who does, finds noth
   await screens(two);
   await until('it finds what comes now', () => two.orchestrator.signals(1_000).some(({ origin }) => origin === 'live'));
   expect(two.orchestrator.status().problems).toEqual([]);
+  two.link().sendNow();
+  const owners = async () => (await cloud.supabase.database.pool.query<{ acts: boolean }>(`select (data ->> 'acts')::boolean as acts from machine_events where machine_id = $1 and kind = 'owner' order by id`, [second.id])).rows.map(({ acts }) => acts);
+  await until('its history says that it waited and then acted', async () => JSON.stringify(await owners()) === '[false,true]', 20_000, owners);
 }, 60_000);
