@@ -118,7 +118,8 @@ export function readingInWords(value: number, unit: MeasureUnit): string {
 /** Words of a problem's code tell the component that it explains. */
 const PROBLEMS: readonly (readonly [prefix: string, component: HealthComponent])[] = [
   ['exchange_clock', 'clock'], ['exchange_', 'exchange'], ['stream_', 'exchange'], ['candle_', 'candles'], ['screening_', 'screening'], ['analysis_', 'analysis'], ['gemini_', 'analysis'], ['model_', 'analysis'],
-  ['database_', 'database'], ['token_', 'database'], ['control_plane_', 'database'], ['disk_', 'disk'], ['notification', 'notifications'], ['feed_', 'feed'],
+  ['database_', 'database'], ['token_', 'database'], ['control_plane_', 'database'], ['machine_secret_', 'database'], ['owner_', 'database'], ['facts_', 'outbox'], ['status_', 'database'], ['disk_', 'disk'],
+  ['notification', 'notifications'], ['telegram_', 'notifications'], ['receiver_', 'notifications'], ['address_', 'notifications'], ['feed_', 'feed'],
 ];
 
 /** The component that a problem with this code explains; undefined where none is named for it. */
