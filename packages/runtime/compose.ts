@@ -47,6 +47,8 @@ export interface MachineOptions extends Common {
   host: string;
   port: number;
   metricsPort: number;
+  /** Where the private port listens; `host` unless given. */
+  metricsHost?: string;
   /** How processes before this one ended against their will, newest last: shown to the user. */
   crashes?: readonly CrashReport[];
   log: Log;
@@ -74,9 +76,9 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
   });
   to(machine.say);
   const server = await startWebSocketServer({
-    source: machine, host: options.host, port: options.port, metricsPort: options.metricsPort, allowedOrigins: options.allowedOrigins,
+    source: machine, host: options.host, port: options.port, metricsPort: options.metricsPort, ...(options.metricsHost !== undefined && { metricsHost: options.metricsHost }), allowedOrigins: options.allowedOrigins,
     ticketJwks: () => (machine.ticketKeys() as JSONWebKeySet | null) ?? options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
-    metrics: () => machine.metrics(), ready: () => ({ ready: machine.missing().length === 0, missing: machine.missing() }), now: wall.epoch,
+    metrics: () => machine.metrics(), ready: () => machine.readiness(), now: wall.epoch,
     commands: {
       pause: () => machine.pause(),
       resume: () => machine.resume(),

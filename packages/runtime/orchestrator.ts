@@ -337,6 +337,12 @@ export class Orchestrator implements FeedSource {
     return [this.#report.detail(), ...this.#market.problems().map(({ message }) => message)];
   }
 
+  /** What `/ready` says: on the private port in words, on the public one by the phase alone. */
+  readiness(): { ready: boolean; missing: string[]; phase: MachineStatus['phase'] } {
+    const missing = this.missing();
+    return { ready: missing.length === 0, missing, phase: this.#phase.current };
+  }
+
   metrics(): Promise<string> {
     return this.#health.metrics();
   }

@@ -205,6 +205,15 @@ describe('metrics', () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) expect((await fetch(`${at.url}/metrics`, { method })).status).toBe(404);
   });
 
+  test('are not to be had wherever the public port is: on another address of this computer that one answers, the private one does not', async () => {
+    await at.restart({ HOST: '127.0.0.2' });
+    const [port, privatePort] = [new URL(at.url).port, new URL(at.privateUrl).port];
+    expect((await fetch(`http://127.0.0.2:${port}/health`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${privatePort}/metrics`)).status).toBe(200);
+    await expect(fetch(`http://127.0.0.2:${privatePort}/metrics`)).rejects.toThrow();
+    await at.restart();
+  }, 60_000);
+
   test('have no way in from outside: what Fly is told to serve is the public port alone', () => {
     const config = machineConfig({ image: `r/m@sha256:${'0'.repeat(64)}`, env: {}, guest: { cpuKind: 'shared', cpus: 1, memoryMb: 256 }, volumeId: 'v', metadata: {} });
     expect(config.services?.map(({ internal_port: port }) => port)).toEqual([8080]);
