@@ -31,6 +31,14 @@ test('traders that run are told before those that cannot, and a usual status is 
   expect(mixed.traders.filter(({ state }) => state === 'running')).toHaveLength(20);
 });
 
+test('what is left out first: traders, then the log of a crash, then the crash, and at last all but that it lives', () => {
+  const full = (problems: number) => toldStatus(status({ traders: [trader(1)], problems: Array.from({ length: problems }, () => ({ code: 'x', message: 'y'.repeat(500) })), health: { state: 'healthy', at: 1, components: [], crash } }));
+  const says = ({ traders, problems, health }: MachineStatus) => [traders.length, health?.crash?.log.length, health?.crash?.code, health?.state, problems.length];
+  expect(says(full(10))).toEqual([1, 15, 'x', 'healthy', 10]);
+  expect(says(full(100))).toEqual([0, 0, 'x', 'healthy', 100]);
+  expect(says(full(200))).toEqual([0, undefined, undefined, undefined, 0]);
+});
+
 test('what a JSON column cannot hold is not told, and the least status is small whatever happens', () => {
   expect(toldStatus(status({ detail: 'a\0b\ud83d' })).detail).toBe('ab\ufffd');
   const least = leastStatus(status({ detail: 'x'.repeat(99_999), problems: [{ code: 'x', message: 'y'.repeat(99_999) }], traders: [trader(1)] }));

@@ -1,4 +1,4 @@
-import { cutText, type MachineStatus } from '@trademind/core';
+import { cutText, type HealthReport, type MachineStatus } from '@trademind/core';
 
 /** `machine_beat` takes at most 65,536 bytes of JSON as PostgreSQL writes it; below that with room for its own words. */
 const MOST_BYTES = 60_000;
@@ -12,13 +12,19 @@ const TRADER_TEXT_LENGTH = 300;
  * and a beat that is refused makes the machine deaf. What is left out first: traders, the last ones first (those that cannot run), then the log of a crash, then the crash.
  */
 export function toldStatus(status: MachineStatus): MachineStatus {
-  const { market, health } = status;
   const traders = status.traders.slice(0, TRADERS_TOLD).map((trader) => ({ ...trader, name: cutText(trader.name, TRADER_TEXT_LENGTH), ...(trader.error !== undefined && { error: cutText(trader.error, TRADER_TEXT_LENGTH) }) }));
-  let told = short({ ...status, traders, market: { ...market, halted: market.halted.slice(0, HALTED_TOLD) } });
-  while (jsonbBytes(told) > MOST_BYTES && told.traders.length > 0) told = { ...told, traders: told.traders.slice(0, Math.floor(told.traders.length * 0.9)) };
-  if (jsonbBytes(told) > MOST_BYTES && told.health?.crash) told = { ...told, health: { ...told.health, crash: { ...told.health.crash, log: [] } } };
-  if (jsonbBytes(told) > MOST_BYTES && health) { const { crash: _, ...rest } = told.health!; told = { ...told, health: rest }; }
-  return jsonbBytes(told) > MOST_BYTES ? leastStatus(status) : told;
+  const all = short({ ...status, traders, market: { ...status.market, halted: status.market.halted.slice(0, HALTED_TOLD) } });
+  const fewer = { ...all, traders: fitting(all) };
+  const { crash, ...health } = fewer.health ?? {};
+  const thinner = crash ? [{ ...fewer, health: { ...health, crash: { ...crash, log: [] } } as HealthReport }, { ...fewer, health: health as HealthReport }] : [];
+  return [fewer, ...thinner].find((told) => jsonbBytes(told) <= MOST_BYTES) ?? leastStatus(status);
+}
+
+/** As many of its traders, from the first on, as leave the status small enough. */
+function fitting(status: MachineStatus): MachineStatus['traders'] {
+  let left = MOST_BYTES - jsonbBytes({ ...status, traders: [] });
+  const beyond = status.traders.findIndex((trader) => { left -= jsonbBytes(trader) + 2; return left < 0; });
+  return beyond === -1 ? status.traders : status.traders.slice(0, beyond);
 }
 
 /** What a beat must say: that the machine lives, and in which phase. Bounded by its shape. */
