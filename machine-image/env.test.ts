@@ -12,8 +12,14 @@ test('what is required is enough; all else has the defaults of the contract', ()
   expect(readSettings(whole)).toEqual({
     ...whole, SUPABASE_URL: 'https://x.supabase.co', TICKET_JWKS: JSON.parse(jwks) as unknown, MACHINE_REGION: 'sin', KLINE_INTERVAL: '5m', SCREENING_INTERVAL_MS: 60_000, ALLOWED_ORIGINS: [],
     DATA_DIR: '/data', BINANCE_REST_URL: 'https://data-api.binance.vision', BINANCE_STREAM_URL: 'wss://data-stream.binance.vision', PAPER_TRADING: true, LOG_LEVEL: 'info',
-    HOST: '::', PORT: 8_080, METRICS_PORT: 9_091,
+    HOST: '::', PORT: 8_080, METRICS_PORT: 9_091, METRICS_HOST: '127.0.0.1',
   });
+});
+
+test('the private port is not as open as the public one: on this computer alone, on Fly where its scraper comes from, else where it is told to be', () => {
+  expect(readSettings(whole)).toMatchObject({ HOST: '::', METRICS_HOST: '127.0.0.1' });
+  expect(readSettings({ ...whole, HOST: '0.0.0.0', FLY_MACHINE_ID: 'm1' }).METRICS_HOST).toBe('0.0.0.0');
+  expect(readSettings({ ...whole, METRICS_HOST: 'fdaa::1', FLY_MACHINE_ID: 'm1' }).METRICS_HOST).toBe('fdaa::1');
 });
 
 test('the older name of the publishable key is understood, and an empty variable counts as absent', () => {

@@ -46,8 +46,15 @@ const Contract = z.object({
   HOST: z._default(z.string(), '::'),
   PORT: z._default(integer(0, 65_535), 8_080),
   METRICS_PORT: z._default(integer(0, 65_535), 9_091),
+  METRICS_HOST: z.optional(z.string()),
 });
-export type Settings = z.infer<typeof Contract>;
+export type Settings = z.infer<typeof Contract> & { METRICS_HOST: string };
+
+/**
+ * Where the private port listens unless METRICS_HOST says so. Fly scrapes a machine over IPv4, where only its own host reaches it; the private network of an organisation is IPv6 alone. Elsewhere: this
+ * computer (docs/adr/0018).
+ */
+const METRICS_HOSTS = { fly: '0.0.0.0', elsewhere: '127.0.0.1' } as const;
 
 const NAMES = Object.keys(Contract.shape) as (keyof Settings)[];
 const ALIASES: Readonly<Partial<Record<keyof Settings, string>>> = { SUPABASE_PUBLISHABLE_KEY: 'SUPABASE_ANON_KEY' };
@@ -64,7 +71,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     if (value) given[name] = value;
   }
   const result = Contract.safeParse(given);
-  if (result.success) return result.data;
+  if (result.success) return { ...result.data, METRICS_HOST: result.data.METRICS_HOST ?? METRICS_HOSTS[environment['FLY_MACHINE_ID'] ? 'fly' : 'elsewhere'] };
   const wrong = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
     return given[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`;

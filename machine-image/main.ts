@@ -65,7 +65,7 @@ machine = startMachine({
     controlPlaneUrl: settings.CONTROL_PLANE_URL, machineSecret: settings.MACHINE_SECRET,
     supabaseUrl: settings.SUPABASE_URL, publishableKey: settings.SUPABASE_PUBLISHABLE_KEY,
   },
-  ticketJwks: settings.TICKET_JWKS, allowedOrigins: settings.ALLOWED_ORIGINS, host: settings.HOST, port: settings.PORT, metricsPort: settings.METRICS_PORT,
+  ticketJwks: settings.TICKET_JWKS, allowedOrigins: settings.ALLOWED_ORIGINS, host: settings.HOST, port: settings.PORT, metricsPort: settings.METRICS_PORT, metricsHost: settings.METRICS_HOST,
   gemini: { apiKey: settings.GEMINI_API_KEY, baseUrl: settings.GEMINI_BASE_URL, model: settings.GEMINI_MODEL },
   crashes: words.before,
   log: (level, code, message, fields) => {

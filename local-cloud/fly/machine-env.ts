@@ -25,6 +25,7 @@ export function machineEnv(
     TMPDIR: `${folders.root}/tmp`,
     PATH: dirname(process.execPath),
     HOST: '127.0.0.1',
+    METRICS_HOST: '127.0.0.1',
     ...(port === undefined ? {} : { PORT: String(port) }),
     ...(metricsPort === undefined ? {} : { METRICS_PORT: String(metricsPort) }),
   };

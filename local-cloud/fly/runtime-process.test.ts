@@ -37,7 +37,7 @@ test('a machine finds its own environment and nothing of its host', async () => 
     DATA_DIR: volume, CACHE: join(volume, 'cache'), OTHER: '/database', MACHINE_SECRET: 'only-in-the-environment', FLY_APP_NAME: app, FLY_MACHINE_ID: machine.id,
     FLY_REGION: 'sin', FLY_MACHINE_VERSION: machine.instance_id, HOST: '127.0.0.1', HOME: cwd, TMPDIR: join(cwd, 'tmp'),
   });
-  expect(Object.keys(env).filter((key) => !/^(FLY_|DATA_DIR|CACHE|OTHER|MACHINE_SECRET|HOST|PORT|METRICS_PORT|HOME|TMPDIR|PATH|PWD|OLDPWD|SHLVL|_|LC_CTYPE|__CF)/.test(key))).toEqual([]);
+  expect(Object.keys(env).filter((key) => !/^(FLY_|DATA_DIR|CACHE|OTHER|MACHINE_SECRET|HOST|PORT|METRICS_PORT|METRICS_HOST|HOME|TMPDIR|PATH|PWD|OLDPWD|SHLVL|_|LC_CTYPE|__CF)/.test(key))).toEqual([]);
   expect(Number(env['PORT'])).not.toBe(Number(env['METRICS_PORT']));
   expect(readFileSync(join(cloud.dataDir, 'logs', `${machine.id}.log`), 'utf8')).not.toContain('only-in-the-environment');
   expect(statSync(volume).mode & 0o077).toBe(0);

@@ -75,6 +75,7 @@ export const MachineMetric = z.object({
 });
 export type MachineMetric = z.infer<typeof MachineMetric>;
 
+/** A page of a list: its items, and the cursor of the next page (null: there is none). */
 export const page = <T extends z.ZodMiniType>(item: T) => z.object({ items: z.array(item), next: z.nullable(z.string()) });
 export const MachinePage = page(MachineView);
 export const MachineEventPage = page(MachineEvent);

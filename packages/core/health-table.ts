@@ -63,6 +63,10 @@ export const HEALTH_MEASURES = {
   tradersShed: rule('screening', 'count', [1, null], 0, (v) => `Traders that wait because there is more to screen than time: ${v}. They are caught up later.`,
     'Take a larger machine, or fewer traders and markets.'),
   workerUse: rule('screening', 'share', [0.8, 0.95], 60_000, (v) => `The screening threads are busy for ${v} of the time.`, LARGER),
+  analysisNoKey: rule('analysis', 'count', [1, null], 0, () => 'There is no key for the model: signals are not analysed.',
+    'Give a key for the model in your settings, or switch the analysis of your traders off.'),
+  analysisCapped: rule('analysis', 'count', [1, null], 0, () => 'What may be spent on the model a day is used up: signals are not analysed for the rest of the day (UTC).',
+    'It goes on by itself the next day. Analyse fewer signals, or allow more a day.'),
   analysisDownMs: rule('analysis', 'ms', [60_000, 900_000], 0, (v) => `The model has not been asked for ${v}, because it failed too often.`,
     'It is tried again by itself.', 'Check the key and the quota of the model. Signals that grow too old are not analysed; each says so.'),
   analysisWaitMs: rule('analysis', 'ms', [120_000, 900_000], 0, (v) => `A signal has waited for its analysis for ${v}.`,
@@ -114,7 +118,8 @@ export function readingInWords(value: number, unit: MeasureUnit): string {
 /** Words of a problem's code tell the component that it explains. */
 const PROBLEMS: readonly (readonly [prefix: string, component: HealthComponent])[] = [
   ['exchange_clock', 'clock'], ['exchange_', 'exchange'], ['stream_', 'exchange'], ['candle_', 'candles'], ['screening_', 'screening'], ['analysis_', 'analysis'], ['gemini_', 'analysis'], ['model_', 'analysis'],
-  ['database_', 'database'], ['token_', 'database'], ['control_plane_', 'database'], ['disk_', 'disk'], ['notification', 'notifications'], ['feed_', 'feed'],
+  ['database_', 'database'], ['token_', 'database'], ['control_plane_', 'database'], ['machine_secret_', 'database'], ['owner_', 'database'], ['facts_', 'outbox'], ['status_', 'database'], ['disk_', 'disk'],
+  ['notification', 'notifications'], ['telegram_', 'notifications'], ['receiver_', 'notifications'], ['address_', 'notifications'], ['feed_', 'feed'],
 ];
 
 /** The component that a problem with this code explains; undefined where none is named for it. */

@@ -24,6 +24,7 @@ export * from './scaling.ts';
 export * from './signal.ts';
 export * from './sizing.ts';
 export * from './status.ts';
+export * from './text.ts';
 export * from './ticket.ts';
 export * from './trader.ts';
 export { traderJsonSchema } from './trader-schema.ts';

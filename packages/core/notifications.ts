@@ -64,6 +64,7 @@ export type ChannelView =
   | { id: string; name: string; kind: 'telegram'; chatId: string; hasToken: true }
   | { id: string; name: string; kind: 'webhook'; form: 'json' | 'discord' | 'slack'; host: string; hasSecret: boolean };
 
+/** What may be shown of a channel: a webhook by its host alone, for its path may be the secret. */
 export function channelView(channel: NotificationChannel): ChannelView {
   const { id, name, kind } = channel;
   if (kind === 'telegram') return { id, name, kind, chatId: channel.chatId, hasToken: true };

@@ -22,6 +22,16 @@ test('an unknown key is named, not ignored', () => {
   expect(problem({ ...trader, intervall: '1m' })).toMatchObject({ code: 'trader_invalid', message: 'The trader: unknown key "intervall"' });
 });
 
+test('keys of any length, and any number of them, make an error that is still short', () => {
+  const long = 'k'.repeat(40_000);
+  for (const value of [{ ...trader, [long]: 1 }, { ...trader, where: { [long]: 'close > 1' } }, { ...trader, universe: { [long]: 1 } }, { ...trader, ...Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`key${index}`, 1])) }]) {
+    const { message, field } = problem(value);
+    expect(message.length).toBeLessThan(700);
+    expect(field!.length).toBeLessThanOrEqual(200);
+  }
+  expect(problem({ ...trader, a1: 1, a2: 1, a3: 1, a4: 1, a5: 1, a6: 1, a7: 1 }).message).toBe('The trader: unknown key "a1", "a2", "a3", "a4", "a5" and 2 more');
+});
+
 test('a wrong value names its field and what is accepted, never the value', () => {
   const error = problem({ ...trader, side: 'sk-secret-value' });
   expect(error.field).toBe('side');

@@ -93,12 +93,12 @@ test('it waits for a machine that is not there yet, and for a control plane that
 });
 
 test('a machine that still reads history is connected to: its feed tells how far it is', async () => {
-  const feed = await start({ ready: () => ({ ready: false, missing: ['history'] }) });
+  const feed = await start({ ready: () => ({ ready: false, missing: ['3 of 5 symbols'], phase: 'backfilling' }) });
   feed.source.emit({ type: 'status', data: testStatus({ phase: 'backfilling' }) });
   const states: FeedState[] = [];
   const { client } = follow(feed, { onState: (state) => states.push(state) });
   await until(() => client.state.phase === 'live');
-  expect(states.find(({ phase }) => phase === 'connecting')).toMatchObject({ missing: ['history'] });
+  expect(states.find(({ phase }) => phase === 'connecting')).toMatchObject({ missing: ['the history of its markets'] });
   expect(client.status?.phase).toBe('backfilling');
 });
 

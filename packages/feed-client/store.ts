@@ -35,6 +35,7 @@ export interface FeedView {
 const MAX_SIGNALS = 500;
 const MAX_LOG = 200;
 
+/** The view before a machine has said anything. */
 export function emptyView(): FeedView {
   return { state: { phase: 'idle' }, status: null, marketTime: null, markets: new Map(), signals: [], analyses: new Map(), log: [], scopes: [], commands: [], gaps: 0, malformed: 0 };
 }

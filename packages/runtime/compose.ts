@@ -47,6 +47,8 @@ export interface MachineOptions extends Common {
   host: string;
   port: number;
   metricsPort: number;
+  /** Where the private port listens; `host` unless given. */
+  metricsHost?: string;
   /** How processes before this one ended against their will, newest last: shown to the user. */
   crashes?: readonly CrashReport[];
   log: Log;
@@ -68,14 +70,14 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
   const machine = new Orchestrator({
     machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks), controlPlane: { url: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret }, gemini: options.gemini,
-    notifier: (store) => new Notifier({ dataDir, machineId, wall, log, record: recordDeliveries(store, machineId) }),
+    notifier: (store, say) => new Notifier({ dataDir, machineId, wall, log: say, record: recordDeliveries(store, machineId) }),
   });
   const server = await startWebSocketServer({
-    source: machine.view, host: options.host, port: options.port, metricsPort: options.metricsPort, allowedOrigins: options.allowedOrigins,
+    source: machine.view, host: options.host, port: options.port, metricsPort: options.metricsPort, ...(options.metricsHost !== undefined && { metricsHost: options.metricsHost }), allowedOrigins: options.allowedOrigins,
     ticketJwks: () => (machine.ticketKeys as JSONWebKeySet | null) ?? options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
-    metrics: () => machine.view.metrics(), ready: () => { const missing = machine.view.missing(); return { ready: missing.length === 0, missing }; }, now: wall.epoch,
+    metrics: () => machine.view.metrics(), ready: () => machine.view.readiness(), now: wall.epoch,
     commands: machine.commands.handlers, audit: (entry) => machine.commands.audit(entry),
-    log: ({ level, code, message }) => log(level, code, message),
+    log: ({ level, code, message }) => machine.say(level, code, message),
   }).catch(async (error: unknown) => {
     await machine.stop();
     await ended();

@@ -1,6 +1,7 @@
 import { TradeMindError } from '@trademind/core';
 import type { CloudLink } from './control/cloud-link.ts';
 import type { CommandAudit, CommandHandlers } from './feed/commands.ts';
+import type { History } from './history.ts';
 import type { Log } from './log.ts';
 import type { Notifier } from './notifications/notifier.ts';
 import type { WorkControl } from './work-control.ts';
@@ -9,6 +10,7 @@ export interface MachineCommandsOptions {
   control: Pick<WorkControl, 'pause' | 'resume'>;
   cloud: Pick<CloudLink, 'beatNow'> | undefined;
   notifier: Pick<Notifier, 'test'> | undefined;
+  history: Pick<History, 'command'>;
   log: Log;
 }
 
@@ -41,7 +43,9 @@ export class MachineCommands {
   }
 
   /** Somebody told the machine to do something: its user can see who, what and how it ended. */
-  audit({ command, sessionId, outcome, code }: CommandAudit): void {
+  audit(entry: CommandAudit): void {
+    const { command, sessionId, outcome, code } = entry;
+    this.#options.history.command(entry);
     this.#options.log(outcome === 'done' ? 'info' : 'warn', 'command', `Session ${sessionId.slice(0, 8)} asked for "${command}": ${outcome}${code === undefined ? '' : ` (${code})`}.`, { command, sessionId, outcome });
   }
 }

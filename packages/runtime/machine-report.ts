@@ -23,7 +23,7 @@ export interface MachineReportOptions {
   screener: Pick<ParallelScreener, 'work' | 'intervals' | 'shed'>;
   traders: TraderSet;
   health: Pick<HealthMonitor, 'process' | 'report'>;
-  phase: Pick<WorkPhase, 'current' | 'waitingFor' | 'pausedAt'>;
+  phase: Pick<WorkPhase, 'current' | 'waitingFor' | 'pausedAt' | 'screens'>;
   cloudProblems: () => MachineStatus['problems'];
   /** Why nothing that is found can be written; null when all is well. */
   diskProblem: () => MachineStatus['problems'][number] | null;
@@ -118,22 +118,28 @@ export class MachineReport {
   }
 
   #services(): Pick<HealthReadings, 'analysis' | 'feed' | 'notifications'> {
-    const { analyzer, notifier, market: { clock } } = this.#options;
+    const { analyzer, analysisModel, notifier, traders, market: { clock } } = this.#options;
     const { waiting, oldestCloseTime, circuits } = analyzer.state();
+    const wanted = waiting > 0 || traders.running().some(({ document }) => document.analysis.enabled);
     const feed = this.#options.feed();
     const messages = notifier?.stats();
     return {
-      analysis: { waiting, oldestMs: oldestCloseTime === null ? 0 : Math.max(0, clock.now() - oldestCloseTime) / clock.rate, down: circuits.length > 0 },
+      ...(wanted && {
+        analysis: {
+          waiting, oldestMs: oldestCloseTime === null ? 0 : Math.max(0, clock.now() - oldestCloseTime) / clock.rate, down: circuits.length > 0,
+          noKey: analysisModel() === undefined, capped: analyzer.problems().some(({ code }) => code === 'analysis_cap'),
+        },
+      }),
       ...(feed && { feed }), ...(messages && { notifications: { waiting: messages.waiting, oldestMs: messages.oldestMs } }),
     };
   }
 
-  /** How screening keeps up. A close is late by what has passed of the next candle of the shortest interval and a whole one more. */
+  /** How screening keeps up; while its user has paused the machine nothing of it is expected. A close is late by what has passed of the next candle of the shortest interval and a whole one more. */
   #screening(): Pick<HealthReadings, 'screening' | 'candleLagMs' | 'passShare' | 'workers' | 'workersLost' | 'tradersShed'> {
     const { market, screener } = this.#options;
     const { passMs, workers, replaced, lastCloseAt } = screener.work;
     const shortest = Math.min(...screener.intervals().map(intervalMs));
-    const screening = this.#options.phase.current === 'screening' && Number.isFinite(shortest);
+    const screening = this.#options.phase.screens && Number.isFinite(shortest);
     return {
       screening, workers, workersLost: replaced, tradersShed: screener.shed.size,
       ...(screening && { passShare: passMs / Math.max(1, workers) / (shortest / market.clock.rate) }),

@@ -11,12 +11,14 @@ import type { RecentSignals } from './recent-signals.ts';
 import type { ParallelScreener } from './screening/parallel-screener.ts';
 import type { TraderSet } from './screening/trader-set.ts';
 import type { StoredTrader } from './state/state-store.ts';
+import type { WorkPhase } from './work-phase.ts';
 
 export interface MachineViewOptions {
   machineId: string;
   userId: string;
   bootId: string;
   report: MachineReport;
+  phase: Pick<WorkPhase, 'current'>;
   market: Pick<MarketLink, 'problems'>;
   table: Pick<MarketTable, 'rows'>;
   screener: Pick<ParallelScreener, 'candles' | 'explain'>;
@@ -48,6 +50,12 @@ export class MachineView implements FeedSource {
   missing(): string[] {
     const { report, market } = this.#options;
     return report.screens ? [] : [report.detail(), ...market.problems().map(({ message }) => message)];
+  }
+
+  /** What `/ready` says: on the private port in words, on the public one by the phase alone. */
+  readiness(): { ready: boolean; missing: string[]; phase: MachineStatus['phase'] } {
+    const missing = this.missing();
+    return { ready: missing.length === 0, missing, phase: this.#options.phase.current };
   }
 
   /** As Prometheus reads them. */

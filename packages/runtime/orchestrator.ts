@@ -7,6 +7,7 @@ import type { CloudHooks, CloudLink } from './control/cloud-link.ts';
 import { ControlPlane } from './control/control-plane.ts';
 import { UserKeys } from './control/user-keys.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
+import { History } from './history.ts';
 import type { HealthReadings } from './health/health-readings.ts';
 import { heardBy, LogRing, type Log } from './log.ts';
 import { MachineCommands } from './machine-commands.ts';
@@ -62,7 +63,7 @@ export interface OrchestratorOptions {
   /** Who keeps the user's keys and settings, and whom the machine asks for another size. `secret`: the one that it was born with. */
   controlPlane?: { url: string; secret: string };
   /** Tells the user what matters; how messages ended is kept in the store. */
-  notifier?: (store: StateStore) => Notifier;
+  notifier?: (store: StateStore, log: Log) => Notifier;
 }
 
 /**
@@ -71,6 +72,8 @@ export interface OrchestratorOptions {
  */
 export class Orchestrator {
   readonly store: StateStore;
+  /** The machine's log, for services beside it: what they say is counted, kept for the feed and told like its own words. */
+  get say(): Log { return this.#log; }
   /** What others see of the machine. */
   readonly view: MachineView;
   /** What its user may tell it. */
@@ -91,6 +94,7 @@ export class Orchestrator {
   readonly #scaler: DynamicScaler | undefined;
   readonly #notifier: Notifier | undefined;
   readonly #news: News;
+  readonly #history: History;
   readonly #table: MarketTable;
   readonly #recent: RecentSignals;
   readonly #publisher: Publisher;
@@ -120,6 +124,7 @@ export class Orchestrator {
     this.#publisher = new Publisher({ status: () => this.view.status(), changedRows: () => this.#table.changed(), marketTime: () => this.#market.clock.now() });
     this.#health = new HealthMonitor({ wall, log, version, dataDir, crashes, readings: () => report.readings(), onChange: (change) => this.#news.health(change) });
     this.#phase = new WorkPhase(keptPause(store));
+    const history = this.#history = new History({ outbox: store.outbox, wall, log });
 
     // Exchange → candles.
     this.#market = new MarketLink({
@@ -161,7 +166,7 @@ export class Orchestrator {
     });
     this.#steps = new StepWriter({ store, ledger: this.#ledger, analyzer: this.#analyzer, log, onWritten: (fresh) => this.#written(fresh) });
     this.#cloud = options.cloud?.({
-      store, wall, log, signal, status: () => this.view.status(), onChange: changed, onDrain: (drain) => this.#control.drain(drain),
+      store, wall, log, signal, status: () => this.view.status(), worst: () => this.#health.worst(), onChange: changed, onDrain: (drain) => this.#control.drain(drain),
       // Whoever edited a trader waits to see it run.
       onTraders: (traders, unreadable) => { this.#follower.set(traders, unreadable); this.#cloud?.beatNow(); },
       onNews: (news) => this.#keys?.heard(news),
@@ -169,7 +174,7 @@ export class Orchestrator {
     });
 
     // To people: what is news, what a screen shows, what size the load wants; and from them: what they tell the machine.
-    this.#notifier = options.notifier?.(store);
+    this.#notifier = options.notifier?.(store, log);
     this.#news = new News(this.#notifier, wall);
     this.#table = new MarketTable({ candles: this.#screener.candles, matches: (symbol) => this.#screener.matching(symbol), halted: (symbol) => this.#market.candles.isHalted(symbol) });
     this.#recent = new RecentSignals(store.signals(RecentSignals.kept));
@@ -182,14 +187,14 @@ export class Orchestrator {
       diskProblem: () => this.#steps.problem, cloudProblems: () => [...(this.#cloud?.problems() ?? []), ...(this.#keys?.problem ? [this.#keys.problem] : [])],
     });
     this.view = new MachineView({
-      machineId, userId, bootId, report, market: this.#market, table: this.#table, screener: this.#screener, traders: this.#traders, recent: this.#recent, analyzer: this.#analyzer, ring,
+      machineId, userId, bootId, report, phase: this.#phase, market: this.#market, table: this.#table, screener: this.#screener, traders: this.#traders, recent: this.#recent, analyzer: this.#analyzer, ring,
       publisher: this.#publisher, health: this.#health,
     });
     this.#control = new WorkControl({
-      phase: this.#phase, store, wall, log, candles: this.#market.candles, analyzer: this.#analyzer, publisher: this.#publisher, detail: () => report.detail(),
+      phase: this.#phase, store, wall, log, candles: this.#market.candles, analyzer: this.#analyzer, publisher: this.#publisher, detail: () => report.detail(), onOwner: (acts) => history.owner(acts, this.#cloud?.owner.problem?.message),
       onMayScreen: () => this.#follower.apply(), onPhase: () => this.#cloud?.beatNow(),
     });
-    this.commands = new MachineCommands({ control: this.#control, cloud: this.#cloud, notifier: this.#notifier, log });
+    this.commands = new MachineCommands({ control: this.#control, cloud: this.#cloud, notifier: this.#notifier, history, log });
   }
 
   /** Public keys that tickets are verified with, as the beat brought them; null: those of the machine's birth. */
@@ -203,6 +208,7 @@ export class Orchestrator {
    */
   start(feed?: () => NonNullable<HealthReadings['feed']>): void {
     this.#feedStats = feed;
+    this.#history.crashes(this.#options.crashes ?? []);
     this.#followOwner();
     if (!this.#cloud) this.#ownerKnown.resolve();
     this.#running = Promise.all([this.#boot(), this.#cloud?.run(), this.#keys?.run()]);

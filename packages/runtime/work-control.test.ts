@@ -15,7 +15,7 @@ const make = (): WorkControl => {
     phase, store, wall: { epoch: () => 1_000 }, log: (_level, code) => told.push(`log ${code}`),
     candles: { setPaused: (paused) => { rests.candles = paused; }, progress: () => progress }, analyzer: { setPaused: (paused) => { rests.analysis = paused; } },
     publisher: { statusChanged: () => undefined, phaseChanged: () => told.push(`phase ${phase.current}`) },
-    detail: () => 'So it is.', onMayScreen: () => told.push('may screen'), onPhase: () => told.push('beat'),
+    detail: () => 'So it is.', onMayScreen: () => told.push('may screen'), onOwner: (acts) => told.push(acts ? 'acts' : 'waits'), onPhase: () => told.push('beat'),
   });
 };
 beforeEach(() => {
@@ -71,10 +71,10 @@ test('while another machine of the user acts all rests; when it no longer does, 
   control.owner(true);
   expect(told).toEqual([]);
   control.owner(false);
-  expect([rests, phase.current, told]).toEqual([{ candles: true, analysis: true }, 'booting', ['log phase', 'phase booting', 'beat']]);
+  expect([rests, phase.current, told]).toEqual([{ candles: true, analysis: true }, 'booting', ['waits', 'log phase', 'phase booting', 'beat']]);
   told = [];
   control.owner(true);
-  expect([rests.candles, told[0], phase.current]).toEqual([false, 'may screen', 'screening']);
+  expect([rests.candles, told.slice(0, 2), phase.current]).toEqual([false, ['acts', 'may screen'], 'screening']);
 });
 
 test('after its end nothing brings it back', () => {

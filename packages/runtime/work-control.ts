@@ -21,6 +21,8 @@ export interface WorkControlOptions {
   publisher: Pick<Publisher, 'statusChanged' | 'phaseChanged'>;
   /** A sentence: what the machine does or waits for. */
   detail: () => string;
+  /** Whether this machine acts for its user has changed. */
+  onOwner: (acts: boolean) => void;
   /** The machine may screen again, after another one had acted for its user. */
   onMayScreen: () => void;
   /** The phase changed: whoever is away hears of it now. */
@@ -81,9 +83,10 @@ export class WorkControl {
 
   /** Of all machines of a user one acts. While that is another, this one looks at nothing; then it catches up. */
   owner(mayAct: boolean): void {
-    const { phase, onMayScreen } = this.#options;
+    const { phase, onMayScreen, onOwner } = this.#options;
     const before = phase.current;
     if (!phase.owner(mayAct)) return;
+    onOwner(!phase.waits);
     this.#rest();
     if (phase.waits && before !== 'draining') this.#tell();
     if (!phase.waits) onMayScreen();

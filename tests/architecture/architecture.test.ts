@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ambientReads, ARROWS, violations, type SourceFile } from './rules.ts';
+import { ambientReads, ARROWS, undocumented, violations, type SourceFile } from './rules.ts';
 
 const root = join(import.meta.dirname, '../..');
 const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--', '*.ts', '*.tsx'], { cwd: root, encoding: 'utf8' });
@@ -15,6 +15,13 @@ test('no room imports another against the arrows of the architecture', () => {
 
 test('core and engine take time and chance as arguments, and no package reads the environment', () => {
   expect(ambientReads(files)).toEqual([]);
+});
+
+test('every function that core, runtime and feed-client export says what it does', () => {
+  expect(undocumented(files)).toEqual([]);
+  const found = (text: string) => undocumented([{ path: 'packages/core/x.ts', text }]);
+  expect(['export function a(): void {}', 'export const b = <T>(x: T) => x;', 'export const c = (): number => 1;'].flatMap(found)).toEqual(['a', 'b', 'c'].map((name) => `packages/core/x.ts: ${name} has no docstring`));
+  expect(found('/** It does. */\nexport function a(): void {}\nexport const b = 1;')).toEqual([]);
 });
 
 test('every room has a README', () => {

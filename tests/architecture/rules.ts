@@ -85,3 +85,18 @@ export function ambientReads(files: readonly SourceFile[]): string[] {
   }
   return found;
 }
+
+/** Rooms whose functions others build on. */
+const DOCUMENTED = /^packages\/(core|runtime|feed-client)\//;
+const EXPORTED_FUNCTION = /^export (?:(?:async )?function\*? (\w+)|const (\w+)(?::[^=]*)? = (?:async )?(?:<[^>]*>+)?\(.*=>)/;
+
+/** Functions of those rooms that are exported without a word of what they do. */
+export function undocumented(files: readonly SourceFile[]): string[] {
+  return files.filter(({ path }) => DOCUMENTED.test(path) && !/\.test\.tsx?$|\.d\.ts$|\/testing\//.test(path)).flatMap(({ path, text }) => {
+    const lines = text.split('\n');
+    return lines.flatMap((line, index) => {
+      const [, name = '', constant = name] = EXPORTED_FUNCTION.exec(line) ?? [];
+      return constant === '' || lines[index - 1]?.trimEnd().endsWith('*/') === true ? [] : [`${path}: ${constant} has no docstring`];
+    });
+  });
+}

@@ -25,7 +25,7 @@ export function buildWithDocker(base: string | undefined): { id: string; bytes: 
 /** What a machine is given by name; Docker takes the values from the caller's environment, so that none is in an argument. */
 const GIVEN = [
   'USER_ID', 'MACHINE_ID', 'MACHINE_REGION', 'MACHINE_SECRET', 'SUPABASE_URL', 'SUPABASE_PUBLISHABLE_KEY', 'CONTROL_PLANE_URL', 'TICKET_JWKS', 'ALLOWED_ORIGINS', 'KLINE_INTERVAL', 'SCREENING_INTERVAL_MS',
-  'BINANCE_REST_URL', 'BINANCE_STREAM_URL', 'PAPER_TRADING', 'LOG_LEVEL', 'HOST', 'PORT', 'METRICS_PORT', 'FLY_MACHINE_ID',
+  'BINANCE_REST_URL', 'BINANCE_STREAM_URL', 'PAPER_TRADING', 'LOG_LEVEL', 'HOST', 'PORT', 'METRICS_PORT', 'METRICS_HOST', 'FLY_MACHINE_ID',
 ];
 
 /** Runs the image as a machine of the Fly stand-in: read-only, without capabilities, its volume at /data, on the host's loopback. */

@@ -1,4 +1,5 @@
 // Health is measured, not stated: what is taken away shows in the figures, and what comes back does too.
+import type { TraderInput } from '@trademind/core';
 import { afterEach, expect, test } from 'vitest';
 import { DIP, removeDir, startCloud, startOrchestrator, startRelay, startTestExchange, tempDir, until } from './world.ts';
 
@@ -39,3 +40,41 @@ test('with the exchange and the database cut off, the machine\'s readings of bot
   await until('both figures fall', () => down() === 0 && silence() < worst, 60_000);
   await until('nothing is wrong any more', () => codes().length === 0, 60_000);
 }, 300_000);
+
+/** A machine that screens one trader, and the component of its health that is asked for. */
+async function screening(trader: TraderInput) {
+  const [cloud, exchange] = await Promise.all([startCloud(), startTestExchange({ speed: 60 })]);
+  cleanups.push(() => cloud.close(), () => exchange.close());
+  const dataDir = tempDir();
+  const machine = await cloud.addMachine();
+  const id = await machine.addTrader(trader);
+  const { orchestrator, link } = startOrchestrator({ cloud, supabase: cloud.supabase, machine, dataDir, exchange });
+  cleanups.push(async () => { await orchestrator.stop(); removeDir(dataDir); });
+  await until('the machine screens', () => orchestrator.view.status().phase === 'screening', 60_000);
+  return {
+    cloud, id, orchestrator, link,
+    part: (name: string) => orchestrator.view.status().health?.components.find(({ component }) => component === name),
+    nextLook: async () => { const before = orchestrator.view.status().health?.at ?? 0; await until('a look', () => (orchestrator.view.status().health?.at ?? 0) > before); },
+  };
+}
+
+test('a pause by the user is no failure: candles are not expected then, and are again afterwards', async () => {
+  const { orchestrator, part, nextLook } = await screening(DIP);
+  await until('it is judged by its candles', () => part('candles')?.readings['candleLagMs'] !== undefined, 60_000);
+  await orchestrator.commands.handlers.pause?.({ type: 'pause' });
+  await nextLook();
+  expect(part('candles')).toBeUndefined();
+  await orchestrator.commands.handlers.resume?.({ type: 'resume' });
+  await until('candles are expected again', () => part('candles')?.readings['candleLagMs'] !== undefined, 60_000);
+}, 120_000);
+
+test('signals that nobody analyses for want of a key are told, and where no trader wants an analysis there is nothing to tell', async () => {
+  const { cloud, id, part, nextLook, link, orchestrator } = await screening(DIP);
+  await nextLook();
+  expect(part('analysis')).toMatchObject({ state: 'degraded', sentence: 'There is no key for the model: signals are not analysed.' });
+  await cloud.supabase.database.pool.query(`update traders set document = document || '{"analysis": {"enabled": false}}' where id = $1`, [id]);
+  link().beatNow();
+  await until('the edit runs', () => orchestrator.view.status().traders[0]?.version === 2);
+  await nextLook();
+  await until('the part is gone', () => part('analysis') === undefined, 60_000);
+}, 120_000);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { intervalClose, type Signal } from '@trademind/core';
+import { systemWall, type Wall } from '../../packages/runtime/time.ts';
 import { BUSY, DIP, removeDir, startCloud, startOrchestrator, startRelay, startTestExchange, tempDir, until, type Cloud, type Exchange, type InProcess, type TestMachine } from './world.ts';
 
 let cloud: Cloud;
@@ -17,10 +18,10 @@ afterAll(async () => {
   await cloud.close();
 });
 
-function start(machine: TestMachine, over: { dataDir?: string; supabaseUrl?: string; exchange?: { url: string; streams: string } } = {}): InProcess & { dataDir: string } {
+function start(machine: TestMachine, over: { dataDir?: string; supabaseUrl?: string; exchange?: { url: string; streams: string }; wall?: Wall } = {}): InProcess & { dataDir: string } {
   const dataDir = over.dataDir ?? tempDir();
   const { supabase } = cloud;
-  const running = startOrchestrator({ cloud, supabase: { url: over.supabaseUrl ?? supabase.url, publishableKey: supabase.publishableKey }, machine, exchange: over.exchange ?? exchange, dataDir });
+  const running = startOrchestrator({ cloud, supabase: { url: over.supabaseUrl ?? supabase.url, publishableKey: supabase.publishableKey }, machine, exchange: over.exchange ?? exchange, dataDir, ...(over.wall && { more: { wall: over.wall } }) });
   cleanups.push(async () => {
     await running.orchestrator.stop();
     if (over.dataDir === undefined) removeDir(dataDir);
@@ -214,6 +215,50 @@ test('traders follow what is stored: added, edited, disabled, enabled again, del
   expect(one.orchestrator.view.status().traders[0]?.error).toMatch(/colour|side/);
 });
 
+test('a hundred stored documents that cannot be read, and that are as long as can be stored, do not make the machine deaf: it hears when they go', async () => {
+  const machine = await cloud.addMachine();
+  const dip = await machine.addTrader(DIP);
+  const rows = Array.from({ length: 100 }, (_, index) => ({ user_id: machine.user.id, name: `Odd ${index}`, enabled: true, document: { name: `Odd ${index}`, side: 'long', where: { [`k${'🙂'.repeat(index < 5 ? 15_000 : 300)}`]: 'close > 1' } } }));
+  const { error } = await machine.user.client.from('traders').insert(rows);
+  expect(error).toBeNull();
+  const one = start(machine);
+  await screens(one);
+  const beatAt = async () => (await cloud.supabase.database.pool.query<{ at: Date; status: { traders: { id: string }[] } }>('select beat_at as at, status from machines where id = $1', [machine.id])).rows[0]!;
+  await until('the beat tells what screens', async () => (await beatAt()).status?.traders.some(({ id }) => id === dip) === true);
+  const before = Number((await beatAt()).at);
+  one.link().beatNow();
+  await until('the next beat is taken', async () => Number((await beatAt()).at) > before);
+  expect(one.orchestrator.view.status().problems).toEqual([]);
+  expect(one.orchestrator.view.status().traders.filter(({ state }) => state === 'invalid')).toHaveLength(100);
+  await sql(`update traders set enabled = false where user_id = $1 and name like 'Odd %'`, [machine.user.id]);
+  one.link().beatNow();
+  await until('it hears that they were taken away', () => one.orchestrator.view.status().traders.length === 1);
+});
+
+test('the minutes that the database keeps are measured: screening and the delay of the loop show, and a long candle that is under way is not late', async () => {
+  const machine = await cloud.addMachine();
+  await machine.addTrader({ ...DIP, interval: '1h' });
+  let skew = 0;
+  const one = start(machine, { wall: { ...systemWall, epoch: () => Date.now() + skew } });
+  await screens(one);
+  await until('candles are screened', () => one.orchestrator.view.status().market.candles > 0);
+  const rows = async () => (await cloud.supabase.database.pool.query<{ loop: number | null; lag: number | null; screening: number; candles: string }>(
+    `select loop_ms_max as loop, lag_ms_max as lag, screening_ms as screening, candles from machine_metrics where machine_id = $1 and resolution = 'minute' order by at`, [machine.id])).rows;
+  const beatAt = async () => Number((await cloud.supabase.database.pool.query<{ at: Date }>('select beat_at as at from machines where id = $1', [machine.id])).rows[0]!.at);
+  await until('a whole minute was measured and written', async () => {
+    const before = await beatAt();
+    // Looks come every 5 s; the database takes no minute that is 10 min ahead.
+    await new Promise((resolve) => { setTimeout(resolve, 1_500); });
+    skew += 12_000;
+    one.link().beatNow();
+    await until('a beat', async () => await beatAt() > before);
+    one.link().sendNow();
+    return (await rows()).some(({ loop, lag, screening, candles }) => loop !== null && lag !== null && screening > 0 && Number(candles) > 0);
+  }, 60_000, rows);
+  // An hour of this market is 6 s of ours: late by the age of the candle under way it would be by up to 3,600 s.
+  for (const { lag } of await rows()) expect(lag ?? 0).toBeLessThan(15_000);
+}, 90_000);
+
 test('a drain that the control plane wishes stops the screening; when the wish ends, what was missed is caught up', async () => {
   const machine = await cloud.addMachine();
   await machine.addTrader(DIP);
@@ -254,4 +299,7 @@ test('of two machines of one user one acts: the second says who does, finds noth
   await screens(two);
   await until('it finds what comes now', () => two.orchestrator.view.signals(1_000).some(({ origin }) => origin === 'live'));
   expect(two.orchestrator.view.status().problems).toEqual([]);
+  two.link().sendNow();
+  const owners = async () => (await cloud.supabase.database.pool.query<{ acts: boolean }>(`select (data ->> 'acts')::boolean as acts from machine_events where machine_id = $1 and kind = 'owner' order by id`, [second.id])).rows.map(({ acts }) => acts);
+  await until('its history says that it waited and then acted', async () => JSON.stringify(await owners()) === '[false,true]', 20_000, owners);
 }, 60_000);

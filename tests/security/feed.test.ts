@@ -194,16 +194,25 @@ describe('clients that mean harm', () => {
 
 describe('metrics', () => {
   test('are on the private port alone, however they are asked for', async () => {
-    expect(await (await fetch(`${at.privateUrl}/metrics`)).text()).toContain('trademind_');
+    expect(await (await fetch(`${at.privateUrl}/metrics`)).text()).toMatch(/trademind_[^]*process_resident|process_resident[^]*trademind_/);
     const client = connect(await at.ticket());
     const { data: { session } } = await client.next('hello');
     for (const path of ['/metrics', '/metrics/', '//metrics', '/v1/metrics', '/v1/../metrics', '/%6detrics', '/metrics?x', '/METRICS', '/ready/../metrics', '/debug', '/.env']) {
       const heard = await raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${session}\r\nConnection: close\r\n\r\n`);
       expect(heard, path).toMatch(/^HTTP\/1\.1 404/);
-      expect(heard).not.toContain('trademind_process');
+      expect(heard).not.toMatch(/trademind_|process_resident/);
     }
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) expect((await fetch(`${at.url}/metrics`, { method })).status).toBe(404);
   });
+
+  test('are not to be had wherever the public port is: on another address of this computer that one answers, the private one does not', async () => {
+    await at.restart({ HOST: '127.0.0.2' });
+    const [port, privatePort] = [new URL(at.url).port, new URL(at.privateUrl).port];
+    expect((await fetch(`http://127.0.0.2:${port}/health`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${privatePort}/metrics`)).status).toBe(200);
+    await expect(fetch(`http://127.0.0.2:${privatePort}/metrics`)).rejects.toThrow();
+    await at.restart();
+  }, 60_000);
 
   test('have no way in from outside: what Fly is told to serve is the public port alone', () => {
     const config = machineConfig({ image: `r/m@sha256:${'0'.repeat(64)}`, env: {}, guest: { cpuKind: 'shared', cpus: 1, memoryMb: 256 }, volumeId: 'v', metadata: {} });

@@ -58,7 +58,8 @@ export async function startWorkingMachine(more: Record<string, string> = {}): Pr
     const serving = () => said.slice(from).split('\n').find((line) => line.includes('"code":"serving"'));
     await until('it serves', () => serving() !== undefined || child.exitCode !== null);
     const line = JSON.parse(serving() ?? '{}') as { port?: number; metricsPort?: number };
-    Object.assign(self, { url: `http://127.0.0.1:${line.port}`, feed: `ws://127.0.0.1:${line.port}/v1/feed`, privateUrl: `http://127.0.0.1:${line.metricsPort}` });
+    const host = given['HOST'] ?? '127.0.0.1';
+    Object.assign(self, { url: `http://${host}:${line.port}`, feed: `ws://${host}:${line.port}/v1/feed`, privateUrl: `http://127.0.0.1:${line.metricsPort}` });
     if (line.port !== undefined) await until('it screens', async () => child.exitCode !== null || await fetch(`${self.url}/ready`, { signal: AbortSignal.timeout(2_000) }).then(({ status }) => status === 200, () => false));
   }
   await start(env);

@@ -104,7 +104,7 @@ export async function startTestFeed(over: Partial<WebSocketServerOptions> & { so
   const logged: LogEntry[] = [];
   const server = await startWebSocketServer({
     host: '127.0.0.1', port: 0, metricsPort: 0, allowedOrigins: [TEST_ORIGIN], sessionKey: randomBytes(32), metrics: () => Promise.resolve('up 1\n'),
-    ticketJwks: await ticketJwks({ publicKey }), ready: () => ({ ready: true, missing: [] }),
+    ticketJwks: await ticketJwks({ publicKey }), ready: () => ({ ready: true, missing: [], phase: 'screening' }),
     now, log: (entry) => logged.push(entry), ...over, source,
   });
   return {

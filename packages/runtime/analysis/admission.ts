@@ -23,6 +23,7 @@ export function admit(signal: Signal, trader: TraderDocument | undefined): { tas
 
 const of = ({ id, traderId, traderVersion, symbol, interval, closeTime }: Signal, at: number) => ({ signalId: id, traderId, traderVersion, symbol, interval, closeTime, at });
 
+/** The outcome of a signal that gets no decision. @param at wall ms */
 export const noDecision = (signal: Signal, at: number, reason: NoDecisionReason, message: string): AnalysisOutcome => ({ ...of(signal, at), kind: 'none', reason, message });
 
 /** @param late whether it came after the trader's expiry */

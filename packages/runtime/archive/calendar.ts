@@ -29,6 +29,7 @@ export interface Range { from: number; to: number }
 /** The stretch of time that one file holds: a month, or a year for candles of an hour and longer. */
 export interface Period extends Range { name: string }
 
+/** The file that a candle belongs to, by its ordinal: `2024-05`, or `2024` for candles of an hour and longer. */
 export function periodOf(interval: Interval, ordinal: number): Period {
   const date = new Date(openTimeOf(interval, ordinal));
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];

@@ -48,6 +48,7 @@ export function copyCandle(from: CandleColumns, index: number, to: CandleColumns
   for (const name of COLUMN_NAMES) to[name][at] = from[name][index]!;
 }
 
+/** Candles as columns, in their order; an optional value that is absent is NaN. */
 export function columnsOf(candles: readonly Candle[]): CandleColumns {
   const columns = allocateColumns(candles.length);
   for (const [index, candle] of candles.entries()) for (const name of COLUMN_NAMES) columns[name][index] = candle[name];

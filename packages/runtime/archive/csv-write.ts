@@ -27,6 +27,7 @@ export function columnsPresent(parts: Iterable<{ candles: CandleColumns; absent:
   return OPTIONAL_COLUMNS.filter((name) => present.has(name));
 }
 
+/** The first line, with its newline: the six columns that every candle has, then the optional ones. */
 export function csvHeader(columns: readonly OptionalColumn[]): string {
   return `${['openTime', 'open', 'high', 'low', 'close', 'volume', ...columns].join(',')}\n`;
 }

@@ -49,10 +49,12 @@ export function isWhole(bytes: Uint8Array, frame: Frame): boolean {
   return endOf(frame) <= bytes.byteLength && crc32(payloadOf(bytes, frame)) === frame.payloadCrc;
 }
 
+/** The payload of a frame, as a view of the same memory; cut off where the bytes end. */
 export function payloadOf(bytes: Uint8Array, frame: Frame): Uint8Array {
   return bytes.subarray(frame.payloadAt, endOf(frame));
 }
 
+/** Offset of the first byte after a frame. */
 export function endOf(frame: Frame): number {
   return frame.payloadAt + frame.payloadBytes;
 }

@@ -67,6 +67,7 @@ export function encodeSegment(key: SeriesKey, period: Period, candles: CandleCol
   return concat([encodeHeader({ version: FORMAT_VERSION, ...key, from: period.from, to: period.to, sealed }), ...frames]);
 }
 
+/** One array of all bytes, in their order. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }

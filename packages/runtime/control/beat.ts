@@ -2,13 +2,12 @@ import { codeOf, sentenceOf, type BeatAnswer, type MachineStatus } from '@tradem
 import type { Log } from '../log.ts';
 import { Nudge } from '../nudge.ts';
 import { Backoff, type Wall } from '../time.ts';
+import { faultOf } from './database-fault.ts';
 import type { Database, TraderRow } from './database.ts';
+import { leastStatus, toldStatus } from './told-status.ts';
 
 const EVERY_MS = 15_000;
 const BACKOFF = { first: 500, most: EVERY_MS };
-/** The database keeps a status of at most 64 kB. */
-const TRADERS_TOLD = 100;
-const HALTED_TOLD = 50;
 
 /** Versions of what the machine fetches when it changes, and the public keys of tickets (null: those of its birth). */
 export type BeatNews = Pick<BeatAnswer, 'settings_version' | 'keys_version' | 'jwks_version' | 'jwks'>;
@@ -41,6 +40,7 @@ export class Beat {
   #lastAt: number | null = null;
   #latencyMs: number | null = null;
   #clockOffsetMs: number | undefined;
+  #statusRefused = false;
 
   constructor(options: BeatOptions) {
     this.#options = options;
@@ -78,7 +78,7 @@ export class Beat {
     const { database, onTraders, onDrain, onNews, wall, log, signal } = this.#options;
     try {
       const sent = { now: wall.now(), epoch: wall.epoch() };
-      const answer: BeatAnswer = await database.beat(told(this.#options.status()));
+      const answer = await this.#tell(this.#options.status());
       this.#latencyMs = wall.now() - sent.now;
       const ahead = Date.parse(answer.server_time) - sent.epoch - this.#latencyMs / 2;
       if (Number.isFinite(ahead)) this.#clockOffsetMs = ahead;
@@ -105,8 +105,20 @@ export class Beat {
       return this.#backoff.next();
     }
   }
-}
 
-function told(status: MachineStatus): MachineStatus {
-  return { ...status, traders: status.traders.slice(0, TRADERS_TOLD), market: { ...status.market, halted: status.market.halted.slice(0, HALTED_TOLD) } };
+  /** A status that the database will not have must not keep the machine from hearing: it says only that it lives, then. */
+  async #tell(status: MachineStatus): Promise<BeatAnswer> {
+    const { database, log } = this.#options;
+    try {
+      const answer = await database.beat(toldStatus(status));
+      this.#statusRefused = false;
+      return answer;
+    } catch (error) {
+      if (faultOf(error) !== 'refused') throw error;
+      const answer = await database.beat(leastStatus(status));
+      if (!this.#statusRefused) log('error', 'status_refused', `The database refused what the machine says of itself; it hears only that it lives. ${sentenceOf(error)}`);
+      this.#statusRefused = true;
+      return answer;
+    }
+  }
 }

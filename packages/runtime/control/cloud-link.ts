@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { parseWith, sentenceOf, TraderDocument, type MachineStatus } from '@trademind/core';
+import { cutText, parseWith, sentenceOf, TraderDocument, type MachineStatus } from '@trademind/core';
 import type { Log } from '../log.ts';
 import type { InvalidTrader } from '../screening/trader-set.ts';
 import { MinuteMetrics, type LoadSample } from '../state/minute-metrics.ts';
@@ -24,6 +24,8 @@ export interface CloudHooks {
   log: Log;
   signal: AbortSignal;
   status: () => MachineStatus;
+  /** What was measured since it was last asked, for the minute's figures. */
+  worst?: () => Pick<LoadSample, 'loopMs' | 'lagMs' | 'screeningMsTotal'>;
   /** The stored traders: those that can be read, and those that cannot. */
   onTraders: (traders: StoredTrader[], unreadable: InvalidTrader[]) => void;
   onDrain: (drain: boolean) => void;
@@ -60,7 +62,7 @@ export class CloudLink {
       database, wall, log, signal, onDrain: hooks.onDrain, onNews: (news) => { this.ticketKeys = news.jwks; hooks.onNews?.(news); },
       status: () => {
         const status = hooks.status();
-        const minute = metrics.add(sampleOf(status, wall));
+        const minute = metrics.add({ ...sampleOf(status, wall), ...hooks.worst?.() });
         if (minute) store.outbox.add('metric', minute.at, minute);
         return status;
       },
@@ -116,9 +118,11 @@ function sampleOf({ process, market, traders, outbox }: MachineStatus, wall: Wal
   return {
     at: wall.epoch(), cpuPercent: process.cpuPercent, rssMb: process.rssMb, candlesTotal: market.candles, outboxRows: outbox.rows,
     signalsTotal: traders.reduce((sum, { signals }) => sum + signals.live, 0),
-    ...(market.lastCloseAt !== null && { lagMs: Math.max(0, market.time - market.lastCloseAt) }),
   };
 }
+
+/** Of what is wrong with a document its user is told so much. */
+const ERROR_LENGTH = 300;
 
 /** Documents were written by others, maybe by a newer version: each is parsed, and one that cannot be read harms no other. */
 function readTraders(rows: readonly TraderRow[]): { traders: StoredTrader[]; unreadable: InvalidTrader[] } {
@@ -128,7 +132,7 @@ function readTraders(rows: readonly TraderRow[]): { traders: StoredTrader[]; unr
     try {
       traders.push({ id, version, document: parseWith(TraderDocument, document, 'trader_unreadable', 'The stored document') });
     } catch (error) {
-      unreadable.push({ id, version, name, error: sentenceOf(error) });
+      unreadable.push({ id, version, name, error: cutText(sentenceOf(error), ERROR_LENGTH) });
     }
   }
   return { traders, unreadable };

@@ -1,4 +1,4 @@
-import type { LogEntry } from '@trademind/core';
+import type { LogEntry, MachineStatus } from '@trademind/core';
 import type { JSONWebKeySet } from 'jose';
 import type { CommandAudit, CommandHandlers } from './commands.ts';
 import type { FeedSource } from './source.ts';
@@ -46,6 +46,8 @@ export interface WebSocketServerOptions {
   /** 0 takes a free port, for both. */
   port: number;
   metricsPort: number;
+  /** Where the private port listens; the public host unless given. */
+  metricsHost?: string;
   /** Origins of browsers that may call, e.g. `https://app.example.com`. A request without Origin does not come from a browser. */
   allowedOrigins: readonly string[];
   /** The control plane's public keys. A function is asked at each ticket, so that newer keys need no restart. */
@@ -54,7 +56,8 @@ export interface WebSocketServerOptions {
   sessionKey: Uint8Array;
   /** Prometheus text. */
   metrics: () => Promise<string>;
-  ready: () => { ready: boolean; missing: string[] };
+  /** Whether the machine screens. `missing`, in words, is for the private port; the public one names the phase alone. */
+  ready: () => { ready: boolean; missing: string[]; phase?: MachineStatus['phase'] };
   /** Wall clock in ms. */
   now: () => number;
   log: (entry: LogEntry) => void;

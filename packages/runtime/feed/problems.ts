@@ -29,11 +29,13 @@ export function problemOf(error: unknown): Problem {
   };
 }
 
+/** Answers with JSON; an error (400 and above, but for the 503 of a machine that is not ready) as RFC 9457 problem details. */
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {
   const media = status >= 400 && status !== 503 ? PROBLEM_MEDIA_TYPE : 'application/json';
   sendText(response, status, `${media}; charset=utf-8`, JSON.stringify(body));
 }
 
+/** Answers with a text of the given type; kept by no cache, and read as nothing but what it says it is. */
 export function sendText(response: ServerResponse, status: number, contentType: string, text: string): void {
   response.writeHead(status, {
     'content-type': contentType, 'content-length': Buffer.byteLength(text), 'cache-control': 'no-store', 'x-content-type-options': 'nosniff',

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Interval } from '@trademind/core';
+import { Interval, type MachineStatus } from '@trademind/core';
 import { addressOf } from './address.ts';
 import { Allowance } from './allowance.ts';
 import type { Gate } from './gate.ts';
@@ -11,7 +11,7 @@ interface RestOptions {
   source: FeedSource;
   gate: Gate;
   allowedOrigins: readonly string[];
-  ready: () => { ready: boolean; missing: string[] };
+  ready: () => { ready: boolean; phase?: MachineStatus['phase'] };
   uptimeS: () => number;
   callsPerSecond: number;
   now: () => number;
@@ -56,13 +56,18 @@ export function createRestHandler(options: RestOptions): (request: IncomingMessa
   };
 }
 
+/** What anyone may know of a machine that is not ready: which part of its day it is in, never with whom or with what. */
+const WAITS: Readonly<Record<MachineStatus['phase'], string>> = {
+  booting: 'the end of its start', backfilling: 'the history of its markets', screening: 'its services', draining: 'the end of a drain',
+};
+
 /** Routes that say nothing about the user: alive or not, ready or not. */
 function openRoutes({ ready, uptimeS }: RestOptions): Map<string, Route> {
   return new Map<string, Route>([
     ['/health', () => ok({ ok: true, uptimeS: uptimeS() })],
     ['/ready', () => {
-      const { ready: isReady, missing } = ready();
-      return { status: isReady ? 200 : 503, body: { ready: isReady, missing } };
+      const { ready: isReady, phase } = ready();
+      return { status: isReady ? 200 : 503, body: { ready: isReady, missing: isReady || phase === undefined ? [] : [WAITS[phase]] } };
     }],
   ]);
 }

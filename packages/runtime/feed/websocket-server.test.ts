@@ -319,14 +319,15 @@ describe('clients that misbehave', () => {
 });
 
 describe('HTTP', () => {
-  test('health is for anyone; ready says what is missing and nothing more; the rest wants a session', async () => {
-    const feed = await start({ ready: () => ({ ready: false, missing: ['history'] }) });
+  test('health is for anyone; ready says in which phase the machine is and nothing more; the rest wants a session', async () => {
+    const feed = await start({ ready: () => ({ ready: false, missing: ['Loading history: 3 of 5 symbols.'], phase: 'backfilling' }) });
     const get = async (path: string, headers: Record<string, string> = {}) => {
       const answer = await fetch(`${feed.server.url}${path}`, { headers });
       return [answer.status, await answer.json()] as [number, Record<string, unknown>];
     };
     expect(await get('/health')).toEqual([200, { ok: true, uptimeS: expect.any(Number) as number }]);
-    expect(await get('/ready')).toEqual([503, { ready: false, missing: ['history'] }]);
+    expect(await get('/ready')).toEqual([503, { ready: false, missing: ['the history of its markets'] }]);
+    expect(await (await fetch(`http://127.0.0.1:${feed.server.metricsPort}/ready`)).json()).toMatchObject({ ready: false, missing: ['Loading history: 3 of 5 symbols.'] });
     expect((await get('/v1/status'))[1]).toMatchObject({ status: 401, code: 'ticket_missing' });
     expect((await get('/v1/status', { authorization: `Bearer ${await feed.ticket()}` }))[1]).toMatchObject({ status: 401, code: 'session_invalid' });
     expect((await get('/metrics'))[0]).toBe(404);

@@ -41,7 +41,7 @@ export async function startWebSocketServer(options: WebSocketServerOptions): Pro
   const privateServer = createServer({ requestTimeout: 15_000 }, createPrivateHandler({ ...options, stats, onFailure }));
   try {
     await listen(server, options.port, options.host);
-    await listen(privateServer, options.metricsPort, options.host);
+    await listen(privateServer, options.metricsPort, options.metricsHost ?? options.host);
   } catch (error) {
     stop();
     server.close();

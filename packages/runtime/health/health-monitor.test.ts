@@ -89,6 +89,13 @@ describe('the monitor', () => {
       .toEqual(expect.arrayContaining(['analysis', 'feed', 'notifications']));
   });
 
+  test('an analysis that no signal gets is not well: without a key, and when the day\'s cap is used up, each in words', () => {
+    const analysisOf = (over: object, problems: HealthReadings['problems'] = []) => monitor(() => ({ ...well, analysis: { waiting: 0, oldestMs: 0, down: false, ...over }, problems })).look().components.find(({ component }) => component === 'analysis');
+    expect(analysisOf({ noKey: false, capped: false })).toMatchObject({ state: 'healthy' });
+    expect(analysisOf({ noKey: true })).toMatchObject({ state: 'degraded', sentence: 'There is no key for the model: signals are not analysed.', nextStep: expect.stringContaining('key') });
+    expect(analysisOf({ capped: true }, [{ code: 'analysis_cap', message: 'Used today: all.' }])).toMatchObject({ state: 'degraded', sentence: expect.stringMatching(/used up.* Used today: all\.$/) });
+  });
+
   test('tells what changed, with the problem that explains it, and when it is well again', () => {
     let readings: HealthReadings = well;
     const told: string[] = [];
@@ -148,6 +155,25 @@ test('the load is told to whoever judges the size, and only while the machine do
   const resting = monitor(() => ({ ...well, screening: false }));
   resting.look();
   expect(resting.load()).toBeUndefined();
+});
+
+test('the minute is told the worst of all looks since it was told last, and nothing of a lag that was not looked at', async () => {
+  let readings: HealthReadings = { ...well, candleLagMs: 40 };
+  const watched = monitor(() => readings);
+  expect(watched.worst()).toEqual({ screeningMsTotal: 0 });
+  for (const candleLagMs of [40, 900, 10]) { readings = { ...well, candleLagMs, screeningMs: 7 }; watched.look(); }
+  expect(watched.worst()).toEqual({ loopMs: expect.any(Number), lagMs: 900, screeningMsTotal: 7 });
+  expect(watched.worst()).toEqual({ screeningMsTotal: 7 });
+  const { candleLagMs: _, ...resting } = well;
+  readings = { ...resting, screening: false };
+  await wait(30);
+  burn(120);
+  await wait(30);
+  watched.look();
+  watched.look();
+  const worst = watched.worst();
+  expect(worst.loopMs).toBeGreaterThan(50);
+  expect(worst).not.toHaveProperty('lagMs');
 });
 
 describe('the metrics', () => {

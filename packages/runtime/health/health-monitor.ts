@@ -56,6 +56,8 @@ export class HealthMonitor {
   #looks = 0;
   #diskUsed: number | undefined;
   #load: LoadSample | undefined;
+  /** The worst looks since somebody asked. */
+  #worst: { loopMs?: number; lagMs?: number } = {};
   #downSince: number | null = null;
   #analysisDownSince: number | null = null;
   /** Totals at the look before, for what is counted per time. */
@@ -97,6 +99,13 @@ export class HealthMonitor {
     return this.#load;
   }
 
+  /** For the minute's figures: the greatest delay of the event loop and lag of candles among the looks since this was last asked (none, none), and the time spent screening since the start. All ms of wall time. */
+  worst(): { loopMs?: number; lagMs?: number; screeningMsTotal: number } {
+    const worst = { ...this.#worst, screeningMsTotal: this.#options.readings().screeningMs };
+    this.#worst = {};
+    return worst;
+  }
+
   /** How every component fared at the last look. */
   report(): HealthReport {
     return this.#report;
@@ -125,6 +134,10 @@ export class HealthMonitor {
     const before = new Map(this.#report.components.map(({ component, state }) => [component, state]));
     const own = this.#own(services);
     this.#load = loadOf(services, own);
+    this.#worst = {
+      loopMs: Math.max(this.#worst.loopMs ?? 0, this.#measures.loopDelayMs),
+      ...(services.candleLagMs !== undefined || this.#worst.lagMs !== undefined ? { lagMs: Math.max(this.#worst.lagMs ?? 0, services.candleLagMs ?? 0) } : {}),
+    };
     const judged = judgeHealth(this.#memory, readingsOf(services, own), services.problems ?? [], { mono: performance.now(), epoch: wall.epoch() });
     this.#memory = judged.memory;
     this.#report = { ...judged.report, ...this.#crash() };

@@ -28,8 +28,8 @@ export interface HealthReadings {
   diskFailing?: boolean;
   database?: { silenceMs: number; latencyMs: number | null };
   clockOffsetMs?: number;
-  /** `down`: a model is not asked for the time being. */
-  analysis?: { waiting: number; oldestMs: number; down: boolean };
+  /** `down`: a model is not asked for the time being; `noKey`, `capped`: none is asked at all, for want of a key or because the day's cap is used up. Absent where no trader wants an analysis. */
+  analysis?: { waiting: number; oldestMs: number; down: boolean; noKey?: boolean; capped?: boolean };
   feed?: { connections: number; most: number; gaps: number };
   notifications?: { waiting: number; oldestMs: number };
   problems?: readonly { code: string; message: string }[];
@@ -50,6 +50,8 @@ export function readingsOf(services: HealthReadings, own: OwnMeasures): Readings
     passShare: services.passShare,
     tradersShed: services.tradersShed,
     workerUse: services.workers ? own.workerUse : undefined,
+    analysisNoKey: services.analysis && Number(services.analysis.noKey ?? false),
+    analysisCapped: services.analysis && Number(services.analysis.capped ?? false),
     analysisDownMs: services.analysis && own.analysisDownMs,
     analysisWaitMs: services.analysis?.oldestMs,
     analysisQueue: services.analysis?.waiting,

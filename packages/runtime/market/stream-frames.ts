@@ -21,6 +21,7 @@ export interface KlineStream {
   closedUntil: number;
 }
 
+/** A stream of which nothing has come yet. */
 export function klineStream(symbol: string, interval: Interval): KlineStream {
   return { symbol, interval, values: new Float64Array(8), openTime: 0, closeTime: 0, eventTime: 0, closedUntil: 0 };
 }

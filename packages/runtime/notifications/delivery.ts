@@ -18,7 +18,9 @@ export interface DeliveryContext {
 /** No answer is waited for longer than this. */
 export const TIMEOUT_MS = 10_000;
 
+/** Try again. @param afterS seconds that the receiver asks to wait */
 export const later = (code: string, message: string, afterS?: number): Delivery => ({ kind: 'retry', code, message, ...(afterS !== undefined && { afterMs: Math.max(0, afterS) * 1_000 }) });
+/** Nothing goes this way until someone does what `nextStep` says. */
 export const channelRefused = (code: string, message: string, nextStep: string): Delivery => ({ kind: 'channel_refused', code, message, nextStep });
 
 /** What went wrong and what to do about it, in one. */

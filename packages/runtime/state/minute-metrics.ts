@@ -13,7 +13,7 @@ export interface LoadSample {
   candlesTotal: number;
   signalsTotal: number;
   outboxRows: number;
-  /** Event-loop delay, 99th percentile; age of the last closed candle; time spent screening since the process began. All in ms. */
+  /** Event-loop delay, 99th percentile; how late the newest candle was; time spent screening since the process began. All in ms of wall time. */
   loopMs?: number;
   lagMs?: number;
   screeningMsTotal?: number;
