@@ -22,7 +22,7 @@ export interface LastWordsOptions {
   dataDir: string;
   version: string;
   /** Never to be seen in a report. */
-  secrets: readonly string[];
+  secrets: Iterable<string>;
   now: () => Date;
   uptimeS: () => number;
   memory: () => CrashReport['memory'];

@@ -21,7 +21,8 @@ function settingsOrExit(): Settings {
 }
 
 const settings = settingsOrExit();
-const secrets = [settings.MACHINE_SECRET, settings.SUPABASE_PUBLISHABLE_KEY, settings.GEMINI_API_KEY, settings.BINANCE_API_KEY, settings.BINANCE_SECRET_KEY].filter((value) => value !== undefined && value.length >= 8) as string[];
+// those of its birth; what the user entrusted to the control plane joins them once it is fetched
+const secrets = new Set([settings.MACHINE_SECRET, settings.SUPABASE_PUBLISHABLE_KEY, settings.GEMINI_API_KEY, settings.BINANCE_API_KEY, settings.BINANCE_SECRET_KEY].filter((value) => value !== undefined && value.length >= 8) as string[]);
 const logger = createLogger(settings.LOG_LEVEL, { machine: settings.MACHINE_ID, region: settings.MACHINE_REGION }, secrets);
 const words = new LastWords({ dataDir: settings.DATA_DIR, version: manifest.version, secrets, now: () => new Date(), uptimeS: () => process.uptime(), memory: memoryNow });
 
@@ -67,7 +68,7 @@ machine = startMachine({
   },
   ticketJwks: settings.TICKET_JWKS, allowedOrigins: settings.ALLOWED_ORIGINS, host: settings.HOST, port: settings.PORT, metricsPort: settings.METRICS_PORT, metricsHost: settings.METRICS_HOST,
   gemini: { apiKey: settings.GEMINI_API_KEY, baseUrl: settings.GEMINI_BASE_URL, model: settings.GEMINI_MODEL },
-  crashes: words.before,
+  crashes: words.before, secrets,
   log: (level, code, message, fields) => {
     words.heard({ at: Date.now(), level, code, message });
     logger[level]({ code, ...fields }, message);

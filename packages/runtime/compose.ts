@@ -51,6 +51,8 @@ export interface MachineOptions extends Common {
   metricsHost?: string;
   /** How processes before this one ended against their will, newest last: shown to the user. */
   crashes?: readonly CrashReport[];
+  /** What must never be told: the user's keys join it when they are fetched. */
+  secrets?: Set<string>;
   log: Log;
 }
 
@@ -68,7 +70,7 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
   const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
   const { exchange, ended } = await recorded(options, wall, log);
   const machine = new Orchestrator({
-    machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
+    machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], ...(options.secrets && { secrets: options.secrets }), bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks), controlPlane: { url: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret }, gemini: options.gemini,
     notifier: (store, say) => new Notifier({ dataDir, machineId, wall, log: say, record: recordDeliveries(store, machineId) }),
   });

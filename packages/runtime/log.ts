@@ -1,12 +1,13 @@
-import type { LogEntry } from '@trademind/core';
+import { redact, type LogEntry } from '@trademind/core';
 import type { Wall } from './time.ts';
 
 /** Where a service says what happened. `fields` go to the process's log only; the feed shows code and message. Never a secret in either. */
 export type Log = (level: LogEntry['level'], code: string, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 
-/** Passes all on to `log`, and each entry as the feed shows it to `hear`. */
-export function heardBy(log: Log, wall: Pick<Wall, 'epoch'>, hear: (entry: LogEntry) => void): Log {
-  return (level, code, message, fields) => {
+/** Passes all on to `log`, and each entry as the feed shows it to `hear`; of `secrets` and what looks like one nothing goes either way. */
+export function heardBy(log: Log, wall: Pick<Wall, 'epoch'>, secrets: Iterable<string>, hear: (entry: LogEntry) => void): Log {
+  return (level, code, said, fields) => {
+    const message = redact(said, secrets);
     log(level, code, message, fields);
     hear({ at: wall.epoch(), level, code, message });
   };

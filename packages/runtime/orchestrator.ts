@@ -55,6 +55,8 @@ export interface OrchestratorOptions {
   log: Log;
   /** How processes before this one ended against their will, newest last. */
   crashes?: readonly CrashReport[];
+  /** What must never be told: the user's keys join it when they are fetched. */
+  secrets?: Set<string>;
   /** Given traders, without a cloud; or the ties to the cloud, which bring them. */
   traders?: (store: StateStore) => readonly StoredTrader[];
   cloud?: (hooks: CloudHooks) => CloudLink;
@@ -109,14 +111,14 @@ export class Orchestrator {
 
   constructor(options: OrchestratorOptions) {
     this.#options = options;
-    const { machineId, userId, bootId, version, dataDir, defaultInterval, wall, crashes = [] } = options;
+    const { machineId, userId, bootId, version, dataDir, defaultInterval, wall, crashes = [], secrets = new Set() } = options;
     const { signal } = this.#ending;
     const changed = (): void => this.#control.changed();
 
     // State, and who hears of it. The one step that can fail comes before anything that would have to be ended.
     const store = this.store = new StateStore({ dataDir, epoch: wall.epoch, outbox: options.cloud !== undefined });
     const ring = new LogRing();
-    const log = this.#log = heardBy(options.log, wall, (entry) => {
+    const log = this.#log = heardBy(options.log, wall, secrets, (entry) => {
       if (entry.level === 'error') this.#health.errored(entry.code);
       ring.add(entry);
       this.#publisher.log(entry);
@@ -157,7 +159,7 @@ export class Orchestrator {
 
     // Signals → decisions; both to the disk, and from there to the cloud.
     const controlPlane = options.controlPlane && new ControlPlane({ ...options.controlPlane, signal });
-    this.#keys = controlPlane && new UserKeys({ controlPlane, secret: options.controlPlane!.secret, own: options.gemini, wall, log, signal, onChange: () => this.#keysChanged() });
+    this.#keys = controlPlane && new UserKeys({ controlPlane, secret: options.controlPlane!.secret, own: options.gemini, wall, log, signal, secrets, onChange: () => this.#keysChanged() });
     const model = this.#keys ?? withOwnKey(options.gemini);
     this.#analyzer = new ConcurrentAnalyzer({
       file: store.file, wall, log, market: marketViewOf(this.#screener.candles, this.#market.clock), record: recordAnalysis(store.outbox),

@@ -19,6 +19,8 @@ export interface UserKeysOptions {
   wall: Wall;
   log: Log;
   signal: AbortSignal;
+  /** Takes in what must never be told. */
+  secrets: Pick<Set<string>, 'add'>;
   /** They are known for the first time, or others than before. */
   onChange: () => void;
 }
@@ -103,10 +105,11 @@ export class UserKeys {
   }
 
   async #fetch(): Promise<number> {
-    const { controlPlane, log, signal, onChange } = this.#options;
+    const { controlPlane, log, signal, secrets, onChange } = this.#options;
     try {
       const before = JSON.stringify(this.#keys);
       this.#keys = await controlPlane.call('GET', '/v1/machine/keys', MachineKeys, "The control plane's answer about keys");
+      for (const secret of secretsOf(this.#keys)) secrets.add(secret);
       this.#problem = null;
       if (JSON.stringify(this.#keys) !== before) {
         log('info', 'keys_fetched', 'The keys and notification settings of the user are there.');
@@ -123,4 +126,10 @@ export class UserKeys {
       return this.#backoff.next();
     }
   }
+}
+
+/** All that is secret in what the user entrusted: keys, bots' tokens, addresses that anybody who has them can post to. */
+function secretsOf({ binance, gemini, notifications }: MachineKeys): string[] {
+  const channels = (notifications?.channels ?? []).flatMap((channel) => (channel.kind === 'telegram' ? [channel.botToken] : [channel.url, channel.secret]));
+  return [binance?.apiKey, binance?.secretKey, gemini?.source === 'user' ? gemini.apiKey : undefined, ...channels].filter((secret) => secret !== undefined);
 }
