@@ -38,7 +38,6 @@ import { WorkPhase } from './work-phase.ts';
 const TRADERS_WAIT_MS = 2_000;
 const FLUSH_MS = 15_000;
 const SNAPSHOT_MS = 300_000;
-const DAY_MS = 86_400_000;
 
 export interface OrchestratorOptions {
   machineId: string;
@@ -151,7 +150,7 @@ export class Orchestrator {
     });
     this.#snapshots = new Snapshots({ dataDir, screener: this.#screener, log });
     this.#ledger = new SignalLedger({
-      recent: store.signalsSince(DAY_MS), rules: (traderId) => this.#traders.rules(traderId), onTripped: (traderId, why) => this.#follower.pauseSoon(traderId, why),
+      recent: store.signalsSince(86_400_000), rules: (traderId) => this.#traders.rules(traderId), onTripped: (traderId, why) => this.#follower.pauseSoon(traderId, why),
       waits: (traderId) => this.#screener.shed.has(traderId) || this.#screener.trader(traderId)?.waits === true,
     });
     this.#traders = new TraderSet({ store, market: this.#market, screener: this.#screener, ledger: this.#ledger, defaultInterval, log });

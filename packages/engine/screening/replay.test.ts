@@ -86,7 +86,7 @@ test('stopped at random places and restored from a snapshot, it gives the same s
     for (const stop of [...stops].sort((a, b) => a - b)) {
       found.push(...feed(screener, STREAM.slice(from, stop)));
       const next = new Screener({ defaultInterval: '5m', capacity: () => 2_500 });
-      next.restore(screener.snapshot());
+      next.restore(Buffer.concat(screener.snapshot()));
       expect(next.setTraders(TRADERS)).toEqual({ added: [], removed: [], invalid: [], matches: [] });
       screener = next;
       from = stop;
@@ -145,7 +145,7 @@ describe('a forming candle', () => {
         found.push(...screener.onCandle(symbol, interval, candle));
       }
       expect(found).toEqual(expected);
-      expect(Buffer.compare(screener.snapshot(), undisturbed.snapshot())).toBe(0);
+      expect(Buffer.compare(Buffer.concat(screener.snapshot()), Buffer.concat(undisturbed.snapshot()))).toBe(0);
     }), { numRuns: 2, seed: SEED });
     report.push(`${peeks} updates of forming candles gave ${forming} forming signals and left ${expected.length} closed ones as they were`);
     expect(forming).toBeGreaterThan(100);

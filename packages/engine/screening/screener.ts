@@ -266,8 +266,11 @@ export class Screener {
     return names;
   }
 
-  /** All that it knows, candles included, as bytes (with a checksum): `restore` of a new screener goes on as if nothing had happened. */
-  snapshot(): Uint8Array {
+  /**
+   * All that it knows, candles included, as bytes with a checksum: `restore` of a new screener goes on as if nothing had happened. In parts, to be laid end to end: it may be a good
+   * part of all the memory there is. They are copies, so that screening may go on.
+   */
+  snapshot(): Uint8Array[] {
     const writer = new SnapshotWriter();
     const header: SnapshotHeader = {
       traders: [...this.#traders.values()].map(({ id, version, compiled }) => ({ id, version, document: compiled.document })),
@@ -277,7 +280,7 @@ export class Screener {
       lanes: this.#lanes.save(writer),
       market: [...this.#market.values()].map((market) => market.save(writer)),
     };
-    return writer.finish(header);
+    return writer.parts(header);
   }
 
   /**

@@ -8,9 +8,6 @@ const PREFIX = 16;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Of all that follows the prefix, and of the header's length. */
-const checksum = (bytes: Uint8Array, length: number): number => (checksumOfWords(bytes.subarray(PREFIX)) ^ length) >>> 0;
-
 /** Where numbers lie in a snapshot. */
 export interface SavedNumbers { readonly at: number; readonly length: number }
 
@@ -27,21 +24,30 @@ export class SnapshotWriter {
     return { at, length: numbers.length };
   }
 
-  /** All of it as bytes: magic, header (JSON), numbers, with a checksum. */
-  finish(header: unknown): Uint8Array {
+  /** All of it in parts, which make up the snapshot end to end: magic, checksum and header (JSON), then the numbers as they were given, so that none is held twice. */
+  parts(header: unknown): Uint8Array[] {
     const text = encoder.encode(JSON.stringify(header));
-    const body = PREFIX + Math.ceil(text.length / 8) * 8;
-    const bytes = new Uint8Array(body + this.#length * 8);
-    bytes.set(encoder.encode(MAGIC));
-    bytes.set(text, PREFIX);
-    let at = body;
-    for (const part of this.#parts) {
-      bytes.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
-      at += part.byteLength;
-    }
-    const view = new DataView(bytes.buffer);
+    const head = new Uint8Array(PREFIX + Math.ceil(text.length / 8) * 8);
+    head.set(encoder.encode(MAGIC));
+    head.set(text, PREFIX);
+    const numbers = this.#parts.map((part) => new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+    const checksum = numbers.reduce((before, part) => checksumOfWords(part, before), checksumOfWords(head.subarray(PREFIX)));
+    const view = new DataView(head.buffer);
     view.setUint32(8, text.length, true);
-    view.setUint32(12, checksum(bytes, text.length), true);
+    // The header's length counts too.
+    view.setUint32(12, (checksum ^ text.length) >>> 0, true);
+    return [head, ...numbers];
+  }
+
+  /** The same in one. */
+  finish(header: unknown): Uint8Array {
+    const parts = this.parts(header);
+    const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
     return bytes;
   }
 }
@@ -61,7 +67,7 @@ export class SnapshotReader {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const length = view.getUint32(8, true);
     const body = PREFIX + Math.ceil(length / 8) * 8;
-    if (body > bytes.length || (bytes.length - body) % 8 !== 0 || view.getUint32(12, true) !== checksum(bytes, length)) throw unreadable('it is torn or damaged');
+    if (body > bytes.length || (bytes.length - body) % 8 !== 0 || view.getUint32(12, true) !== (checksumOfWords(bytes.subarray(PREFIX)) ^ length) >>> 0) throw unreadable('it is torn or damaged');
     this.header = JSON.parse(decoder.decode(bytes.subarray(PREFIX, PREFIX + length)));
     this.#numbers = new Float64Array(bytes.buffer, bytes.byteOffset + body, (bytes.length - body) / 8);
   }

@@ -208,8 +208,8 @@ export class ParallelScreener {
     return this.#screener.matching(symbol);
   }
 
-  /** All that screening knows, candles included, as bytes for `restore`. */
-  async snapshot(): Promise<Uint8Array> {
+  /** All that screening knows, candles included, as bytes for `restore`, in parts to be laid end to end. */
+  async snapshot(): Promise<Uint8Array[]> {
     await this.#lanes.collect();
     return this.#screener.snapshot();
   }

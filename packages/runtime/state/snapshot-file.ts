@@ -22,9 +22,9 @@ export class SnapshotFile {
     }
   }
 
-  /** Replaces it. One write follows the other. Rejects as the disk does; the one before then stays. */
-  write(bytes: Uint8Array): Promise<void> {
-    const written = this.#writing.then(() => this.#write(bytes));
+  /** Replaces it by these parts, end to end; takes them out of the list as they are written. One write follows the other. Rejects as the disk does; the one before then stays. */
+  write(parts: Uint8Array[]): Promise<void> {
+    const written = this.#writing.then(() => this.#write(parts));
     this.#writing = written.catch(() => undefined);
     return written;
   }
@@ -34,11 +34,12 @@ export class SnapshotFile {
     await rm(this.#path, { force: true });
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  async #write(parts: Uint8Array[]): Promise<void> {
     const draft = `${this.#path}.new`;
     const file = await open(draft, 'w', 0o600);
     try {
-      await file.writeFile(bytes);
+      // What is written need not be held any longer: a snapshot is large.
+      for (let part = parts.shift(); part; part = parts.shift()) await file.writeFile(part);
       await file.sync();
     } finally {
       await file.close();
