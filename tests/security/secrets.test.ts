@@ -12,6 +12,16 @@ import { startWorkingMachine, type WorkingMachine } from './working-machine.ts';
 const fresh = () => randomBytes(20).toString('hex');
 /** What only the machine's environment holds. */
 const given = { GEMINI_API_KEY: `AIza${fresh()}`, BINANCE_API_KEY: fresh(), BINANCE_SECRET_KEY: fresh() };
+/** What its user has entrusted to the control plane: it comes to the machine over its token, after its birth. */
+const entrusted = { USERS_GEMINI_KEY: `AIza${fresh()}`, USERS_BINANCE_KEY: fresh(), USERS_BINANCE_SECRET: fresh(), BOT_TOKEN: `123456789:${fresh()}`, WEBHOOK: fresh(), WEBHOOK_SECRET: `whsec_${fresh()}` };
+const keys = {
+  binance: { apiKey: entrusted.USERS_BINANCE_KEY, secretKey: entrusted.USERS_BINANCE_SECRET }, gemini: { source: 'user' as const, apiKey: entrusted.USERS_GEMINI_KEY },
+  notifications: { rules: [], channels: [
+    { id: 'bot', name: 'Bot', kind: 'telegram' as const, botToken: entrusted.BOT_TOKEN, chatId: '1' },
+    // an address that the machine refuses to call, and says so
+    { id: 'hook', name: 'Hook', kind: 'webhook' as const, form: 'json' as const, url: `https://127.0.0.1:9/${entrusted.WEBHOOK}`, secret: entrusted.WEBHOOK_SECRET },
+  ] },
+};
 /** A token of any kind: a ticket, a session, a database token. */
 const TOKEN = /eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+/;
 
@@ -73,6 +83,8 @@ async function listen(name: string): Promise<void> {
   await owner.next('error');
   owner.send({ type: 'test-notification', id: '4', channel: 'phone' });
   expect((await owner.next('error', 1)).data).toMatchObject({ id: '4', code: 'channel_unknown', field: 'channel' });
+  owner.send({ type: 'test-notification', id: '5', channel: 'hook' });
+  expect((await owner.next('error', 2)).data).toMatchObject({ id: '5', field: 'channel' });
   await new Promise((resolve) => { setTimeout(resolve, 1_000); });
   heard[`${name}: frames`] = owner.frames.filter(({ type }) => type !== 'hello').map((frame) => JSON.stringify(frame)).join('\n');
   const headers = { authorization: `Bearer ${session}` };
@@ -88,7 +100,8 @@ async function listen(name: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  at = await startWorkingMachine({ ...given, LOG_LEVEL: 'trace' });
+  at = await startWorkingMachine({ ...given, LOG_LEVEL: 'trace' }, keys);
+  await until('what the user entrusted is there', () => at.said().includes('"code":"keys_fetched"'));
   let repeats = false;
   const parrots = await Promise.all([at.env['SUPABASE_URL']!, at.env['CONTROL_PLANE_URL']!].map((url) => startParrot(url, () => repeats)));
   try {
@@ -116,7 +129,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => { await at.close(); });
 
-const secrets = () => ({ MACHINE_SECRET: at.machine.secret, SUPABASE_PUBLISHABLE_KEY: at.env['SUPABASE_PUBLISHABLE_KEY']!, ...given });
+const secrets = () => ({ MACHINE_SECRET: at.machine.secret, SUPABASE_PUBLISHABLE_KEY: at.env['SUPABASE_PUBLISHABLE_KEY']!, ...given, ...entrusted });
 /** As it is, and as it looks inside JSON, base64 or an address. */
 const forms = (secret: string) => [secret, Buffer.from(secret).toString('base64'), Buffer.from(secret).toString('base64url'), Buffer.from(secret).toString('hex'), secret.slice(0, 16)];
 
@@ -129,7 +142,7 @@ test('what was collected is not empty: the search would find something', () => {
   expect(heard['among parrots: /v1/status']).toContain('database_refused');
 });
 
-test.each(['MACHINE_SECRET', 'SUPABASE_PUBLISHABLE_KEY', 'GEMINI_API_KEY', 'BINANCE_API_KEY', 'BINANCE_SECRET_KEY'] as const)('%s is in nothing that the machine says, whole or in part, plain or encoded', (name) => {
+test.each(['MACHINE_SECRET', 'SUPABASE_PUBLISHABLE_KEY', 'GEMINI_API_KEY', 'BINANCE_API_KEY', 'BINANCE_SECRET_KEY', ...Object.keys(entrusted) as (keyof typeof entrusted)[]] as const)('%s is in nothing that the machine says, whole or in part, plain or encoded', (name) => {
   for (const [where, text] of Object.entries(heard)) for (const form of forms(secrets()[name])) expect(text.includes(form), `${name} in ${where}`).toBe(false);
 });
 

@@ -27,9 +27,11 @@ export interface WorkingMachine {
   close(): Promise<void>;
 }
 
-export async function startWorkingMachine(more: Record<string, string> = {}): Promise<WorkingMachine> {
+/** @param more its environment beyond what every machine needs @param entrusted what its user has entrusted to the control plane */
+export async function startWorkingMachine(more: Record<string, string> = {}, entrusted: Parameters<TestMachine['entrust']>[0] = {}): Promise<WorkingMachine> {
   const [cloud, exchange, keys] = await Promise.all([startCloud(), startTestExchange({ speed: 60 }), ticketKeys()]);
   const machine = await cloud.addMachine();
+  machine.entrust(entrusted);
   await machine.addTrader(DIP);
   const dataDir = tempDir();
   const env = { ...machineEnv({ cloud, machine, exchange, dataDir }), TICKET_JWKS: JSON.stringify(await ticketJwks(keys)), ...more };

@@ -11,17 +11,19 @@ let ending: AbortController;
 let asked = 0;
 let answer: () => MachineKeys;
 let changes = 0;
+const secrets = new Set<string>();
 beforeEach(() => {
   vi.useFakeTimers();
   ending = new AbortController();
   [asked, changes] = [0, 0];
+  secrets.clear();
   answer = () => NONE;
 });
 afterEach(() => { ending.abort(); vi.useRealTimers(); });
 
 function start(own?: UserKeysOptions['own']): UserKeys {
   const keys = new UserKeys({
-    secret: 'born-with', own, wall: { ...systemWall, random: () => 0.5 }, log: () => undefined, signal: ending.signal, onChange: () => { changes += 1; },
+    secret: 'born-with', own, wall: { ...systemWall, random: () => 0.5 }, log: () => undefined, signal: ending.signal, secrets, onChange: () => { changes += 1; },
     controlPlane: { url: 'https://cp.example', call: (() => { asked += 1; return new Promise((resolve) => { resolve(answer()); }); }) as never },
   });
   void keys.run();
@@ -45,6 +47,17 @@ test('until they are known calls wait; then the user goes to Google with a key o
   expect(keys.access()).toEqual({ state: 'ready', apiKey: 'born-with', baseUrl: 'https://cp.example/v1/machine/gemini' });
   expect([keys.model(), keys.caps().usdPerDay, keys.share()]).toEqual(['model-a', 0.5, { concurrency: 2, calls: 10 }]);
   expect(changes).toBe(3);
+});
+
+test('all that is secret in what the user entrusted is known as such as soon as it is there', async () => {
+  answer = () => ({
+    ...NONE, gemini: { source: 'user', apiKey: 'of-gemini' }, binance: { apiKey: 'of-binance', secretKey: 'its-secret' }, notifications: { rules: [], channels: [
+      { id: 'bot', name: 'Bot', kind: 'telegram', botToken: '123456:of-the-bot', chatId: '1' }, { id: 'hook', name: 'Hook', kind: 'webhook', url: 'https://hook.example/x', form: 'json', secret: 'whsec_x' },
+    ] },
+  });
+  start();
+  await vi.advanceTimersByTimeAsync(1);
+  expect([...secrets].toSorted()).toEqual(['123456:of-the-bot', 'https://hook.example/x', 'its-secret', 'of-binance', 'of-gemini', 'whsec_x']);
 });
 
 test('they are fetched again for a newer version alone, and until the answer is as new as the beat said', async () => {
