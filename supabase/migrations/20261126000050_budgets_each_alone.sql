@@ -1,0 +1,154 @@
+-- Budgets are looked at each alone: whatever is wrong with one user's keeps nobody else's from being warned of and acted upon.
+
+-- As before, and: money counts for what costs more than before, not for what merely has another shape. Eight shared vCPUs made one performance vCPU cost
+-- less; the plan has its say, the budget has none.
+create or replace function private.machine_quota() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_plan public.plans;
+  v_has record;
+  v_grows boolean := true;
+  v_dearer boolean := true;
+begin
+  if tg_op = 'UPDATE' then
+    v_grows := (new.desired_state = 'started' and old.desired_state <> 'started')
+      or exists (select from private.wished_places(to_jsonb(new)) n where not exists (select from private.wished_places(to_jsonb(old)) o
+        where o.cpus >= n.cpus and o.memory_mb >= n.memory_mb and (o.cpu_kind = n.cpu_kind or o.cpu_kind = 'performance')));
+    if not v_grows and not exists (select region from private.wished_places(to_jsonb(new)) except select region from private.wished_places(to_jsonb(old))) then
+      return null;
+    end if;
+    v_dearer := (new.desired_state = 'started' and old.desired_state <> 'started')
+      or private.dearest_usd(to_jsonb(new)) > private.dearest_usd(to_jsonb(old))
+      or private.month_usd(new.desired_region, new.desired_cpu_kind, new.desired_cpus, new.desired_memory_mb)
+        > private.month_usd(old.desired_region, old.desired_cpu_kind, old.desired_cpus, old.desired_memory_mb);
+  end if;
+  perform private.lock_user(new.user_id);
+  v_plan := private.plan_of(new.user_id);
+  select count(*) as machines, coalesce(sum((select max(w.cpus) from private.wished_places(to_jsonb(m)) w)), 0) as vcpus, count(distinct desired_region) as regions into v_has
+    from public.machines m where user_id = new.user_id and phase <> 'destroyed';
+  if v_has.machines > v_plan.machines then perform private.refuse_quota('machines', v_has.machines, v_plan.machines, v_plan.name); end if;
+  if v_has.vcpus > v_plan.vcpus then perform private.refuse_quota('vcpus', v_has.vcpus, v_plan.vcpus, v_plan.name); end if;
+  if v_has.regions > v_plan.regions then perform private.refuse_quota('regions', v_has.regions, v_plan.regions, v_plan.name); end if;
+  if not v_plan.performance and exists (select from private.wished_places(to_jsonb(new)) w where w.cpu_kind = 'performance') then
+    perform private.refuse(403, 'quota_performance', format('The plan "%s" has no performance vCPUs.', v_plan.name), 'Choose shared vCPUs, or a larger plan.');
+  end if;
+  if new.desired_state = 'started' and v_dearer then
+    perform private.refuse_over_budget(new.user_id, true);
+  end if;
+  return null;
+end $$;
+
+-- 30 days of a machine where and as large as it is dearest of all that its wish allows.
+create function private.dearest_usd(p_machine jsonb) returns numeric
+language sql stable set search_path = '' as $$
+  select max(private.month_usd(w.region, w.cpu_kind, w.cpus, w.memory_mb)) from private.wished_places(p_machine) w
+$$;
+
+-- Gives the warnings that are due; returns them. Each once a month.
+create function private.warn_of_budget(p_budget public.budgets, p_spent numeric) returns jsonb
+language plpgsql set search_path = '' as $$
+declare
+  v_percent int;
+  v_given jsonb := '[]';
+  v_facts jsonb;
+begin
+  foreach v_percent in array array[50, 80, 100] loop
+    continue when p_spent * 100 < p_budget.monthly_usd * v_percent;
+    insert into public.budget_notices (user_id, month, percent, spent_usd, budget_usd, action)
+      values (p_budget.user_id, (date_trunc('month', now() at time zone 'UTC'))::date, v_percent, round(p_spent, 6), p_budget.monthly_usd, p_budget.action) on conflict do nothing;
+    continue when not found;
+    v_facts := jsonb_build_object('percent', v_percent, 'spent_usd', round(p_spent, 6), 'budget_usd', p_budget.monthly_usd);
+    v_given := v_given || (v_facts || jsonb_build_object('user_id', p_budget.user_id, 'action', p_budget.action));
+    insert into public.machine_events (machine_id, kind, message, data)
+      select m.id, 'budget.warning', format('%s %% of this month''s budget of $%s is used: $%s.', v_percent, p_budget.monthly_usd, round(p_spent, 2)), v_facts
+      from public.machines m where m.user_id = p_budget.user_id and m.phase <> 'destroyed' order by m.id;
+  end loop;
+  return v_given;
+end $$;
+
+-- Does what its user chose for a budget that is used up.
+create function private.enforce_budget(p_budget public.budgets) returns void
+language plpgsql set search_path = '' as $$
+declare
+  v_smallest jsonb;
+begin
+  if p_budget.action = 'stop' then
+    with stopped as (
+      update public.machines set desired_state = 'stopped', next_look_at = clock_timestamp(), attempts = 0
+        where user_id = p_budget.user_id and desired_state = 'started' and phase <> 'destroyed' returning id
+    ) insert into public.machine_events (machine_id, kind, message) select id, 'budget.stop', 'The machine is stopped: the month''s budget is used up.' from stopped;
+  elsif p_budget.action = 'downsize' then
+    select s.document #> '{scaling,bounds,smallest}' into v_smallest from public.user_settings s where s.user_id = p_budget.user_id;
+    -- The plan may have become smaller since the bounds were set.
+    if v_smallest is null or (v_smallest ->> 'cpuKind' = 'performance' and not (private.plan_of(p_budget.user_id)).performance) then
+      v_smallest := '{"cpuKind":"shared","cpus":1,"memoryMb":512}';
+    end if;
+    with smaller as (
+      update public.machines m set desired_cpu_kind = v_smallest ->> 'cpuKind', desired_cpus = (v_smallest ->> 'cpus')::int, desired_memory_mb = (v_smallest ->> 'memoryMb')::int,
+          scaled_at = clock_timestamp(), next_look_at = clock_timestamp(), attempts = 0
+        where user_id = p_budget.user_id and phase <> 'destroyed' and desired_state <> 'destroyed'
+          and private.month_usd(m.desired_region, m.desired_cpu_kind, m.desired_cpus, m.desired_memory_mb)
+            > private.month_usd(m.desired_region, v_smallest ->> 'cpuKind', (v_smallest ->> 'cpus')::int, (v_smallest ->> 'memoryMb')::int) returning id
+    ) insert into public.machine_events (machine_id, kind, message) select id, 'budget.downsize', 'The machine is made as small as allowed: the month''s budget is used up.' from smaller;
+  end if;
+end $$;
+
+-- As before, each budget in a transaction of its own within this one, warnings and deed apart: what fails is told to its user once a month, is tried again a
+-- minute later, and nobody else notices. A row that somebody else holds is waited for no longer than lock_timeout.
+create or replace function public.check_budgets(p_limit int) returns jsonb
+language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
+declare
+  v_budget public.budgets;
+  v_spent numeric;
+  v_given jsonb := '[]';
+  v_why text;
+begin
+  for v_budget in select * from public.budgets where checked_at < clock_timestamp() - interval '1 minute' order by checked_at limit least(greatest(p_limit, 0), 1000) for update skip locked loop
+    update public.budgets set checked_at = clock_timestamp() where user_id = v_budget.user_id;
+    begin
+      v_spent := private.month_spent(v_budget.user_id);
+      v_given := v_given || private.warn_of_budget(v_budget, v_spent);
+    exception when others then
+      raise warning 'the budget of % could not be looked at: % %', v_budget.user_id, sqlstate, sqlerrm;
+      continue;
+    end;
+    -- Not only when it is told: a machine that was started at the same moment is stopped too.
+    continue when v_spent < v_budget.monthly_usd;
+    begin
+      perform private.enforce_budget(v_budget);
+    exception when others then
+      raise warning 'the budget of % could not be acted upon: % %', v_budget.user_id, sqlstate, sqlerrm;
+      get stacked diagnostics v_why = pg_exception_detail;
+      -- Only our own refusals are worded for users.
+      v_why := case when sqlstate like 'PT%' then v_why else 'The fault is on our side.' end;
+      begin
+        insert into public.machine_events (machine_id, kind, message, data)
+          select m.id, 'budget.failed', format('The month''s budget is used up, and the machine could not be %s. %s It is tried again every minute; you may do it yourself.',
+              case v_budget.action when 'stop' then 'stopped' else 'made smaller' end, v_why), jsonb_build_object('action', v_budget.action)
+          from public.machines m where m.user_id = v_budget.user_id and m.phase <> 'destroyed' and m.desired_state = 'started'
+            and not exists (select from public.machine_events e where e.machine_id = m.id and e.kind = 'budget.failed' and e.at >= date_trunc('month', now(), 'UTC')) order by m.id;
+      exception when others then
+        raise warning 'that could not be told to %: % %', v_budget.user_id, sqlstate, sqlerrm;
+      end;
+    end;
+  end loop;
+  return v_given;
+end $$;
+
+-- As before. The row comes before the user's lock, as it does for whoever looks at budgets: the other way round the two could wait for each other.
+create or replace function public.set_budget(p_user_id uuid, p_monthly_usd numeric, p_action text) returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform from public.budgets where user_id = p_user_id for update;
+  perform private.lock_user(p_user_id);
+  if p_monthly_usd is null then
+    delete from public.budgets where user_id = p_user_id;
+  else
+    insert into public.budgets as b (user_id, monthly_usd, action) values (p_user_id, p_monthly_usd, p_action)
+      on conflict (user_id) do update set monthly_usd = excluded.monthly_usd, action = excluded.action, updated_at = clock_timestamp(), checked_at = '-infinity';
+  end if;
+  delete from public.budget_notices where user_id = p_user_id and month = (date_trunc('month', now() at time zone 'UTC'))::date;
+exception when foreign_key_violation then
+  perform private.refuse(404, 'user_not_found', 'No user has this id.');
+end $$;
+notify pgrst, 'reload schema';
