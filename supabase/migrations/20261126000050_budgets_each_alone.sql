@@ -83,12 +83,19 @@ begin
     if v_smallest is null or (v_smallest ->> 'cpuKind' = 'performance' and not (private.plan_of(p_budget.user_id)).performance) then
       v_smallest := '{"cpuKind":"shared","cpus":1,"memoryMb":512}';
     end if;
+    -- All that the machine may become, not its first place alone: a size that has no room makes way for the others that are allowed.
     with smaller as (
-      update public.machines m set desired_cpu_kind = v_smallest ->> 'cpuKind', desired_cpus = (v_smallest ->> 'cpus')::int, desired_memory_mb = (v_smallest ->> 'memoryMb')::int,
+      update public.machines m set desired_cpu_kind = w.cpu_kind, desired_cpus = w.cpus, desired_memory_mb = w.memory_mb, desired_sizes = '[]', desired_regions = w.regions,
           scaled_at = clock_timestamp(), next_look_at = clock_timestamp(), attempts = 0
-        where user_id = p_budget.user_id and phase <> 'destroyed' and desired_state <> 'destroyed'
-          and private.month_usd(m.desired_region, m.desired_cpu_kind, m.desired_cpus, m.desired_memory_mb)
-            > private.month_usd(m.desired_region, v_smallest ->> 'cpuKind', (v_smallest ->> 'cpus')::int, (v_smallest ->> 'memoryMb')::int) returning id
+        from (select o.id, s.*, array(select r from unnest(o.desired_regions) with ordinality as u(r, n)
+              where private.month_usd(r, s.cpu_kind, s.cpus, s.memory_mb) <= private.month_usd(o.desired_region, s.cpu_kind, s.cpus, s.memory_mb) order by n) as regions
+            from public.machines o cross join lateral (
+              select size.cpu_kind, size.cpus, size.memory_mb from (values
+                (o.desired_cpu_kind, o.desired_cpus, o.desired_memory_mb), (v_smallest ->> 'cpuKind', (v_smallest ->> 'cpus')::int, (v_smallest ->> 'memoryMb')::int)) as size(cpu_kind, cpus, memory_mb)
+              order by private.month_usd(o.desired_region, size.cpu_kind, size.cpus, size.memory_mb) limit 1) s
+            where o.user_id = p_budget.user_id) w
+        where m.id = w.id and m.phase <> 'destroyed' and m.desired_state <> 'destroyed' and private.dearest_usd(to_jsonb(m)) > private.month_usd(m.desired_region, w.cpu_kind, w.cpus, w.memory_mb)
+        returning m.id
     ) insert into public.machine_events (machine_id, kind, message) select id, 'budget.downsize', 'The machine is made as small as allowed: the month''s budget is used up.' from smaller;
   end if;
 end $$;

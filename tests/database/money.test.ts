@@ -205,6 +205,21 @@ describe('budgets', () => {
     expect(await wish()).toMatchObject({ desired_cpu_kind: 'shared', desired_cpus: 1, desired_memory_mb: 512 });
   });
 
+  test('make all that the machine may become small: no dearer size or region is left to go to', async () => {
+    const dear = { desired_region: 'sin', desired_regions: ['gru', 'ams'], desired_sizes: [{ cpuKind: 'performance', cpus: 4, memoryMb: 8_192 }] };
+    await sql(`insert into public.plans (name, title, machines, vcpus, regions, performance, traders) values ('roomy', 'Roomy', 5, 50, 5, true, 5) on conflict do nothing`);
+    await service('public.set_user_plan($1, $2)', [user, 'roomy']);
+    await service('public.set_machine_desired($1, $2, $3)', [machine, user, JSON.stringify(dear)]);
+    await budget(10, 'downsize');
+    await spend(11);
+    expect((await cost()).month_rate_usd).toBeGreaterThan(100);
+    await check();
+    expect((await cost()).month_rate_usd).toBeCloseTo(monthlyPrice({ cpuKind: 'shared', cpus: 1, memoryMb: 512 }, 'sin')!, 5);
+    expect((await sql('select desired_regions, desired_sizes, desired_cpus, desired_memory_mb from public.machines where id = $1', [machine]))[0]).toEqual({ desired_regions: ['ams'], desired_sizes: [], desired_cpus: 1, desired_memory_mb: 512 });
+    await check();
+    expect((await events()).filter((kind) => kind === 'budget.downsize')).toHaveLength(1);
+  });
+
   test('a wish that costs less than before is taken, although it is still more than the budget', async () => {
     const change = (patch: object) => refusalOf(service('public.set_machine_desired($1, $2, $3)', [machine, user, JSON.stringify(patch)]));
     await change({ desired_cpus: 8, desired_memory_mb: 16_384 });
