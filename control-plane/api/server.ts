@@ -79,7 +79,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   api.setNotFoundHandler((request, reply) => sendProblem(reply, problem(404, 'route_not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`, request.id, undefined, 'See /docs for what is there.')));
   api.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    request.actor = { kind: 'system', id: null, via: null, requestId: request.id };
+    request.actor = { kind: 'system', id: null, via: null, requestId: request.id, attempt: null };
     actFor(request.actor, done);
   });
   // reading a body comes back in the connection's context: the request's is taken up again

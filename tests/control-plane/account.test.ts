@@ -5,6 +5,7 @@ import type { ControlPlane } from '../../control-plane/index.ts';
 import { callApi, controlPlaneEnv, startTestControlPlane } from '../support/control-plane.ts';
 import { startTestFly, type TestFly } from '../support/fly.ts';
 import { startTestSupabase, type TestSupabase, type TestUser } from '../support/supabase.ts';
+import { startLossyProxy } from './lossy-proxy.ts';
 
 let supabase: TestSupabase;
 let fly: TestFly;
@@ -204,12 +205,40 @@ describe('the same request twice', () => {
     expect(await mine('POST', '/v1/traders', trader, { 'idempotency-key': 'no spaces' })).toMatchObject({ status: 400, body: { field: 'idempotency-key' } });
   });
 
-  test('one whose replica died is taken over when its time is up', async () => {
+  test('one whose replica died is taken over when its time is up: the token it had made is not made twice', async () => {
     const headers = key();
-    await mine('POST', '/v1/me/tokens', newToken, headers);
+    const lost = await mine('POST', '/v1/me/tokens', newToken, headers);
     await sql(`update public.idempotency_keys set status = null, answer = null, headers = null, locked_until = now() - interval '1 second' where user_id = $1`, [user.id]);
-    expect((await mine('POST', '/v1/me/tokens', newToken, headers)).status).toBe(201);
-    expect((await mine('GET', '/v1/me/tokens')).body['items']).toHaveLength(2);
+    const told = await mine('POST', '/v1/me/tokens', newToken, headers);
+    expect(told).toMatchObject({ status: 201, body: { id: lost.body['id'] } });
+    expect((await mine('GET', '/v1/me/tokens')).body['items']).toHaveLength(1);
+    expect((await call(String(told.body['token']), 'GET', '/v1/machines')).status).toBe(200);
+    expect((await call(String(lost.body['token']), 'GET', '/v1/machines')).status).toBe(401);
+  });
+
+  test('one whose answer the network lost is answered to its repeat, and done once', async () => {
+    const machine = await machineOf(user);
+    const script = String((await mine('POST', '/v1/me/tokens', { name: 'script', scopes: ['machines:write', 'traders:write'] })).body['token']);
+    const proxy = await startLossyProxy(supabase.url, 1, 1, /\/(wish_machine_again|traders)\b/);
+    const cut = await startTestControlPlane({ ...env, SUPABASE_URL: proxy.url });
+    try {
+      const [headers, path] = [key(), `/v1/machines/${machine.id}/restart`];
+      expect(await call(script, 'POST', path, undefined, headers, cut.url)).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
+      const wished = () => sql('select desired_restart, generation::int from public.machines where id = $1', [machine.id]);
+      expect(await wished()).toEqual([{ desired_restart: 1, generation: 2 }]);
+      expect(await call(script, 'POST', path, undefined, headers)).toMatchObject({ status: 202, body: { generation: 2 } });
+      expect(await wished()).toEqual([{ desired_restart: 1, generation: 2 }]);
+      expect((await call(script, 'POST', path, undefined, headers)).headers.get('idempotency-replayed')).toBe('true');
+
+      const [more, trader] = [key(), { document: { name: 'Dip', side: 'long', where: { cheap: 'rsi(14) < 30' } } }];
+      expect((await call(script, 'POST', '/v1/traders', trader, more, cut.url)).status).toBe(503);
+      expect(await call(script, 'POST', '/v1/traders', trader, more)).toMatchObject({ status: 201, body: { name: 'Dip' } });
+      expect(await call(script, 'POST', '/v1/traders', trader, key())).toMatchObject({ status: 409, body: { code: 'already_exists' } });
+      expect(proxy.lost()).toBe(2);
+    } finally {
+      await cut.close();
+      await proxy.close();
+    }
   });
 });
 
