@@ -81,7 +81,8 @@ begin
   return found;
 end $$;
 
--- As before, once for each request: a repeat answers with the machine as it is, whatever it is now.
+-- As before, once for each request: a repeat answers with the machine as it is, whatever it is now. What is being destroyed, or is destroyed, takes no wish but to be destroyed:
+-- nobody would ever look at it.
 create or replace function public.set_machine_desired(
   p_machine_id uuid, p_user_id uuid, p_patch jsonb, p_if_generation bigint default null
 ) returns public.machines
@@ -100,6 +101,16 @@ begin
   end if;
   if not private.once() then
     return v_before;
+  end if;
+  if v_before.desired_state = 'destroyed' or v_before.phase = 'destroyed' then
+    if p_patch <> '{"desired_state": "destroyed"}' then
+      if v_before.phase = 'destroyed' then
+        perform private.refuse(409, 'machine_destroyed', 'This machine is destroyed.', 'Deploy a new machine.');
+      end if;
+      perform private.refuse(409, 'machine_being_destroyed', 'This machine is being destroyed; the wish cannot be taken back.', 'Wait until it is destroyed, then deploy again.');
+    elsif v_before.phase = 'destroyed' then
+      return v_before;
+    end if;
   end if;
   if p_if_generation is distinct from null and p_if_generation <> v_before.generation then
     perform private.refuse(412, 'generation_mismatch',
