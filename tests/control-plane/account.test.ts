@@ -289,6 +289,30 @@ describe('plans', () => {
   });
 });
 
+describe('regions of a plan', () => {
+  test('are those that the machines may be in at once: one machine may have others to go to, two may not be allowed to part', async () => {
+    await sql(`insert into public.plans (name, title, machines, vcpus, regions, traders) values ('two-in-one', 'Two in one', 2, 8, 1, 3), ('three-in-two', 'Three in two', 3, 8, 2, 3) on conflict do nothing`);
+    const put = async (plan: string) => call(await operator(), 'PUT', `/v1/users/${user.id}/plan`, { plan });
+    const deploy = async (environment: string) => `/v1/machines/${String((await mine('POST', '/v1/machines', { environment })).body['id'])}`;
+    const elsewhere = (path: string, ...otherRegions: string[]) => mine('PATCH', path, { otherRegions });
+    await put('two-in-one');
+    const a = await deploy('a');
+    expect((await elsewhere(a, 'fra', 'nrt')).status).toBe(202);
+    expect(await mine('POST', '/v1/machines', { environment: 'b' })).toMatchObject({ status: 403, body: { code: 'quota_regions' } });
+    expect((await elsewhere(a)).status).toBe(202);
+    const b = await deploy('b');
+    for (const path of [a, b]) expect(await elsewhere(path, 'fra')).toMatchObject({ status: 403, body: { code: 'quota_regions' } });
+    await put('three-in-two');
+    expect((await elsewhere(a, 'fra', 'nrt')).status).toBe(202);
+    // a may be away, b and c are together
+    const c = await deploy('c');
+    expect(await elsewhere(c, 'fra')).toMatchObject({ status: 403, body: { code: 'quota_regions' } });
+    expect((await mine('GET', '/v1/me')).body['plan']).toMatchObject({ used: { machines: 3, vcpus: 3, regions: 2 } });
+    await put('elite');
+    expect((await elsewhere(a)).status, 'what grows nothing is never refused').toBe(202);
+  });
+});
+
 describe('what things cost', () => {
   test('is told of a machine and of all, with the budget, to their user alone', async () => {
     const machine = await machineOf(user);

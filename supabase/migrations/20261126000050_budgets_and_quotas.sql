@@ -1,6 +1,16 @@
--- Budgets are looked at each alone: whatever is wrong with one user's keeps nobody else's from being warned of and acted upon.
+-- Budgets are looked at each alone: whatever is wrong with one user's keeps nobody else's from being warned of and acted upon. Quotas count what machines may become.
 
--- As before, and: money counts for what costs more than before, not for what merely has another shape. Eight shared vCPUs made one performance vCPU cost
+-- What a user has, at most, by all that the machines are allowed to become. A machine is in one region at a time: those that have others to go to may each be in another
+-- one, those that have not are where they are.
+create function private.used_of(p_user_id uuid, out machines bigint, out vcpus bigint, out regions bigint)
+language sql stable set search_path = '' as $$
+  with mine as (select m.id, w.region, w.cpus, (select count(distinct o.region) from private.wished_places(to_jsonb(m)) o) = 1 as stays
+    from public.machines m cross join lateral private.wished_places(to_jsonb(m)) w where m.user_id = p_user_id and m.phase <> 'destroyed')
+  select count(distinct id), (select coalesce(sum(most), 0) from (select max(cpus) as most from mine group by id) each),
+    least(count(distinct region), count(distinct region) filter (where stays) + count(distinct id) filter (where not stays)) from mine
+$$;
+
+-- As before, and: regions count as above, those that a machine may be moved to included; money counts for what costs more than before, not for what merely has another shape. Eight shared vCPUs made one performance vCPU cost
 -- less; the plan has its say, the budget has none.
 create or replace function private.machine_quota() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -24,8 +34,7 @@ begin
   end if;
   perform private.lock_user(new.user_id);
   v_plan := private.plan_of(new.user_id);
-  select count(*) as machines, coalesce(sum((select max(w.cpus) from private.wished_places(to_jsonb(m)) w)), 0) as vcpus, count(distinct desired_region) as regions into v_has
-    from public.machines m where user_id = new.user_id and phase <> 'destroyed';
+  select * into v_has from private.used_of(new.user_id);
   if v_has.machines > v_plan.machines then perform private.refuse_quota('machines', v_has.machines, v_plan.machines, v_plan.name); end if;
   if v_has.vcpus > v_plan.vcpus then perform private.refuse_quota('vcpus', v_has.vcpus, v_plan.vcpus, v_plan.name); end if;
   if v_has.regions > v_plan.regions then perform private.refuse_quota('regions', v_has.regions, v_plan.regions, v_plan.name); end if;
@@ -158,4 +167,12 @@ begin
 exception when foreign_key_violation then
   perform private.refuse(404, 'user_not_found', 'No user has this id.');
 end $$;
+
+-- The plan that holds for a user, and what of it is in use, as quotas count it.
+create or replace function public.user_plan(p_user_id uuid) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select to_jsonb(p) || jsonb_build_object('own', exists (select from public.user_plans u where u.user_id = p_user_id),
+    'used', to_jsonb(h) || jsonb_build_object('traders', (select count(*) from public.traders t where t.user_id = p_user_id and t.deleted_at is null)))
+  from private.plan_of(p_user_id) p, private.used_of(p_user_id) h
+$$;
 notify pgrst, 'reload schema';
