@@ -56,7 +56,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const auth = createAuthenticator({ supabaseUrl: settings.supabase.url, fetch: http.fetch, tokenByHash: account.tokenByHash, userToken: signer.userToken });
   const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now, sleep });
   const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
-  const fleet = createFleet(settings, { fetch: http.fetch, fly, log, now, wake: () => loop?.wake() });
+  const fleet = createFleet(settings, { fetch: http.fetch, told, fly, log, now, wake: () => loop?.wake() });
   const hub = createHub();
   const closing = new AbortController();
   // the API is up before the loop is: what it needs of it is filled in below

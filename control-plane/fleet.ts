@@ -18,6 +18,8 @@ export interface Fleet {
 
 export interface FleetContext {
   fetch: typeof fetch;
+  /** The database's: it tells for whom it is asked. */
+  told: typeof fetch;
   fly: FlyClient;
   log: Logger;
   now: () => number;
@@ -27,7 +29,7 @@ export interface FleetContext {
 
 /** Releases, rollouts and sweeps of one replica; `start` begins the work, the rest is for the API. */
 export function createFleet(settings: Settings, context: FleetContext): Fleet & { start(): { stop(): Promise<void> } } {
-  const secret = { url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: context.fetch };
+  const secret = { url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: context.told };
   const rollouts = createRolloutDatabase(secret);
   const sweeps = createSweepDatabase(secret);
   return {

@@ -156,20 +156,6 @@ exception when foreign_key_violation then
   perform private.refuse(404, 'user_not_found', 'No user has this id.');
 end $$;
 
--- As before, once for each request: so many orphans may be removed, and not as many again.
-create or replace function public.resume_sweep(p_orphans int, p_by uuid) returns void
-language plpgsql security definer set search_path = '' as $$
-begin
-  perform from public.fleet_sweep for update;
-  if not private.once() then
-    return;
-  end if;
-  update public.fleet_sweep set allowed = greatest(p_orphans, 0), next_at = clock_timestamp(), halted = case when p_orphans >= coalesce((halted ->> 'orphans')::int, 0) then null else halted end;
-  -- What was given up may be tried again.
-  update public.fleet_findings set abandoned_at = null, attempts = 0 where kind = 'orphan' and abandoned_at is not null;
-  insert into public.fleet_events (kind, message, data) values ('operator', format('An operator allowed %s orphans to be removed, and asked for a sweep.', p_orphans), jsonb_build_object('by', p_by));
-end $$;
-
 -- As before, once for each request: a repeat answers with the rollout that was started.
 create or replace function public.start_rollout(p_release_id uuid, p_environment text, p_settings jsonb, p_excluded_users uuid[], p_excluded_machines uuid[], p_by uuid) returns uuid
 language plpgsql security definer set search_path = '' as $$

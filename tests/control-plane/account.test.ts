@@ -352,6 +352,26 @@ describe('the audit log', () => {
     expect((await user.client.from('audit_log').select('id')).data).toEqual([]);
   });
 
+  test('tells who allowed orphans to be removed, each time; the fleet\'s page does too', async () => {
+    const boss = await operator();
+    for (const orphans of [500, 500]) expect((await call(boss, 'POST', '/v1/fleet/sweep', { orphans }, { 'x-request-id': 'an-order-of-mine' })).status).toBe(202);
+    const told = (await call(boss, 'GET', '/v1/audit?action=fleet_sweep.update&limit=2')).body['items'];
+    const by = { kind: 'operator', id: expect.any(String) as string };
+    expect(told).toMatchObject([{ actor: by, requestId: 'an-order-of-mine', after: { orders: 2 } }, { actor: by, before: { orders: 0, allowed: 0 }, after: { orders: 1, allowed: 500 } }]);
+    const { body } = await call(boss, 'GET', '/v1/fleet');
+    const [{ actor }] = told as [{ actor: { id: string } }];
+    expect((body['events'] as { kind: string }[]).find(({ kind }) => kind === 'operator')).toMatchObject({ by: actor.id, message: expect.stringContaining('500 orphans') as string });
+  });
+
+  test('of fleets and rollouts: what was told is changed by nobody', async () => {
+    await sql(`insert into public.fleet_events (kind, message) values ('removed', 'It was removed.')`);
+    await sql(`with r as (insert into public.releases (version, image, registered_by) values ('9.9.9', 'registry.example/m@sha256:' || repeat('9', 64), $1) returning id),
+      o as (insert into public.rollouts (release_id, settings, started_by, state, finished_at) select id, '{}', $1, 'succeeded', now() from r returning id) insert into public.rollout_events (rollout_id, kind, message) select id, 'started', 'It began.' from o`, [user.id]);
+    for (const table of ['fleet_events', 'rollout_events']) {
+      for (const statement of [`update public.${table} set message = 'x'`, `delete from public.${table}`, `truncate public.${table}`]) await expect(sql(statement)).rejects.toMatchObject({ message: 'append_only' });
+    }
+  });
+
   test('believes nobody but the control plane about who acts', async () => {
     const pretended = { 'x-trademind-actor': JSON.stringify({ kind: 'operator', id: randomUUID(), via: null, request_id: null }) };
     await fetch(`${supabase.url}/rest/v1/traders`, { method: 'POST', headers: { apikey: supabase.publishableKey, authorization: `Bearer ${user.accessToken}`, 'content-type': 'application/json', ...pretended }, body: JSON.stringify({ name: 'Mine', document: {} }) });
