@@ -11,6 +11,8 @@ import { startSweeps, SWEEP_RULES } from './sweep/loop.ts';
 export interface Fleet {
   rollouts: RolloutDatabase;
   sweeps: Pick<SweepDatabase, 'resume' | 'fleet'>;
+  /** What stands at Fly. */
+  fly: { machines: Pick<FlyClient['machines'], 'get'> };
   registry: ImageRegistry;
   /** Hosts whose images may be registered. */
   registries: readonly string[];
@@ -33,7 +35,7 @@ export function createFleet(settings: Settings, context: FleetContext): Fleet & 
   const rollouts = createRolloutDatabase(secret);
   const sweeps = createSweepDatabase(secret);
   return {
-    rollouts, sweeps,
+    rollouts, sweeps, fly: context.fly,
     registry: createImageRegistry({ fetch: context.fetch, url: settings.imageRegistryUrl, flyToken: settings.fly.token }),
     registries: [...new Set([partsOf(settings.machineImage).host, 'registry.fly.io'])],
     start() {

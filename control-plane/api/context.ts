@@ -16,7 +16,7 @@ import type { Authenticator, Caller } from './auth.ts';
 /** What the routes are given. */
 export interface ApiContext {
   auth: Authenticator;
-  control: Pick<ControlDatabase, 'deploy' | 'setDesired' | 'wishAgain'>;
+  control: Pick<ControlDatabase, 'deploy' | 'adopt' | 'setDesired' | 'wishAgain'>;
   machines: MachineDatabase;
   plans: PlansDatabase;
   secrets: UserSecretStore;

@@ -115,9 +115,7 @@ export function machineRoutes(api: Api, context: ApiContext): void {
   });
 
   async function change(machineId: string, userId: string, patch: DesiredPatch, ifMatch: string | undefined): Promise<MachineRow> {
-    const generation = generationOf(ifMatch);
-    if (generation === 'malformed') throw new ApiProblem(400, { code: 'request_invalid', message: 'If-Match is not a generation.', field: 'if-match', nextStep: 'Send the ETag of the machine as it was read, e.g. "3".' });
-    const row = await context.control.setDesired(machineId, userId, patch, generation);
+    const row = await context.control.setDesired(machineId, userId, patch, readGeneration(ifMatch));
     context.wake();
     return row;
   }
@@ -129,12 +127,21 @@ function send(reply: FastifyReply, row: MachineRow): MachineView {
   return machineView(row);
 }
 
-function refuseSize(size: MachineSize): void {
+/** The generation of an If-Match; throws 400 for anything else. */
+export function readGeneration(ifMatch: string | undefined): number | undefined {
+  const generation = generationOf(ifMatch);
+  if (generation === 'malformed') throw new ApiProblem(400, { code: 'request_invalid', message: 'If-Match is not a generation.', field: 'if-match', nextStep: 'Send the ETag of the machine as it was read, e.g. "3".' });
+  return generation;
+}
+
+/** Throws 422 for a size that Fly does not have. */
+export function refuseSize(size: MachineSize): void {
   const why = sizeProblem(size);
   if (why !== null) throw new ApiProblem(422, { code: 'size_invalid', message: `Fly has no such size: ${why}.`, field: 'size', nextStep: 'Choose a size that Fly has.' });
 }
 
-function refuseRegion(region: string, allowUs: boolean): void {
+/** Throws 422 for a region that is not known, or where a machine would see no market. */
+export function refuseRegion(region: string, allowUs: boolean): void {
   if (!REGIONS.includes(region)) throw new ApiProblem(422, { code: 'region_unknown', message: `"${region}" is not a region we know.`, field: 'region', nextStep: `Choose one of ${REGIONS.filter((one) => allowUs || !US_REGIONS.includes(one)).join(', ')}.` });
   if (!allowUs && US_REGIONS.includes(region)) {
     throw new ApiProblem(422, {

@@ -23,6 +23,7 @@ import { planRoutes } from './plans.ts';
 import { ApiProblem, problem, problemOf, sendProblem } from './problems.ts';
 import { openApiTransform, zodSerializer, zodValidator, type Api, type ZodProvider } from './schema.ts';
 import { fleetRoutes } from './fleet.ts';
+import { fleetMachineRoutes } from './fleet-machines.ts';
 import { releaseRoutes } from './releases.ts';
 import { rolloutRoutes } from './rollouts.ts';
 import { refuseCaller } from './scopes.ts';
@@ -163,7 +164,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     machineRoutes(typed, context);
     eventRoutes(typed, context);
     traderRoutes(typed, context);
-    for (const routes of [fleetRoutes, releaseRoutes, rolloutRoutes]) routes(typed, context);
+    for (const routes of [fleetRoutes, fleetMachineRoutes, releaseRoutes, rolloutRoutes]) routes(typed, context);
     costRoutes(typed, context);
     metricRoutes(typed, context);
     meRoutes(typed, context);

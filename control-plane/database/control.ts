@@ -9,6 +9,8 @@ export interface Deployment { userId: string; environment: string; region: strin
 export interface ControlDatabase {
   /** The user's machine in that environment: made if there is none. */
   deploy(wish: Deployment): Promise<{ machine: MachineRow; created: boolean }>;
+  /** Takes over an app that stands at Fly; the same again answers the same. Throws `machine_exists`, `app_taken` (409), and as a deploy. */
+  adopt(wish: Deployment & { app: string; flyMachineId: string }): Promise<MachineRow>;
   /** Throws `generation_mismatch` (412) or `machine_not_found` (404). */
   setDesired(machineId: string, userId: string, patch: DesiredPatch, ifGeneration?: number): Promise<MachineRow>;
   /** A restart, or a new secret: each call is one more. */
@@ -54,6 +56,10 @@ export function createControlDatabase(options: { url: string; secretKey: string;
   return {
     deploy: (wish) => call(Deployed, 'deploy_machine', {
       p_user_id: wish.userId, p_environment: wish.environment, p_region: wish.region, p_cpu_kind: wish.cpuKind, p_cpus: wish.cpus,
+      p_memory_mb: wish.memoryMb, p_image: wish.image,
+    }),
+    adopt: (wish) => call(MachineRow, 'adopt_machine', {
+      p_user_id: wish.userId, p_environment: wish.environment, p_fly_app: wish.app, p_fly_machine_id: wish.flyMachineId, p_region: wish.region, p_cpu_kind: wish.cpuKind, p_cpus: wish.cpus,
       p_memory_mb: wish.memoryMb, p_image: wish.image,
     }),
     setDesired: (machineId, userId, patch, ifGeneration) => call(MachineRow, 'set_machine_desired', {
