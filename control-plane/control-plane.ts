@@ -27,6 +27,7 @@ import { createLastLogs } from './reconciler/last-logs.ts';
 import { machineUrl } from './reconciler/names.ts';
 import { startLoop, type ReconcilerLoop } from './reconciler/loop.ts';
 import { createUserSecrets } from './secrets/user-secrets.ts';
+import { createPriceBook } from './money/price-book.ts';
 import type { MachineContract } from './reconciler/wish.ts';
 
 /** How long requests under way may take when this replica ends. */
@@ -58,6 +59,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
   const fleet = createFleet(settings, { fetch: http.fetch, told, fly, log, now, wake: () => loop?.wake() });
   const hub = createHub();
+  const prices = createPriceBook(account);
   const closing = new AbortController();
   // the API is up before the loop is: what it needs of it is filled in below
   let loop: ReconcilerLoop | null = null;
@@ -67,7 +69,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
 
   const api = await createServer({
     context: {
-      auth, control, machines: createMachineDatabase(rpc), plans, secrets, secretsDatabase, account, requests: createRequestsDatabase(rpc), sealingKeys: settings.sealingKeys, userDatabase, signer, fleet, hub, now, closing: closing.signal, wake: () => loop?.wake(),
+      auth, control, machines: createMachineDatabase(rpc), plans, secrets, secretsDatabase, account, requests: createRequestsDatabase(rpc), sealingKeys: settings.sealingKeys, userDatabase, signer, fleet, hub, prices: prices.now, now, closing: closing.signal, wake: () => loop?.wake(),
       environment: settings.environment, machineImage: settings.machineImage, machineSupabaseUrl: settings.machineSupabaseUrl, allowUsRegions: settings.allowUsRegions,
       gemini: settings.gemini, controlPlaneUrl: () => settings.controlPlaneUrl ?? listening, fetch: http.fetch,
     },
@@ -92,7 +94,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const started = startLoop({
     database: control,
     context: {
-      fly, database: control, org: settings.fly.org, contract, replicaId: settings.replicaId, now,
+      fly, database: control, org: settings.fly.org, contract, replicaId: settings.replicaId, now, prices: prices.now,
       newSecret: () => randomBytes(32).toString('base64url'),
       lastLogs: createLastLogs(settings.fly.logsUrl === undefined ? null : createReadFlyLogs({ baseUrl: settings.fly.logsUrl, token: settings.fly.token, dispatcher: http.agent })),
       probe: (app, signal) => isReady(http.fetch, machineUrl(settings.machineUrlTemplate, app), signal),
@@ -102,7 +104,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   loop = started;
   const fleetLoops = fleet.start();
   const housekeeping = startHousekeeping({
-    account, secrets, log, random: Math.random, wake: () => started.wake(),
+    account, secrets, prices, log, random: Math.random, wake: () => started.wake(),
     atStart: [
       // machines hear of new ticket keys with their next beat
       ['ticket keys', () => account.publishTicketKeys(JSON.parse(signer.ticketJwks))],

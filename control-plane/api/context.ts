@@ -1,3 +1,4 @@
+import type { PriceTable } from '@trademind/core';
 import type { ControlDatabase } from '../database/control.ts';
 import type { Actor } from '../actor.ts';
 import type { AccountDatabase } from '../database/account.ts';
@@ -29,6 +30,8 @@ export interface ApiContext {
   /** What operators look after: releases, rollouts, sweeps. */
   fleet: Fleet;
   hub: Hub;
+  /** Of today; null: not read yet. */
+  prices: () => PriceTable | null;
   /** A wish was written: look for due machines now. */
   wake: () => void;
   environment: string;

@@ -32,7 +32,7 @@ export function fleetMachineRoutes(api: Api, context: ApiContext): void {
       const row = await context.control.adopt({ userId: user, environment: environment ?? context.environment, region, ...size, image: context.machineImage, app, flyMachineId: id });
       context.wake();
       void reply.headers({ location: `/v1/machines/${row.id}`, etag: etagOf(row.generation) });
-      return reply.status(202).send(machineView(row));
+      return reply.status(202).send(machineView(row, context.prices()));
     },
   });
 

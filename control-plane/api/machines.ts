@@ -45,7 +45,7 @@ export function machineRoutes(api: Api, context: ApiContext): void {
     schema: { tags, summary: 'Your machines', description: 'Destroyed ones are left out.', querystring: PageQuery, response: { 200: MachinePage } },
     handler: async (request) => {
       const page = await context.userDatabase(callerOf(request).token).machines(request.query);
-      return { items: page.items.map(machineView), next: page.next };
+      return { items: page.items.map((row) => machineView(row, context.prices())), next: page.next };
     },
   });
 
@@ -114,17 +114,17 @@ export function machineRoutes(api: Api, context: ApiContext): void {
     },
   });
 
+  /** The machine, with its generation as the ETag. */
+  function send(reply: FastifyReply, row: MachineRow): MachineView {
+    void reply.header('etag', etagOf(row.generation));
+    return machineView(row, context.prices());
+  }
+
   async function change(machineId: string, userId: string, patch: DesiredPatch, ifMatch: string | undefined): Promise<MachineRow> {
     const row = await context.control.setDesired(machineId, userId, patch, readGeneration(ifMatch));
     context.wake();
     return row;
   }
-}
-
-/** The machine, with its generation as the ETag. */
-function send(reply: FastifyReply, row: MachineRow): MachineView {
-  void reply.header('etag', etagOf(row.generation));
-  return machineView(row);
 }
 
 /** The generation of an If-Match; throws 400 for anything else. */

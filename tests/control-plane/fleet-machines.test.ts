@@ -10,6 +10,8 @@ let controlPlane: ControlPlane;
 let boss: string;
 beforeAll(async () => {
   [supabase, fly] = await Promise.all([startTestSupabase(), startTestFly()]);
+  // twice as dear as what is shipped: what is told comes from the list that bills are made with
+  await supabase.database.pool.query(`insert into public.price_lists select (now() at time zone 'UTC')::date, (now() at time zone 'UTC')::date, shared_cpu * 2, performance_cpu, extra_gb * 2, shared_included_mb, performance_included_mb, region_factor, volume_gb, egress_gb, egress_mb_per_hour from public.price_lists`);
   controlPlane = await startTestControlPlane(controlPlaneEnv(supabase, fly));
   const operator = await supabase.createUser();
   await supabase.adminClient.auth.admin.updateUserById(operator.id, { app_metadata: { trademind_role: 'operator' } });
@@ -88,4 +90,12 @@ test('an operator gives one machine an environment of its own: it restarts with 
   expect(await call('PUT', path, { env: {} })).toMatchObject({ status: 202, body: { generation: 3, env: {} } });
   await settled(id, user);
   expect((await fly.fly.machines.get(app, flyMachineId)).config?.env).toEqual(before.config?.env);
+});
+
+test('what a machine costs in a month is told from the list of prices that bills are made with', async () => {
+  const user = await supabase.createUser();
+  const { body } = await call('POST', '/v1/machines', { size: { cpuKind: 'shared', cpus: 2, memoryMb: 1_024 }, region: 'fra' }, {}, user.accessToken);
+  const [bill] = await sql<{ usd: string }>(`select private.month_usd('fra', 'shared', 2, 1024) as usd`);
+  expect(body['monthlyPriceUsd']).toBeCloseTo(Number(bill!.usd), 6);
+  expect((await call('GET', '/v1/machines', undefined, {}, user.accessToken)).body['items']).toMatchObject([{ monthlyPriceUsd: body['monthlyPriceUsd'] }]);
 });
