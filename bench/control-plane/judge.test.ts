@@ -9,6 +9,8 @@ const wished: Wished = {
 const machine = { id: 'm1', state: 'started', ...place, image: 'image-new' };
 const right: Standing = { machines: [machine], volumes: 1, addresses: ['66.241.1.1', '2a09::1'] };
 const failed = { ...wished, failed_generation: 4 };
+const moving = { ...wished, desired_state: 'stopped', desired_region: 'fra' };
+const halfMoved: Standing = { ...right, machines: [{ ...machine, state: 'stopped' }, { ...machine, id: 'm2', region: 'fra', state: 'stopped' }], volumes: 2 };
 const rests = { ...wished, desired_state: 'stopped' };
 
 test('exactly what is wished is right: as it is, in the place that had room, the version that worked once the wished one was given up, and at rest', () => {
@@ -19,6 +21,7 @@ test('exactly what is wished is right: as it is, in the place that had room, the
   expect(judge({ ...failed, good: null }, { ...right, machines: [{ ...machine, state: 'stopped' }] })).toEqual([]);
   expect(judge(rests, { ...right, machines: [{ ...machine, state: 'stopped' }] })).toEqual([]);
   expect(judge(rests, { machines: [], volumes: 0, addresses: [] })).toEqual([]);
+  expect(judge(moving, halfMoved)).toEqual([]);
 });
 
 test.each<[string, Wished, Standing]>([
@@ -36,6 +39,9 @@ test.each<[string, Wished, Standing]>([
   ['a version that was given up, and the size of before does not run', failed, { ...right, machines: [{ ...machine, image: 'image-old', cpus: 2 }] }],
   ['a version that was given up, and nothing runs', failed, { ...right, machines: [{ ...machine, state: 'stopped' }] }],
   ['a first version that was given up, and still runs', { ...failed, good: null }, right],
+  ['it is to rest in the middle of a move, and has a third machine', moving, { ...halfMoved, machines: [...halfMoved.machines, { ...machine, id: 'm3', state: 'stopped' }] }],
+  ['it is to rest in the middle of a move, and one of the two runs', moving, { ...halfMoved, machines: [machine, halfMoved.machines[1]!] }],
+  ['it is to rest where it is, and has a volume too many', rests, { ...right, machines: [{ ...machine, state: 'stopped' }], volumes: 2 }],
   ['it is to rest, and runs', rests, right],
   ['it rests with an address twice', rests, { machines: [], volumes: 1, addresses: ['66.241.1.1', '66.241.1.2'] }],
 ])('%s is not', (_what, row, standing) => {

@@ -24,17 +24,19 @@ function due(row: Wished): (Placed & { image: string }) | null {
 
 /**
  * All that is not exactly as wished, each as a sentence; empty = it is. Pure.
- * What runs is one machine with one volume, of that size and image, in that region; what rests has no more than these. Either app has one shared v4 and one v6 address.
+ * What runs is one machine with one volume, of that size and image, in that region; what rests has no more than these, but for a move that was stopped before the new machine was ever ready: the one that worked is kept, with its volume, until it is. Either app has one shared v4
+ * and one v6 address.
  */
 export function judge(row: Wished, standing: Standing): string[] {
   const { machines, volumes, addresses } = standing;
   const wrong: string[] = [];
   const want = due(row);
+  const kept = row.desired_state === 'stopped' && row.good !== null && row.good.region !== (row.placed?.region ?? row.desired_region) ? 1 : 0;
   const shown = machines.map((one) => `${one.id} ${one.state} ${one.region} ${one.cpuKind}-${one.cpus}x ${one.memoryMb} MB ${one.image?.slice(-8)}`).join(', ') || 'nothing';
-  if (machines.length > 1) wrong.push(`${machines.length} machines: ${shown}`);
+  if (machines.length > 1 + kept) wrong.push(`${machines.length} machines: ${shown}`);
   if (want === null) {
     if (machines.some(({ state }) => state === 'started')) wrong.push(`it is to rest, there is ${shown}`);
-    if (volumes > 1) wrong.push(`${volumes} volumes`);
+    if (volumes > 1 + kept) wrong.push(`${volumes} volumes`);
   } else {
     const [one] = machines;
     const right = one?.state === 'started' && one.id === row.fly_machine_id && one.region === want.region && one.image === want.image && one.cpuKind === want.cpuKind && one.cpus === want.cpus && one.memoryMb === want.memoryMb;
