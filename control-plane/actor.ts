@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** For whom the control plane acts: what the audit log names. */
-export interface Actor { kind: 'user' | 'operator' | 'token' | 'machine' | 'system'; id: string | null; via: string | null; requestId: string | null }
+/** For whom the control plane acts: what the audit log names. `attempt`: at a request with an Idempotency-Key; what it asks for the database does once. */
+export interface Actor { kind: 'user' | 'operator' | 'token' | 'machine' | 'system'; id: string | null; via: string | null; requestId: string | null; attempt: string | null }
 
 const current = new AsyncLocalStorage<Actor>();
 
@@ -15,6 +15,7 @@ export function tellingActor(call: typeof fetch): typeof fetch {
     if (actor === undefined) return call(input, init);
     const headers = new Headers(init?.headers);
     headers.set('x-trademind-actor', JSON.stringify({ kind: actor.kind, id: actor.id, via: actor.via, request_id: actor.requestId }));
+    if (actor.attempt !== null) headers.set('x-trademind-attempt', actor.attempt);
     return call(input, { ...init, headers });
   };
 }

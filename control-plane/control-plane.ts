@@ -29,6 +29,7 @@ import { createLastLogs } from './reconciler/last-logs.ts';
 import { machineUrl } from './reconciler/names.ts';
 import { startLoop, type ReconcilerLoop } from './reconciler/loop.ts';
 import { createUserSecrets } from './secrets/user-secrets.ts';
+import { createPriceBook } from './money/price-book.ts';
 import type { MachineContract } from './reconciler/wish.ts';
 
 /** How long requests under way may take when this replica ends. */
@@ -65,14 +66,15 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const metrics = createMetrics({
     lastClaimAgeSeconds: () => claimAgeMs() / 1_000, underWay: () => loop?.underWay() ?? 0, now, fleetFigures: createReadFleetFigures({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch }),
   });
-  const fleet = createFleet(settings, { fetch: http.fetch, fly, log, metrics, now, wake: () => loop?.wake() });
+  const fleet = createFleet(settings, { fetch: http.fetch, told, fly, log, metrics, now, wake: () => loop?.wake() });
   const hub = createHub();
+  const prices = createPriceBook(account);
   const closing = new AbortController();
   let listening = '';
 
   const api = await createServer({
     context: {
-      auth, control, machines: createMachineDatabase(rpc), plans, secrets, secretsDatabase, account, requests: createRequestsDatabase(rpc), sealingKeys: settings.sealingKeys, userDatabase, signer, fleet, hub, logs: { live: createReadLiveLog({ ticket: signer.ticket, fetch: http.fetch }), fly: flyLogs }, now, closing: closing.signal, wake: () => loop?.wake(),
+      auth, control, machines: createMachineDatabase(rpc), plans, secrets, secretsDatabase, account, requests: createRequestsDatabase(rpc), sealingKeys: settings.sealingKeys, userDatabase, signer, fleet, hub, prices: prices.now, logs: { live: createReadLiveLog({ ticket: signer.ticket, fetch: http.fetch }), fly: flyLogs }, now, closing: closing.signal, wake: () => loop?.wake(),
       environment: settings.environment, machineImage: settings.machineImage, machineSupabaseUrl: settings.machineSupabaseUrl, allowUsRegions: settings.allowUsRegions,
       gemini: settings.gemini, controlPlaneUrl: () => settings.controlPlaneUrl ?? listening, fetch: http.fetch,
     },
@@ -97,7 +99,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const started = startLoop({
     database: control,
     context: {
-      fly, database: control, org: settings.fly.org, contract, replicaId: settings.replicaId, now,
+      fly, database: control, org: settings.fly.org, contract, replicaId: settings.replicaId, now, prices: prices.now,
       newSecret: () => randomBytes(32).toString('base64url'),
       lastLogs: createLastLogs(flyLogs),
       probe: (app, signal) => isReady(http.fetch, machineUrl(settings.machineUrlTemplate, app), signal),
@@ -107,7 +109,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   loop = started;
   const fleetLoops = fleet.start();
   const housekeeping = startHousekeeping({
-    account, secrets, log, random: Math.random, wake: () => started.wake(),
+    account, secrets, prices, log, random: Math.random, wake: () => started.wake(),
     atStart: [
       // machines hear of new ticket keys with their next beat
       ['ticket keys', () => account.publishTicketKeys(JSON.parse(signer.ticketJwks))],

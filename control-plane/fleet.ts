@@ -12,6 +12,8 @@ import { startSweeps, SWEEP_RULES } from './sweep/loop.ts';
 export interface Fleet {
   rollouts: RolloutDatabase;
   sweeps: Pick<SweepDatabase, 'resume' | 'fleet'>;
+  /** What stands at Fly. */
+  fly: { machines: Pick<FlyClient['machines'], 'get'> };
   registry: ImageRegistry;
   /** Hosts whose images may be registered. */
   registries: readonly string[];
@@ -19,6 +21,8 @@ export interface Fleet {
 
 export interface FleetContext {
   fetch: typeof fetch;
+  /** The database's: it tells for whom it is asked. */
+  told: typeof fetch;
   fly: FlyClient;
   log: Logger;
   metrics: FleetMetrics;
@@ -32,11 +36,11 @@ const IDLE_MS = 5_000;
 
 /** Releases, rollouts and sweeps of one replica; `start` begins the work, the rest is for the API. */
 export function createFleet(settings: Settings, context: FleetContext): Fleet & { start(): { stop(): Promise<void> } } {
-  const secret = { url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: context.fetch };
+  const secret = { url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: context.told };
   const rollouts = createRolloutDatabase(secret);
   const sweeps = createSweepDatabase(secret);
   return {
-    rollouts, sweeps,
+    rollouts, sweeps, fly: context.fly,
     registry: createImageRegistry({ fetch: context.fetch, url: settings.imageRegistryUrl, flyToken: settings.fly.token }),
     registries: [...new Set([partsOf(settings.machineImage).host, 'registry.fly.io'])],
     start() {

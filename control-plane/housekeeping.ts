@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { AccountDatabase } from './database/account.ts';
+import type { PriceBook } from './money/price-book.ts';
 import type { UserSecretStore } from './secrets/user-secrets.ts';
 
 const EVERY_MS = 30_000;
@@ -19,6 +20,7 @@ type Task = readonly [name: string, work: () => Promise<void>];
 interface HousekeepingOptions {
   account: Pick<AccountDatabase, 'checkBudgets' | 'sweep'>;
   secrets: Pick<UserSecretStore, 'resealSome'>;
+  prices: Pick<PriceBook, 'refresh'>;
   /** What the database is told once, as soon as it answers. */
   atStart: readonly Task[];
   log: Logger;
@@ -28,13 +30,13 @@ interface HousekeepingOptions {
 }
 
 /**
- * What has to be looked at again and again and waits for nobody: budgets (warnings, and what their users chose), secrets under an old sealing key, answers that need not be kept any more. Every replica does it;
+ * What has to be looked at again and again and waits for nobody: budgets (warnings, and what their users chose), secrets under an old sealing key, answers that need not be kept any more, prices. Every replica does it;
  * the database gives each piece to one of them.
  */
 export function startHousekeeping(options: HousekeepingOptions): Housekeeping {
-  const { account, secrets, log, random, wake } = options;
+  const { account, secrets, prices, log, random, wake } = options;
   const begun = Promise.withResolvers<void>();
-  let atStart = options.atStart;
+  let atStart: readonly Task[] = [['prices', prices.refresh], ...options.atStart];
   const ended = new AbortController();
   const tasks: readonly Task[] = [
     ['budgets', async () => {
@@ -48,6 +50,7 @@ export function startHousekeeping(options: HousekeepingOptions): Housekeeping {
       if (failed > 0) log.error({ failed }, 'secrets that no key here opens');
     }],
     ['answers', () => account.sweep()],
+    ['prices', prices.refresh],
   ];
 
   async function done([name, work]: Task): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChaosArea } from '../frame/chaos.ts';
 import { BROKEN, harmFly, migrate, wish } from './harm.ts';
+import { judge, type Standing } from './judge.ts';
 import { MOST_VCPUS, startTown, type MachineState, type Town } from './town.ts';
 
 const CITIZENS = 14;
@@ -99,42 +100,43 @@ async function untilSettled(town: Town): Promise<MachineState[]> {
   return waiting;
 }
 
+const NOTHING: Standing = { machines: [], volumes: 0, addresses: [] };
+
+async function standingOf(fly: Town['fly']['fly'], app: string): Promise<Standing> {
+  const [machines, volumes, ips] = [await fly.machines.list(app), await fly.volumes.list(app), await fly.ipAssignments.list(app)];
+  return {
+    machines: machines.filter(({ state }) => state !== 'destroyed').map(({ id, state, region, config }) => ({ id, state, region, image: config?.image, cpuKind: config?.guest?.cpu_kind, cpus: config?.guest?.cpus, memoryMb: config?.guest?.memory_mb })),
+    volumes: volumes.length, addresses: ips.map(({ ip }) => ip),
+  };
+}
+
 /** Every user against what stands at Fly, and Fly's own rules against its journal. */
 async function inspect(town: Town): Promise<{ checked: string[]; violations: string[] }> {
   const { fly } = town.fly;
+  // before this asks Fly for anything itself
+  const audit = await town.fly.admin.audit();
   const rows = await town.machines();
   const violations: string[] = [];
   const apps = (await fly.apps.list({ orgSlug: 'personal' })).map((app) => app.name);
   for (const app of apps) if (!rows.some((row) => row.fly_app === app)) violations.push(`the app ${app} belongs to nobody`);
-  let running = 0;
+  let [running, addresses, wentBack] = [0, 0, 0];
   for (const row of rows) {
     const app = row.fly_app;
-    const machines = app === null || !apps.includes(app) ? [] : (await fly.machines.list(app)).filter((machine) => machine.state !== 'destroyed');
-    const volumes = app === null || !apps.includes(app) ? [] : await fly.volumes.list(app);
-    const failed = row.failed_generation === row.generation;
-    const shown = machines.map((machine) => `${machine.id} ${machine.name} ${machine.state} ${machine.region} ${machine.config?.guest?.cpus} vCPU`).join(', ') || 'nothing';
-    const wished = `${row.desired_state} in ${row.placed?.region ?? row.desired_region} with ${row.placed?.cpus ?? row.desired_cpus} vCPU`;
-    const [machine] = machines;
-    const started = machines.filter(({ state }) => state === 'started');
-    running += started.length;
-    if (row.desired_state === 'started' && !failed) {
-      const right = machines.length === 1 && machine?.state === 'started' && machine.id === row.fly_machine_id && machine.region === (row.placed?.region ?? row.desired_region)
-        && machine.config?.guest?.cpus === (row.placed?.cpus ?? row.desired_cpus) && machine.config.image === row.desired_image;
-      if (!right) violations.push(`${app}: wished ${wished}, there is ${shown}`);
-      if (volumes.length !== 1) violations.push(`${app}: ${volumes.length} volumes`);
-    } else if (row.desired_state === 'stopped' && started.length > 0) violations.push(`${app}: wished ${wished}, there is ${shown}`);
-    if (failed && row.phase === 'screening' && started.length !== 1) violations.push(`${app}: went back to what worked, and there is ${shown}`);
+    const standing = app === null || !apps.includes(app) ? NOTHING : await standingOf(fly, app);
+    running += standing.machines.filter(({ state }) => state === 'started').length;
+    addresses += standing.addresses.length;
+    if (row.failed_generation === row.generation) wentBack += 1;
+    for (const wrong of judge(row, standing)) violations.push(`${app ?? row.id} (${row.last_error?.code ?? 'no trouble'}): ${wrong}`);
   }
   for (const citizen of town.citizens) {
     const own = rows.filter((row) => row.user_id === citizen.id);
     const cpus = Math.max(0, ...own.map((row) => row.desired_cpus));
     if (own.length > 1 || cpus > MOST_VCPUS) violations.push(`the quota of ${citizen.id} was broken: ${own.length} machines, ${cpus} vCPUs`);
   }
-  const audit = await town.fly.admin.audit();
   if (audit.runs === 0) violations.push('no machine ever ran: nothing was shown');
   for (const overlap of audit.overlaps) violations.push(`two machines of ${overlap.owner} ran at once: ${overlap.first} and ${overlap.second}, ${overlap.to === null ? 'still' : `for ${overlap.to - overlap.from} ms`}`);
   for (const write of audit.unleased) violations.push(`${write.verb} of ${write.machine} without its lease (${write.lease})`);
-  const limited = audit.limited.reduce((sum, { times }) => sum + times, 0);
+  for (const { verb, machine, app, times } of audit.limited) violations.push(`${times} times ${verb} of ${machine ?? app ?? 'all'} above Fly's rates`);
   const kinds = await town.sql<{ kind: string; count: string }>('select kind, count(*) from public.machine_events group by kind order by 2 desc');
   return {
     violations,
@@ -142,7 +144,8 @@ async function inspect(town: Town): Promise<{ checked: string[]; violations: str
       `${rows.length} machines of ${town.citizens.length} users against ${apps.length} apps, ${running} of them running`,
       `${audit.runs} runs of machines: none overlapped another of its user's; ${audit.writes} writes, every change under its lease`,
       `no user has more than one machine of ${MOST_VCPUS} vCPUs, however often more was asked for`,
-      `${limited} requests above Fly's rates${limited === 0 ? '' : `: ${audit.limited.slice(0, 4).map(({ verb, times }) => `${verb} ${times}`).join(', ')}`}`,
+      `each machine against its region, size, image and volume, ${addresses} addresses; ${wentBack} wishes were given up, and what worked before stands in their place`,
+      `no write above Fly's rates`,
       `events told: ${kinds.map(({ kind, count }) => `${kind} ${count}`).join(', ')}`,
     ],
   };

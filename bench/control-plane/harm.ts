@@ -75,9 +75,9 @@ async function ask(town: Town, citizen: Citizen, machine: MachineState, what: st
     case 'stop': await town.call(citizen, 'PATCH', path, { desired: 'stopped' }); return;
     case 'start': await town.call(citizen, 'PATCH', path, { desired: 'started' }); return;
     case 'destroy': await town.call(citizen, 'DELETE', path); return;
-    case 'restart': await town.sql(`select public.wish_machine_again($1, $2, 'restart')`, [machine.id, citizen.id]); return;
-    case 'rotate secret': await town.sql(`select public.wish_machine_again($1, $2, 'secret')`, [machine.id, citizen.id]); return;
-    case 'allow regions': await desire({ desired_regions: ['fra', 'iad', 'nrt'] }); return;
+    case 'restart': await town.call(citizen, 'POST', `${path}/restart`); return;
+    case 'rotate secret': await town.call(citizen, 'POST', `${path}/rotate-secret`); return;
+    case 'allow regions': await town.call(citizen, 'PATCH', path, { otherRegions: ['fra', 'nrt'] }); return;
     case 'bad image': await desire({ desired_image: TEST_IMAGES.broken }); return;
     default: await desire({ desired_image: TEST_IMAGES.tiny });
   }

@@ -8,6 +8,7 @@ import { startSupabase } from '../../local-cloud/supabase/start.ts';
 import { callApi, controlPlaneEnv, spawnTestControlPlane, type SpawnedControlPlane } from '../../tests/support/control-plane.ts';
 import { startTestFly, type TestFly } from '../../tests/support/fly.ts';
 import { startCluster, type Cluster } from './cluster.ts';
+import type { Wished } from './judge.ts';
 
 /** A user does not wait longer for an answer. */
 const ANSWER_MS = 10_000;
@@ -17,10 +18,7 @@ export const MOST_VCPUS = 4;
 
 export interface Citizen { id: string; token: string }
 
-export interface MachineState {
-  id: string; user_id: string; generation: number; observed_generation: number; desired_state: string; phase: string; fly_app: string | null; fly_machine_id: string | null;
-  desired_region: string; desired_cpus: number; placed: { region: string; cpus: number } | null; failed_generation: number; last_error: { code: string } | null; desired_image: string; token_epoch: number;
-}
+export interface MachineState extends Wished { id: string; user_id: string; observed_generation: number; fly_app: string | null; last_error: { code: string } | null; token_epoch: number }
 
 /** A whole control plane: real PostgreSQL, the gateway, the Fly stand-in, replicas as processes, users who may sign in. */
 export interface Town {
@@ -64,8 +62,8 @@ export async function startTown(options: { citizens: number; replicas: number; r
   }));
   const machineKey = await importJWK(machineSigningJwk, 'ES256');
   const sql = async <T extends object>(text: string, values: unknown[] = []) => (await cluster.pool.query<T>(text, values)).rows;
-  const machines = () => sql<MachineState>(`select id, user_id, generation::int, observed_generation::int, desired_state, phase, fly_app, fly_machine_id, desired_region, desired_cpus, placed,
-    failed_generation::int, last_error, desired_image, token_epoch from public.machines where phase <> 'destroyed'`);
+  const machines = () => sql<MachineState>(`select id, user_id, generation::int, observed_generation::int, desired_state, phase, fly_app, fly_machine_id, desired_region, desired_cpu_kind, desired_cpus, desired_memory_mb, placed,
+    failed_generation::int, good, last_error, desired_image, token_epoch from public.machines where phase <> 'destroyed'`);
 
   return {
     cluster, fly, citizens, replicas, revive, sql, machines,

@@ -1,3 +1,4 @@
+import type { PriceTable } from '@trademind/core';
 import type { ControlDatabase } from '../database/control.ts';
 import type { Actor } from '../actor.ts';
 import type { AccountDatabase } from '../database/account.ts';
@@ -17,7 +18,7 @@ import type { Authenticator, Caller } from './auth.ts';
 /** What the routes are given. */
 export interface ApiContext {
   auth: Authenticator;
-  control: Pick<ControlDatabase, 'deploy' | 'setDesired' | 'wishAgain'>;
+  control: Pick<ControlDatabase, 'deploy' | 'adopt' | 'setDesired' | 'wishAgain'>;
   machines: MachineDatabase;
   plans: PlansDatabase;
   secrets: UserSecretStore;
@@ -32,6 +33,8 @@ export interface ApiContext {
   hub: Hub;
   /** Where a machine's last lines are read. */
   logs: Omit<LogSources, 'missed'>;
+  /** Of today; null: not read yet. */
+  prices: () => PriceTable | null;
   /** A wish was written: look for due machines now. */
   wake: () => void;
   environment: string;

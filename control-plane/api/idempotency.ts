@@ -14,19 +14,20 @@ const LOCK_SECONDS = 60;
 const WAIT_MS = 15_000;
 const LOOK_MS = 100;
 const KEPT_HEADERS = ['content-type', 'etag', 'location'] as const;
-/** What a repeat may see change: it is not kept. */
+/** What a repeat may see change: the answer is not kept, the request is. */
 const passes = (status: number): boolean => status >= 500 || [401, 408, 425, 429].includes(status);
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** A request with an Idempotency-Key that this replica executes. */
-    attempt: { userId: string; key: string; attempt: string } | null;
+    /** A request with an Idempotency-Key that this replica executes; `id` is that of the request, whoever attempts it. */
+    attempt: { userId: string; key: string; attempt: string; id: string } | null;
   }
 }
 
 /**
  * Makes every writing route of a user safe to repeat: the first request with a key is executed, all others within a day get its answer, also while it runs and on another replica. The same key with another request is refused (422).
- * Answers are kept sealed, for one may hold a new token; without a sealing key none is kept and a key only keeps requests from running at once.
+ * An attempt whose end nobody knows (the database did not answer in time, the replica died) may be repeated at once: the database does what an attempt asks for once, and nothing for one that was taken over.
+ * Answers are kept sealed, for one may hold a new token; without a sealing key none is kept, and a repeat is told what it finds.
  */
 export function idempotency(api: Api, { requests, sealing, now }: { requests: RequestsDatabase; sealing: SealingKeys | null; now: () => number }): void {
   api.decorateRequest('attempt', null);
@@ -41,7 +42,8 @@ export function idempotency(api: Api, { requests, sealing, now }: { requests: Re
     for (const until = now() + WAIT_MS; ;) {
       const begun = await requests.begin({ ...attempt, hash, lockSeconds: LOCK_SECONDS });
       if (begun.state === 'new') {
-        request.attempt = attempt;
+        request.attempt = { ...attempt, id: begun.id };
+        request.actor.attempt = attempt.attempt;
         return undefined;
       }
       if (begun.state === 'mismatch') throw new ApiProblem(422, { code: 'idempotency_key_reused', message: 'This Idempotency-Key belongs to another request.', field: 'idempotency-key', nextStep: 'Send a new key with a new request; the old key only with the old one.' });

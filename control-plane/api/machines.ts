@@ -45,7 +45,7 @@ export function machineRoutes(api: Api, context: ApiContext): void {
     schema: { tags, summary: 'Your machines', description: 'Destroyed ones are left out.', querystring: PageQuery, response: { 200: MachinePage } },
     handler: async (request) => {
       const page = await context.userDatabase(callerOf(request).token).machines(request.query);
-      return { items: page.items.map(machineView), next: page.next };
+      return { items: page.items.map((row) => machineView(row, context.prices())), next: page.next };
     },
   });
 
@@ -91,9 +91,9 @@ export function machineRoutes(api: Api, context: ApiContext): void {
     api.route({
       method: 'POST',
       url: `/v1/machines/:id/${path}`,
-      schema: { tags, summary, description: 'After a drain, just after a candle close. It is told as events.', params: IdParams, response: { 202: MachineView }, sends: ['etag'] },
+      schema: { tags, summary, description: 'After a drain, just after a candle close. It is told as events. `If-Match` may name the generation it was read at.', params: IdParams, headers: MatchHeaders, response: { 202: MachineView }, sends: ['etag'] },
       handler: async (request, reply) => {
-        const row = await context.control.wishAgain(request.params.id, callerOf(request).userId, what);
+        const row = await context.control.wishAgain(request.params.id, callerOf(request).userId, what, matchOf(request.headers['if-match']));
         context.wake();
         return reply.status(202).send(send(reply, row));
       },
@@ -116,6 +116,12 @@ export function machineRoutes(api: Api, context: ApiContext): void {
     },
   });
 
+  /** The machine, with its generation as the ETag. */
+  function send(reply: FastifyReply, row: MachineRow): MachineView {
+    void reply.header('etag', etagOf(row.generation));
+    return machineView(row, context.prices());
+  }
+
   async function change(machineId: string, userId: string, patch: DesiredPatch, ifMatch: string | undefined): Promise<MachineRow> {
     const row = await context.control.setDesired(machineId, userId, patch, matchOf(ifMatch));
     context.wake();
@@ -123,18 +129,14 @@ export function machineRoutes(api: Api, context: ApiContext): void {
   }
 }
 
-/** The machine, with its generation as the ETag. */
-function send(reply: FastifyReply, row: MachineRow): MachineView {
-  void reply.header('etag', etagOf(row.generation));
-  return machineView(row);
-}
-
-function refuseSize(size: MachineSize, field = 'size'): void {
+/** Throws 422 for a size that Fly does not have. */
+export function refuseSize(size: MachineSize, field = 'size'): void {
   const why = sizeProblem(size);
   if (why !== null) throw new ApiProblem(422, { code: 'size_invalid', message: `Fly has no such size: ${why}.`, field, nextStep: 'Choose a size that Fly has.' });
 }
 
-function refuseRegion(region: string, allowUs: boolean, field = 'region'): void {
+/** Throws 422 for a region that is not known, or where a machine would see no market. */
+export function refuseRegion(region: string, allowUs: boolean, field = 'region'): void {
   if (!REGIONS.includes(region)) throw new ApiProblem(422, { code: 'region_unknown', message: `"${region}" is not a region we know.`, field, nextStep: `Choose one of ${REGIONS.filter((one) => allowUs || !US_REGIONS.includes(one)).join(', ')}.` });
   if (!allowUs && US_REGIONS.includes(region)) {
     throw new ApiProblem(422, {

@@ -28,6 +28,7 @@ import { planRoutes } from './plans.ts';
 import { ApiProblem, problem, problemOf, sendProblem } from './problems.ts';
 import { openApiTransform, zodSerializer, zodValidator, type Api, type ZodProvider } from './schema.ts';
 import { fleetRoutes } from './fleet.ts';
+import { fleetMachineRoutes } from './fleet-machines.ts';
 import { releaseRoutes } from './releases.ts';
 import { rolloutRoutes } from './rollouts.ts';
 import { refuseCaller } from './scopes.ts';
@@ -86,7 +87,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
   api.setNotFoundHandler((request, reply) => sendProblem(reply, problem(404, 'route_not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`, request.id, undefined, 'See /docs for what is there.')));
   api.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    request.actor = { kind: 'system', id: null, via: null, requestId: request.id };
+    request.actor = { kind: 'system', id: null, via: null, requestId: request.id, attempt: null };
     actFor(request.actor, done);
   });
   // reading a body comes back in the connection's context: the request's is taken up again
@@ -168,7 +169,7 @@ export async function createServer(options: ServerOptions): Promise<Api> {
     machineRoutes(typed, context);
     eventRoutes(typed, context);
     traderRoutes(typed, context);
-    for (const routes of [fleetRoutes, releaseRoutes, rolloutRoutes]) routes(typed, context);
+    for (const routes of [fleetRoutes, fleetMachineRoutes, releaseRoutes, rolloutRoutes]) routes(typed, context);
     costRoutes(typed, context);
     metricRoutes(typed, context);
     logRoutes(typed, context);

@@ -30,7 +30,7 @@ export function traderRoutes(api: Api, context: ApiContext): void {
     schema: { tags, summary: 'Add a trader', description: 'A second trader of the same name is refused (409).', body: TraderWrite, response: { 201: Trader }, sends: ['etag', 'location'] },
     handler: async (request, reply) => {
       const { document, enabled } = request.body;
-      const row = await database(request).addTrader({ name: document.name, enabled: enabled ?? true, document });
+      const row = await database(request).addTrader({ ...(request.attempt === null ? {} : { id: request.attempt.id }), name: document.name, enabled: enabled ?? true, document });
       void reply.header('location', `/v1/traders/${row.id}`);
       return reply.status(201).send(send(reply, row));
     },

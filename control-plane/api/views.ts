@@ -1,11 +1,11 @@
-import { MachineStatus, TraderDocument, firstIssue, isReachable, monthlyPrice, type MachineEvent, type MachineView, type Trader } from '@trademind/core';
+import { MachineStatus, TraderDocument, firstIssue, isReachable, monthlyPrice, type MachineEvent, type MachineView, type PriceTable, type Trader } from '@trademind/core';
 import { CPU_KINDS } from '@trademind/core';
 import type { EventRow, MachineRow, TraderRow } from '../database/rows.ts';
 
 const iso = (time: string) => new Date(time).toISOString();
 
-/** A row as its user sees it. */
-export function machineView(row: MachineRow): MachineView {
+/** A row as its user sees it. `prices`: of today; null: not known, and none is told. */
+export function machineView(row: MachineRow, prices: PriceTable | null): MachineView {
   const desired = { cpuKind: row.desired_cpu_kind, cpus: row.desired_cpus, memoryMb: row.desired_memory_mb };
   const kind = CPU_KINDS.find((known) => known === row.cpu_kind);
   // a machine of another version may say what this one does not know: then nothing is shown rather than something wrong
@@ -30,7 +30,7 @@ export function machineView(row: MachineRow): MachineView {
     url: row.url,
     feed: row.url === null ? null : feedUrl(row.url),
     health: row.url === null ? null : `${row.url}/health`,
-    monthlyPriceUsd: monthlyPrice(desired, row.desired_region),
+    monthlyPriceUsd: prices === null ? null : monthlyPrice(desired, row.desired_region, 1, prices),
     status: status.success ? status.data : null,
     beatAt: row.beat_at === null ? null : iso(row.beat_at),
     lastError: error === null ? null : { code: error.code, message: error.message, ...(error.nextStep === undefined ? {} : { nextStep: error.nextStep }), at: error.at },

@@ -1,3 +1,4 @@
+import type { PriceTable } from '@trademind/core';
 import { z } from 'zod';
 import type { Rpc } from './rpc.ts';
 
@@ -18,6 +19,14 @@ export type CostFacts = z.infer<typeof CostFacts>;
 
 const BudgetNotice = z.object({ user_id: z.uuid(), percent: z.number(), action: z.string(), spent_usd: z.number(), budget_usd: z.number() });
 
+const Prices = z.object({
+  read_at: z.string(), shared_cpu: z.number(), performance_cpu: z.number(), extra_gb: z.number(), shared_included_mb: z.number(), performance_included_mb: z.number(), volume_gb: z.number(),
+  region_factor: z.record(z.string(), z.number()),
+}).transform((row): PriceTable => ({
+  readAt: row.read_at, sharedCpu: row.shared_cpu, performanceCpu: row.performance_cpu, extraGb: row.extra_gb, includedMbPerCpu: { shared: row.shared_included_mb, performance: row.performance_included_mb },
+  volumeGbMonth: row.volume_gb, regionFactor: row.region_factor,
+}));
+
 /** Tokens of scripts, money. All throw DatabaseError. */
 export interface AccountDatabase {
   createToken(token: { userId: string; name: string; hash: string; scopes: readonly string[]; days: number }): Promise<TokenRow>;
@@ -31,6 +40,8 @@ export interface AccountDatabase {
   /** Warns and acts where a budget is reached; resolves to the warnings given. */
   checkBudgets(limit: number): Promise<z.infer<typeof BudgetNotice>[]>;
   sweep(): Promise<void>;
+  /** Of today. */
+  prices(): Promise<PriceTable>;
   /** The public keys of tickets, for all machines; the same again changes nothing. */
   publishTicketKeys(jwks: unknown): Promise<void>;
 }
@@ -47,6 +58,7 @@ export function createAccountDatabase(rpc: Rpc): AccountDatabase {
     },
     checkBudgets: (limit) => rpc(z.array(BudgetNotice), 'check_budgets', { p_limit: limit }),
     async publishTicketKeys(jwks) { await rpc(z.number(), 'publish_ticket_keys', { p_jwks: jwks }); },
+    prices: () => rpc(Prices, 'current_prices', {}),
     async sweep() { await rpc(z.null(), 'sweep_requests', {}); },
   };
 }

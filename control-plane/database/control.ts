@@ -9,10 +9,12 @@ export interface Deployment { userId: string; environment: string; region: strin
 export interface ControlDatabase {
   /** The user's machine in that environment: made if there is none. */
   deploy(wish: Deployment): Promise<{ machine: MachineRow; created: boolean }>;
+  /** Takes over an app that stands at Fly; the same again answers the same. Throws `machine_exists`, `app_taken` (409), and as a deploy. */
+  adopt(wish: Deployment & { app: string; flyMachineId: string }): Promise<MachineRow>;
   /** Throws `generation_mismatch` (412) or `machine_not_found` (404). */
   setDesired(machineId: string, userId: string, patch: DesiredPatch, ifGeneration?: number): Promise<MachineRow>;
   /** A restart, or a new secret: each call is one more. */
-  wishAgain(machineId: string, userId: string, what: 'restart' | 'secret'): Promise<MachineRow>;
+  wishAgain(machineId: string, userId: string, what: 'restart' | 'secret', ifGeneration?: number): Promise<MachineRow>;
   /** Due machines, now leased to `owner` by the database's clock; at most `troubled` of them have failed three times in a row. */
   claim(owner: string, limit: number, leaseSeconds: number, troubled?: number): Promise<MachineRow[]>;
   /** These: false (or null) = the lease is no longer ours: stop. */
@@ -56,10 +58,14 @@ export function createControlDatabase(options: { url: string; secretKey: string;
       p_user_id: wish.userId, p_environment: wish.environment, p_region: wish.region, p_cpu_kind: wish.cpuKind, p_cpus: wish.cpus,
       p_memory_mb: wish.memoryMb, p_image: wish.image,
     }),
+    adopt: (wish) => call(MachineRow, 'adopt_machine', {
+      p_user_id: wish.userId, p_environment: wish.environment, p_fly_app: wish.app, p_fly_machine_id: wish.flyMachineId, p_region: wish.region, p_cpu_kind: wish.cpuKind, p_cpus: wish.cpus,
+      p_memory_mb: wish.memoryMb, p_image: wish.image,
+    }),
     setDesired: (machineId, userId, patch, ifGeneration) => call(MachineRow, 'set_machine_desired', {
       p_machine_id: machineId, p_user_id: userId, p_patch: patch, p_if_generation: ifGeneration ?? null,
     }),
-    wishAgain: (machineId, userId, what) => call(MachineRow, 'wish_machine_again', { p_machine_id: machineId, p_user_id: userId, p_what: what }),
+    wishAgain: (machineId, userId, what, ifGeneration) => call(MachineRow, 'wish_machine_again', { p_machine_id: machineId, p_user_id: userId, p_what: what, p_if_generation: ifGeneration ?? null }),
     claim: (owner, limit, leaseSeconds, troubled) => call(z.array(MachineRow), 'claim_machines', { p_owner: owner, p_limit: limit, p_lease_seconds: leaseSeconds, p_troubled: troubled ?? null }),
     renew: (machineId, fence, leaseSeconds) => call(z.boolean(), 'renew_machine_lease', { p_machine_id: machineId, p_fence: fence, p_lease_seconds: leaseSeconds }),
     record: (machineId, fence, patch, events) => call(z.number().nullable(), 'record_step', { p_machine_id: machineId, p_fence: fence, p_patch: patch, p_events: events }),

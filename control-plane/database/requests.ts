@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Rpc } from './rpc.ts';
 
 const Begun = z.discriminatedUnion('state', [
-  z.object({ state: z.literal('new') }),
+  z.object({ state: z.literal('new'), id: z.uuid() }),
   z.object({ state: z.literal('running') }),
   z.object({ state: z.literal('mismatch') }),
   z.object({ state: z.literal('done'), status: z.number(), headers: z.record(z.string(), z.string()), answer: z.string() }),
@@ -11,9 +11,9 @@ export type Begun = z.infer<typeof Begun>;
 
 /** Requests that carry an Idempotency-Key. All throw DatabaseError. */
 export interface RequestsDatabase {
-  /** `new`: it is ours to execute until the lock ends. */
+  /** `new`: it is ours to execute until the lock ends; what it makes has this id, in every attempt. */
   begin(request: { userId: string; key: string; hash: string; attempt: string; lockSeconds: number }): Promise<Begun>;
-  /** Keeps the answer for a day; null: forgets the request. False when another has taken it over. */
+  /** Keeps the answer for a day; null: nobody knows how it ended, the next attempt may begin. False when another has taken it over. */
   end(request: { userId: string; key: string; attempt: string }, answer: { status: number; headers: Record<string, string>; answer: string } | null): Promise<boolean>;
 }
 

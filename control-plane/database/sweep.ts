@@ -56,7 +56,8 @@ const Summary = z.object({
     kind: row.kind, subject: row.subject, machineId: row.machine_id, app: row.app, region: row.region, why: row.why, looks: row.looks, firstSeenAt: row.first_seen_at, lastSeenAt: row.last_seen_at,
     attempts: row.attempts, lastError: row.last_error, abandonedAt: row.abandoned_at,
   }))),
-  events: z.array(z.object({ at: time, kind: z.string(), message: z.string() })),
+  events: z.array(z.object({ at: time, kind: z.string(), message: z.string(), data: z.looseObject({ by: z.uuid().nullish() }) })
+    .transform(({ at, kind, message, data }) => ({ at, kind, message, by: data.by ?? null }))),
 });
 
 export function createSweepDatabase(options: SecretOptions): SweepDatabase {

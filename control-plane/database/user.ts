@@ -30,7 +30,8 @@ export interface UserDatabase {
   /** Newest first; nothing for whoever is no operator. */
   audit(filter: AuditFilter): Promise<AuditRow[]>;
   trader(id: string): Promise<TraderRow | null>;
-  addTrader(wish: { name: string; enabled: boolean; document: unknown }): Promise<TraderRow>;
+  /** With an `id` that an earlier attempt has added: that one. Throws `already_exists` (409). */
+  addTrader(wish: { id?: string; name: string; enabled: boolean; document: unknown }): Promise<TraderRow>;
   /** Null when there is none, or none of this version when one is named. */
   changeTrader(id: string, wish: { name: string; enabled?: boolean; document: unknown }, version?: number): Promise<TraderRow | null>;
   /** False when there was none. */
@@ -108,7 +109,9 @@ export function createUserDatabases(options: { url: string; publishableKey: stri
       trader: async (id) => traderAnswer(
         await client.from('traders').select(TRADER_COLUMNS).eq('id', id).is('deleted_at', null).abortSignal(timeout()).maybeSingle(), 'read the trader'),
       async addTrader(wish) {
-        const row = traderAnswer(await client.from('traders').insert(wish).select(TRADER_COLUMNS).abortSignal(timeout()).single(), `add the trader "${wish.name}"`);
+        const answer = await client.from('traders').insert(wish).select(TRADER_COLUMNS).abortSignal(timeout()).single();
+        const before = answer.error?.code === '23505' && wish.id !== undefined ? await this.trader(wish.id) : null;
+        const row = before ?? traderAnswer(answer, `add the trader "${wish.name}"`);
         if (row === null) throw databaseError('add the trader', 500, { message: 'no row came back' });
         return row;
       },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { FlyError, type FlyClient, type Machine } from '@trademind/fly';
-import { MachineSize, TradeMindError, priceForecast, sizeName } from '@trademind/core';
+import { MachineSize, TradeMindError, priceForecast, sizeName, type PriceForecast, type PriceTable } from '@trademind/core';
 import type { ControlDatabase } from '../database/control.ts';
 import type { MachinePatch, MachineRow } from '../database/rows.ts';
 import type { Action } from './actions.ts';
@@ -32,6 +32,8 @@ export interface ActContext {
   newSecret: () => string;
   /** The last lines that a machine wrote, as its user may read them; none where there is no log to be read. */
   lastLogs: (app: string, machineId: string, signal: AbortSignal) => Promise<string[]>;
+  /** Of today; null: not known, and none is told. */
+  prices: () => PriceTable | null;
   now: () => number;
   wish: Wish;
   row: MachineRow;
@@ -151,27 +153,28 @@ async function setSecret(version: number, context: ActContext): Promise<Done> {
 async function update({ machineId, volumeId, why }: Extract<Deed, { kind: 'update' }>, context: ActContext): Promise<Done> {
   const { fly, wish, learned, row } = context;
   const config = configFor(row, context.contract, volumeId);
+  const price = priceOf(row, wish, context.prices());
   const updated = await leased(context, machineId, (leaseNonce, lost) => fly.machines.update(wish.app, machineId, {
     config, skipLaunch: false, ...(learned.secretsVersion === undefined ? {} : { minSecretsVersion: learned.secretsVersion }),
   }, { signal: lost, leaseNonce }));
   return {
     patch: { ...patchOf(seenMachine(updated)), ...given(updated), drain_until: null, drain_reason: null },
-    kind: 'machine.updated', message: `${why}: the machine was updated to ${sizeName(wish.size)} and restarts.${priceSentence(row, wish)}`, data: { config: wish.configHash, ...prices(row, wish) },
+    kind: 'machine.updated', message: `${why}: the machine was updated to ${sizeName(wish.size)} and restarts.${priceSentence(price)}`, data: { config: wish.configHash, ...(price === null ? {} : { price }) },
   };
 }
 
 /** When Fly took the configuration, by its own clock: ends before it say nothing of this one. */
 const given = (machine: Machine): MachinePatch => ({ config_sent_at: machine.updated_at ?? machine.created_at ?? null });
 
-function prices(row: MachineRow, wish: Wish): { price?: ReturnType<typeof priceForecast> } {
+/** What another size costs before and after; null: the size stays, or prices are not known. */
+function priceOf(row: MachineRow, wish: Wish, prices: PriceTable | null): PriceForecast | null {
   const { cpu_kind: cpuKind, cpus, memory_mb: memoryMb } = row;
   const before = MachineSize.safeParse({ cpuKind, cpus, memoryMb }).data;
-  return before === undefined || sizeName(before) === sizeName(wish.size) ? {} : { price: priceForecast(before, wish.size, wish.region) };
+  return prices === null || before === undefined || sizeName(before) === sizeName(wish.size) ? null : priceForecast(before, wish.size, wish.region, prices);
 }
 
-function priceSentence(row: MachineRow, wish: Wish): string {
-  const { price } = prices(row, wish);
-  return price === undefined || price.fromUsd === null || price.toUsd === null ? '' : ` It cost $${price.fromUsd.toFixed(2)} in 30 days and costs $${price.toUsd.toFixed(2)} now.`;
+function priceSentence(price: PriceForecast | null): string {
+  return price === null || price.fromUsd === null || price.toUsd === null ? '' : ` It cost $${price.fromUsd.toFixed(2)} in 30 days and costs $${price.toUsd.toFixed(2)} now.`;
 }
 
 /** Nothing is done at Fly: the next look plans for the version before. What is known of the failure is kept for the user. */

@@ -10,7 +10,7 @@ function counting(now: () => number): { fly: FlyClient; asked: { what: string; a
     asked.push({ what: `${name}.${method} ${String(args[1] ?? args[0])}`, at: now() });
     return Promise.resolve({});
   }]));
-  const fly = { apps: group('apps', ['create', 'get']), machines: group('machines', ['get', 'list', 'start']), leases: group('leases', ['acquire']), volumes: group('volumes', ['list']), secrets: group('secrets', ['list']), ipAssignments: group('ips', ['list']) };
+  const fly = { apps: group('apps', ['create', 'get', 'delete']), machines: group('machines', ['get', 'list', 'start']), leases: group('leases', ['acquire']), volumes: group('volumes', ['list']), secrets: group('secrets', ['list']), ipAssignments: group('ips', ['list']) };
   return { fly: fly as unknown as FlyClient, asked };
 }
 const clock = () => performance.now();
@@ -40,4 +40,33 @@ test('the whole budget is never exceeded, and is divided by the replicas that li
   expect(within(asked, 240)).toBeLessThanOrEqual(30);
   expect(asked.at(-1)!.at - asked[0]!.at).toBeGreaterThan(700);
   await budget.stop();
+});
+
+test.each([1, 3, 20])('in no minute more than a hundred apps are deleted by %i replicas; who would wait for long hears when to come again, and nothing else waits for deletes', async (replicas) => {
+  let now = 0;
+  const { fly, asked } = counting(() => now);
+  const budgets = Array.from({ length: replicas }, () => createFlyBudget({ perSecond: 1_000_000, now: () => now, sleep: (ms) => { expect(ms).toBeLessThanOrEqual(2_000); return Promise.resolve(); } }));
+  const held = budgets.map((budget) => { budget.share(replicas); return budget.spend(fly); });
+  let refused = 0;
+  let app = 0;
+  // two minutes of a second each: everybody wants to delete, and one deploys meanwhile
+  for (let second = 0; second < 120; second += 1) {
+    now = second * 1_000;
+    for (const one of held) {
+      for (let at = 0; at < Math.ceil(4 / replicas); at += 1) {
+        app += 1;
+        await one.apps.delete(`app-${app}`).catch((error: unknown) => {
+          expect(error).toMatchObject({ code: 'fly_rate_limited', outcome: 'known', retryAfterMs: expect.any(Number) as number });
+          refused += 1;
+        });
+      }
+    }
+    await held[0]!.apps.create({ name: `new-${app}`, orgSlug: 'o' });
+  }
+  const deletes = asked.filter(({ what }) => what.startsWith('apps.delete'));
+  expect(within(deletes, 60_000)).toBeLessThanOrEqual(100);
+  expect(deletes.length).toBeGreaterThan(2 * 60);
+  expect(refused).toBeGreaterThan(0);
+  expect(asked.length - deletes.length).toBe(120);
+  await Promise.all(budgets.map((budget) => budget.stop()));
 });

@@ -1,11 +1,17 @@
 import Bottleneck from 'bottleneck';
-import type { FlyClient } from '@trademind/fly';
+import { FlyError, type FlyClient } from '@trademind/fly';
 
 /** Fly's own limits of one action on one machine or app, requests per second and at once. Source: Fly's documentation of the Machines API. */
 const PER_THING = { action: { perSecond: 1, burst: 3 }, read: { perSecond: 5, burst: 10 } } as const;
 /** The whole budget is handed out in slices of this length, so that a second does not begin with all of it at once. */
 const SLICE_MS = 250;
 const NO_LIMIT: ReadonlySet<string> = new Set(['apps.create', 'apps.delete']);
+/**
+ * Apps deleted in any minute by the whole organisation: Fly takes 100 (same source); what is under way when a minute ends needs some of that. Some at once and the rest evenly, so that no minute, wherever it begins, has more.
+ * Longer than `MOST_WAIT_MS` none is waited for: a look that waits has a place that another user's machine needs.
+ */
+const DELETES = { perMinute: 90, burst: 10 } as const;
+const MOST_WAIT_MS = 2_000;
 
 export interface BudgetOptions {
   /** Requests per second that all replicas together may send. */
@@ -33,12 +39,17 @@ export function createFlyBudget({ perSecond, now, sleep }: BudgetOptions): FlyBu
   const refill = setInterval(() => { void limiter.updateSettings({ reservoir: allowed }); }, SLICE_MS);
   refill.unref();
   const turns = new Turns(now);
+  const deletes = new Turns(now);
+  let deleteLimit = shareOfDeletes(1);
 
   const wrap = (name: string, method: Method): Method => async (...args) => {
     const [app, machine] = args;
     // the first argument of all but the lists of apps and of the organisation is the app, the second of a machine's verbs the machine
     const thing = typeof machine === 'string' && /^(machines|leases)\./.test(name) ? machine : typeof app === 'string' ? app : '';
-    const waitMs = NO_LIMIT.has(name) || thing === '' ? 0 : turns.take(name === 'machines.get' ? 'read' : 'action', `${name}:${thing}`);
+    const waitMs = name === 'apps.delete' ? deletes.take(deleteLimit, name, MOST_WAIT_MS) : NO_LIMIT.has(name) || thing === '' ? 0 : turns.take(PER_THING[name === 'machines.get' ? 'read' : 'action'], `${name}:${thing}`);
+    if (name === 'apps.delete' && waitMs > MOST_WAIT_MS) {
+      throw new FlyError({ code: 'fly_rate_limited', message: `delete the app ${thing}: more in a minute than Fly takes`, nextStep: 'Wait and repeat more slowly.', retryable: true, retryAfterMs: waitMs });
+    }
     if (waitMs > 0) await sleep(waitMs);
     return limiter.schedule(() => method(...args));
   };
@@ -53,24 +64,34 @@ export function createFlyBudget({ perSecond, now, sleep }: BudgetOptions): FlyBu
       secrets: wrapGroup('secrets', fly.secrets), ipAssignments: wrapGroup('ipAssignments', fly.ipAssignments),
       listOrgMachines: (query, options) => limiter.schedule(() => fly.listOrgMachines(query, options)),
     }),
-    share: (replicas) => { allowed = slice(replicas); },
+    share: (replicas) => { allowed = slice(replicas); deleteLimit = shareOfDeletes(replicas); },
     stop: async () => { clearInterval(refill); await limiter.stop({ dropWaitingJobs: true }); },
   };
 }
 
-/** When each thing may be asked next: token buckets that answer how long to wait. Those that are full again are forgotten. */
+/** What one of so many replicas may delete: all together stay below Fly's limit in every minute, what they do at once included. */
+function shareOfDeletes(replicas: number): Limit {
+  const mine = DELETES.perMinute / Math.max(1, replicas);
+  const burst = Math.max(1, Math.floor(DELETES.burst / Math.max(1, replicas)));
+  return { burst, perSecond: Math.max(mine / 10, mine - burst) / 60 };
+}
+
+interface Limit { perSecond: number; burst: number }
+
+/** When each thing may be asked next: token buckets that answer how long to wait (ms). Those that are full again are forgotten. */
 class Turns {
   readonly #now: () => number;
   readonly #buckets = new Map<string, { tokens: number; at: number }>();
   constructor(now: () => number) { this.#now = now; }
 
-  take(kind: keyof typeof PER_THING, key: string): number {
-    const { perSecond, burst } = PER_THING[kind];
+  /** A wait that is longer than `mostMs` takes no turn. */
+  take({ perSecond, burst }: Limit, key: string, mostMs = Infinity): number {
     const now = this.#now();
     const before = this.#buckets.get(key) ?? { tokens: burst, at: now };
-    const tokens = Math.min(burst, before.tokens + ((now - before.at) / 1_000) * perSecond) - 1;
-    this.#buckets.set(key, { tokens, at: now });
+    const tokens = Math.min(burst, before.tokens + ((now - before.at) / 1_000) * perSecond);
+    const waitMs = tokens >= 1 ? 0 : Math.ceil(((1 - tokens) / perSecond) * 1_000);
+    this.#buckets.set(key, { tokens: waitMs > mostMs ? tokens : tokens - 1, at: now });
     if (this.#buckets.size > 20_000) for (const [name, bucket] of this.#buckets) if (now - bucket.at > 10_000) this.#buckets.delete(name);
-    return tokens >= 0 ? 0 : Math.ceil((-tokens / perSecond) * 1_000);
+    return waitMs;
   }
 }

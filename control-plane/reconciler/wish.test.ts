@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { lastingEnv } from './hash.ts';
-import { configFor, wishOf, type MachineContract } from './wish.ts';
+import { configFor, RESERVED_ENV, wishOf, type MachineContract } from './wish.ts';
 
 const contract: MachineContract = {
   supabaseUrl: 'https://db.example', supabasePublishableKey: 'sb_publishable', controlPlaneUrl: 'https://cp.example', ticketJwks: '{"keys":[{"kid":"a"}]}', allowedOrigins: [], env: { LOG_LEVEL: 'info' },
@@ -24,4 +24,9 @@ test('anything else that it is given is', () => {
     expect(hashes(over).configHash).not.toBe(hashes({}).configHash);
     expect(hashes(over).envHash).not.toBe(hashes({}).envHash);
   }
+});
+
+test('what nobody may set for a machine is all that its contract sets', () => {
+  const given = Object.keys(configFor(row, { ...contract, env: {} }, 'vol_1').env ?? {}).filter((name) => name !== 'PAPER_TRADING');
+  expect([...RESERVED_ENV].toSorted()).toEqual([...given, 'MACHINE_SECRET'].toSorted());
 });

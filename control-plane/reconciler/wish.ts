@@ -43,6 +43,11 @@ export type Wished = Pick<MachineRow,
   'id' | 'user_id' | 'environment' | 'generation' | 'desired_state' | 'desired_region' | 'desired_cpu_kind' | 'desired_cpus' | 'desired_memory_mb' | 'desired_image' |
   'desired_env' | 'desired_restart' | 'desired_secret' | 'fly_app' | 'placed' | 'placement' | 'good' | 'failed_generation' | 'failure'>;
 
+/** What the control plane itself sets for each machine: nobody sets it beside. `MACHINE_SECRET` comes as Fly's secret. */
+export const RESERVED_ENV: readonly string[] = [
+  'USER_ID', 'MACHINE_ID', 'MACHINE_REGION', 'SUPABASE_URL', 'SUPABASE_PUBLISHABLE_KEY', 'CONTROL_PLANE_URL', 'TICKET_JWKS', 'ALLOWED_ORIGINS', 'DATA_DIR', 'MACHINE_SECRET',
+];
+
 /** What one machine is made of. */
 interface Version extends Place { image: string; env: Readonly<Record<string, string>> }
 

@@ -87,6 +87,8 @@ async function remove(fence: number, orphan: { subject: string; app: string }, {
     return true;
   } catch (error) {
     if (!(error instanceof FlyError)) throw error;
+    // too many at once says nothing of this one
+    if (error.code === 'fly_rate_limited') return false;
     await noted(sentenceOf(error));
     return false;
   }

@@ -16,6 +16,29 @@ export const DeployRequest = z.strictObject({
 });
 export type DeployRequest = z.infer<typeof DeployRequest>;
 
+/** POST /v1/fleet/adopt: a machine that stands at Fly, and whose it shall be. Without region and size: as Fly shows it. */
+export const AdoptRequest = z.strictObject({
+  user: z.uuid(),
+  environment: z.optional(Environment),
+  app: z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,62}$/)),
+  /** Fly's id of the machine. */
+  machine: z.string().check(z.regex(/^[0-9a-z]{1,64}$/)),
+  region: z.optional(Region),
+  size: z.optional(MachineSize),
+});
+export type AdoptRequest = z.infer<typeof AdoptRequest>;
+
+const EnvName = z.string().check(z.regex(/^[A-Z][A-Z0-9_]{0,63}$/));
+const EnvValue = z.string().check(z.regex(/^[ -~]{0,1000}$/));
+
+/** PUT /v1/fleet/machines/{id}/env: all that this machine is given beside what every machine is. */
+export const MachineEnvironmentWrite = z.strictObject({
+  env: z.record(EnvName, EnvValue).check(z.refine((env) => JSON.stringify(env).length <= 12_000, 'has more than 12,000 characters in all')),
+});
+
+export const MachineEnvironment = z.object({ machineId: z.uuid(), generation: z.int(), env: z.record(z.string(), z.string()) });
+export type MachineEnvironment = z.infer<typeof MachineEnvironment>;
+
 /** PATCH /v1/machines/{id}: what is wished from now on; `If-Match` may name the generation it was read at. */
 export const MachinePatch = z.strictObject({
   desired: z.optional(z.enum(['started', 'stopped'])),

@@ -39,7 +39,8 @@ export const Fleet = z.object({
     allowed: z.int(),
   }),
   findings: z.array(FleetFinding),
-  events: z.array(z.object({ at: z.string(), kind: z.string(), message: z.string() })),
+  /** `by`: the operator who ordered it; null: nobody did. */
+  events: z.array(z.object({ at: z.string(), kind: z.string(), message: z.string(), by: z.nullable(z.string()) })),
 });
 export type Fleet = z.infer<typeof Fleet>;
 

@@ -5,6 +5,7 @@ import type { ControlPlane } from '../../control-plane/index.ts';
 import { callApi, controlPlaneEnv, startTestControlPlane } from '../support/control-plane.ts';
 import { startTestFly, type TestFly } from '../support/fly.ts';
 import { startTestSupabase, type TestSupabase, type TestUser } from '../support/supabase.ts';
+import { startLossyProxy } from './lossy-proxy.ts';
 
 let supabase: TestSupabase;
 let fly: TestFly;
@@ -204,12 +205,40 @@ describe('the same request twice', () => {
     expect(await mine('POST', '/v1/traders', trader, { 'idempotency-key': 'no spaces' })).toMatchObject({ status: 400, body: { field: 'idempotency-key' } });
   });
 
-  test('one whose replica died is taken over when its time is up', async () => {
+  test('one whose replica died is taken over when its time is up: the token it had made is not made twice', async () => {
     const headers = key();
-    await mine('POST', '/v1/me/tokens', newToken, headers);
+    const lost = await mine('POST', '/v1/me/tokens', newToken, headers);
     await sql(`update public.idempotency_keys set status = null, answer = null, headers = null, locked_until = now() - interval '1 second' where user_id = $1`, [user.id]);
-    expect((await mine('POST', '/v1/me/tokens', newToken, headers)).status).toBe(201);
-    expect((await mine('GET', '/v1/me/tokens')).body['items']).toHaveLength(2);
+    const told = await mine('POST', '/v1/me/tokens', newToken, headers);
+    expect(told).toMatchObject({ status: 201, body: { id: lost.body['id'] } });
+    expect((await mine('GET', '/v1/me/tokens')).body['items']).toHaveLength(1);
+    expect((await call(String(told.body['token']), 'GET', '/v1/machines')).status).toBe(200);
+    expect((await call(String(lost.body['token']), 'GET', '/v1/machines')).status).toBe(401);
+  });
+
+  test('one whose answer the network lost is answered to its repeat, and done once', async () => {
+    const machine = await machineOf(user);
+    const script = String((await mine('POST', '/v1/me/tokens', { name: 'script', scopes: ['machines:write', 'traders:write'] })).body['token']);
+    const proxy = await startLossyProxy(supabase.url, 1, 1, /\/(wish_machine_again|traders)\b/);
+    const cut = await startTestControlPlane({ ...env, SUPABASE_URL: proxy.url });
+    try {
+      const [headers, path] = [key(), `/v1/machines/${machine.id}/restart`];
+      expect(await call(script, 'POST', path, undefined, headers, cut.url)).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
+      const wished = () => sql('select desired_restart, generation::int from public.machines where id = $1', [machine.id]);
+      expect(await wished()).toEqual([{ desired_restart: 1, generation: 2 }]);
+      expect(await call(script, 'POST', path, undefined, headers)).toMatchObject({ status: 202, body: { generation: 2 } });
+      expect(await wished()).toEqual([{ desired_restart: 1, generation: 2 }]);
+      expect((await call(script, 'POST', path, undefined, headers)).headers.get('idempotency-replayed')).toBe('true');
+
+      const [more, trader] = [key(), { document: { name: 'Dip', side: 'long', where: { cheap: 'rsi(14) < 30' } } }];
+      expect((await call(script, 'POST', '/v1/traders', trader, more, cut.url)).status).toBe(503);
+      expect(await call(script, 'POST', '/v1/traders', trader, more)).toMatchObject({ status: 201, body: { name: 'Dip' } });
+      expect(await call(script, 'POST', '/v1/traders', trader, key())).toMatchObject({ status: 409, body: { code: 'already_exists' } });
+      expect(proxy.lost()).toBe(2);
+    } finally {
+      await cut.close();
+      await proxy.close();
+    }
   });
 });
 
@@ -260,6 +289,30 @@ describe('plans', () => {
   });
 });
 
+describe('regions of a plan', () => {
+  test('are those that the machines may be in at once: one machine may have others to go to, two may not be allowed to part', async () => {
+    await sql(`insert into public.plans (name, title, machines, vcpus, regions, traders) values ('two-in-one', 'Two in one', 2, 8, 1, 3), ('three-in-two', 'Three in two', 3, 8, 2, 3) on conflict do nothing`);
+    const put = async (plan: string) => call(await operator(), 'PUT', `/v1/users/${user.id}/plan`, { plan });
+    const deploy = async (environment: string) => `/v1/machines/${String((await mine('POST', '/v1/machines', { environment })).body['id'])}`;
+    const elsewhere = (path: string, ...otherRegions: string[]) => mine('PATCH', path, { otherRegions });
+    await put('two-in-one');
+    const a = await deploy('a');
+    expect((await elsewhere(a, 'fra', 'nrt')).status).toBe(202);
+    expect(await mine('POST', '/v1/machines', { environment: 'b' })).toMatchObject({ status: 403, body: { code: 'quota_regions' } });
+    expect((await elsewhere(a)).status).toBe(202);
+    const b = await deploy('b');
+    for (const path of [a, b]) expect(await elsewhere(path, 'fra')).toMatchObject({ status: 403, body: { code: 'quota_regions' } });
+    await put('three-in-two');
+    expect((await elsewhere(a, 'fra', 'nrt')).status).toBe(202);
+    // a may be away, b and c are together
+    const c = await deploy('c');
+    expect(await elsewhere(c, 'fra')).toMatchObject({ status: 403, body: { code: 'quota_regions' } });
+    expect((await mine('GET', '/v1/me')).body['plan']).toMatchObject({ used: { machines: 3, vcpus: 3, regions: 2 } });
+    await put('elite');
+    expect((await elsewhere(a)).status, 'what grows nothing is never refused').toBe(202);
+  });
+});
+
 describe('what things cost', () => {
   test('is told of a machine and of all, with the budget, to their user alone', async () => {
     const machine = await machineOf(user);
@@ -297,6 +350,26 @@ describe('the audit log', () => {
     expect((await call(boss, 'GET', `/v1/audit?user=${user.id}&action=machines.update`)).body['items']).toHaveLength(1);
     expect(await mine('GET', '/v1/audit')).toMatchObject({ status: 403 });
     expect((await user.client.from('audit_log').select('id')).data).toEqual([]);
+  });
+
+  test('tells who allowed orphans to be removed, each time; the fleet\'s page does too', async () => {
+    const boss = await operator();
+    for (const orphans of [500, 500]) expect((await call(boss, 'POST', '/v1/fleet/sweep', { orphans }, { 'x-request-id': 'an-order-of-mine' })).status).toBe(202);
+    const told = (await call(boss, 'GET', '/v1/audit?action=fleet_sweep.update&limit=2')).body['items'];
+    const by = { kind: 'operator', id: expect.any(String) as string };
+    expect(told).toMatchObject([{ actor: by, requestId: 'an-order-of-mine', after: { orders: 2 } }, { actor: by, before: { orders: 0, allowed: 0 }, after: { orders: 1, allowed: 500 } }]);
+    const { body } = await call(boss, 'GET', '/v1/fleet');
+    const [{ actor }] = told as [{ actor: { id: string } }];
+    expect((body['events'] as { kind: string }[]).find(({ kind }) => kind === 'operator')).toMatchObject({ by: actor.id, message: expect.stringContaining('500 orphans') as string });
+  });
+
+  test('of fleets and rollouts: what was told is changed by nobody', async () => {
+    await sql(`insert into public.fleet_events (kind, message) values ('removed', 'It was removed.')`);
+    await sql(`with r as (insert into public.releases (version, image, registered_by) values ('9.9.9', 'registry.example/m@sha256:' || repeat('9', 64), $1) returning id),
+      o as (insert into public.rollouts (release_id, settings, started_by, state, finished_at) select id, '{}', $1, 'succeeded', now() from r returning id) insert into public.rollout_events (rollout_id, kind, message) select id, 'started', 'It began.' from o`, [user.id]);
+    for (const table of ['fleet_events', 'rollout_events']) {
+      for (const statement of [`update public.${table} set message = 'x'`, `delete from public.${table}`, `truncate public.${table}`]) await expect(sql(statement)).rejects.toMatchObject({ message: 'append_only' });
+    }
   });
 
   test('believes nobody but the control plane about who acts', async () => {

@@ -43,7 +43,7 @@ const OWN_SELF = '1+++331111';
 const OWN_READ = '1++++31111';
 const MACHINES = '111111++11';
 /** What nobody serves there was asked for: the call was let through. */
-const LET_THROUGH = new Set(['gemini_unreachable', 'registry_unavailable']);
+const LET_THROUGH = new Set(['gemini_unreachable', 'registry_unavailable', 'fly_machine_not_found']);
 const OPERATORS = '133+331111';
 const NOT_THERE = '1334331111';
 const rollout = (rest: string) => Promise.resolve(`/v1/rollouts/${randomUUID()}${rest}`);
@@ -91,6 +91,10 @@ const ROUTES: Record<string, readonly [outcome: string, where: () => Promise<str
   'GET /v1/audit': ['133+331111', at('/v1/audit')],
   'GET /v1/fleet': [OPERATORS, at('/v1/fleet')],
   'POST /v1/fleet/sweep': [OPERATORS, at('/v1/fleet/sweep'), () => ({})],
+  // an operator hears that Fly has no such machine
+  'POST /v1/fleet/adopt': [OPERATORS, at('/v1/fleet/adopt'), () => ({ user: owner.id, app: 'no-such-app', machine: '0' })],
+  'GET /v1/fleet/machines/{id}/env': [OPERATORS, async () => `/v1/fleet/machines/${await addMachine(newEnvironment())}/env`],
+  'PUT /v1/fleet/machines/{id}/env': [OPERATORS, async () => `/v1/fleet/machines/${await addMachine(newEnvironment())}/env`, () => ({ env: { LOG_LEVEL: 'debug' } })],
   'GET /v1/releases': [OPERATORS, at('/v1/releases')],
   // nobody's registry is there: an operator hears of it
   'POST /v1/releases': [OPERATORS, at('/v1/releases'), () => ({ version: '9.9.9', image: `registry.fly.io/machine@sha256:${'0'.repeat(64)}` })],

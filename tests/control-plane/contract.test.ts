@@ -67,6 +67,17 @@ describe('a condition', () => {
     expect((await call('DELETE', path)).status).toBe(204);
   });
 
+  test('keeps a machine from being restarted, or given a new secret, after another wish', async () => {
+    const { id } = (await supabase.database.pool.query<{ id: string }>(`insert into public.machines (user_id, environment, desired_region, desired_cpu_kind, desired_cpus, desired_memory_mb, desired_image, next_look_at)
+      values ($1, 'conditions', 'sin', 'shared', 1, 512, 'machine@sha256:00', 'infinity') returning id`, [user.id])).rows[0]!;
+    for (const verb of ['restart', 'rotate-secret']) {
+      const { headers } = await call('GET', `/v1/machines/${id}`);
+      const read = headers.get('etag')!;
+      expect(await call('POST', `/v1/machines/${id}/${verb}`, {}, { 'if-match': read }), verb).toMatchObject({ status: 202 });
+      expect(await call('POST', `/v1/machines/${id}/${verb}`, {}, { 'if-match': read }), verb).toMatchObject({ status: 412, body: { code: 'generation_mismatch' } });
+    }
+  });
+
   test('that a route does not look at is refused, not ignored', async () => {
     expect(await call('PUT', '/v1/me/budget', { monthlyUsd: 5, action: 'notify' }, { 'if-match': '"1"' })).toMatchObject({ status: 400, body: { code: 'condition_not_taken', field: 'if-match' } });
     expect((await call('GET', '/v1/me', undefined, { 'if-match': '"1"' })).status).toBe(200);

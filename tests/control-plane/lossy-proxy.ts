@@ -9,9 +9,9 @@ export interface LossyProxy {
 
 /**
  * Passes every request on; after a write has been performed it drops the answer with the given chance (the connection just ends, as when
- * a network fails at the worst moment). Seeded, so that a run can be repeated.
+ * a network fails at the worst moment). Seeded, so that a run can be repeated. `only`: of writes to these addresses alone.
  */
-export async function startLossyProxy(target: string, chance: number, seed: number): Promise<LossyProxy> {
+export async function startLossyProxy(target: string, chance: number, seed: number, only = /./): Promise<LossyProxy> {
   let state = seed;
   // mulberry32
   const random = () => {
@@ -25,7 +25,7 @@ export async function startLossyProxy(target: string, chance: number, seed: numb
   const base = pathname.replace(/\/$/, '');
   const pass = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const onward = request(`${origin}${incoming.url ?? '/'}`, { method: incoming.method, headers: { ...incoming.headers, host } }, (answer) => {
-      if (incoming.method !== 'GET' && random() < chance) {
+      if (incoming.method !== 'GET' && only.test(incoming.url ?? '') && random() < chance) {
         lost += 1;
         answer.resume();
         answer.once('end', () => incoming.socket.destroy());

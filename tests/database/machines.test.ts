@@ -69,6 +69,29 @@ describe('wishing', () => {
     expect(await refusalOf(wish(machine.id, user, { desired_state: 'started' }))).toBe('409 machine_being_destroyed');
   });
 
+  const WISHES: Record<string, (machine: string, user: string) => Promise<unknown>> = {
+    restart: (machine, user) => service(`select public.wish_machine_again($1, $2, 'restart')`, [machine, user]),
+    'rotate-secret': (machine, user) => service(`select public.wish_machine_again($1, $2, 'secret')`, [machine, user]),
+    size: (machine, user) => wish(machine, user, { desired_cpus: 2 }),
+    'the same size': (machine, user) => wish(machine, user, { desired_cpus: 1 }),
+    region: (machine, user) => wish(machine, user, { desired_region: 'fra' }),
+    start: (machine, user) => wish(machine, user, { desired_state: 'started' }),
+    stop: (machine, user) => wish(machine, user, { desired_state: 'stopped' }),
+    environment: (machine, user) => wish(machine, user, { desired_env: { LOG_LEVEL: 'debug' } }),
+    destroy: (machine, user) => wish(machine, user, { desired_state: 'destroyed' }),
+  };
+  test.each(Object.entries(WISHES))('%s: refused by a machine that is being destroyed, and by one that is; to destroy it again is not', async (what, ask) => {
+    const user = await addUser(database.pool);
+    const { machine } = await deploy(database.pool, user);
+    const generation = async () => (await database.pool.query('select generation, observed_generation from public.machines where id = $1', [machine.id])).rows;
+    await wish(machine.id, user, { desired_state: 'destroyed' });
+    const before = await generation();
+    expect(await refusalOf(ask(machine.id, user))).toBe(what === 'destroy' ? 'none' : '409 machine_being_destroyed');
+    await destroy(machine.id);
+    expect(await refusalOf(ask(machine.id, user))).toBe(what === 'destroy' ? 'none' : '409 machine_destroyed');
+    expect(await generation()).toEqual(before);
+  });
+
   test('of ten changes on the same generation one wins', async () => {
     const user = await addUser(database.pool);
     const { machine } = await deploy(database.pool, user);

@@ -164,6 +164,70 @@ describe('budgets', () => {
     expect(await refusalOf(deploy(database.pool, user, 'more'))).toBe('none');
   });
 
+  test('one that cannot be acted upon keeps nobody else\'s from being looked at, is told once, and is tried again', async () => {
+    await budget(10, 'downsize');
+    await spend(11);
+    const [poisoned, sick] = [machine, user];
+    // nothing that the API takes: a smallest size that no machine can have
+    await sql(`insert into public.user_settings (user_id, document) values ($1, '{"scaling":{"bounds":{"smallest":{"cpuKind":"shared","cpus":0,"memoryMb":0}}}}')`, [sick]);
+    user = await addUser(database.pool);
+    machine = (await deploy(database.pool, user)).machine.id;
+    await budget(10, 'stop');
+    await spend(11);
+    await sql(`update public.budgets set checked_at = case user_id when $1 then '-infinity'::timestamptz else now() - interval '1 day' end where user_id = any ($2)`, [sick, [sick, user]]);
+    const given = await service<{ user_id: string; percent: number }[]>('public.check_budgets(1000)', []);
+    for (const one of [sick, user]) expect(given.filter((notice) => notice.user_id === one).map(({ percent }) => percent)).toEqual([50, 80, 100]);
+    expect(await wish()).toMatchObject({ desired_state: 'stopped' });
+    await sql(`update public.budgets set checked_at = '-infinity' where user_id = $1`, [sick]);
+    await check();
+    [machine, user] = [poisoned, sick];
+    expect(await events()).toEqual(['budget.warning', 'budget.warning', 'budget.warning', 'budget.failed']);
+    await sql('update public.user_settings set document = \'{"scaling":{"bounds":{"smallest":{"cpuKind":"shared","cpus":1,"memoryMb":256}}}}\' where user_id = $1', [sick]);
+    await check();
+    expect(await wish()).toMatchObject({ desired_memory_mb: 256 });
+  });
+
+  test('make a machine smaller by its price: fewer vCPUs of the other kind are not more', async () => {
+    await service('public.set_machine_desired($1, $2, $3)', [machine, user, '{"desired_cpus":8,"desired_memory_mb":16384}']);
+    await sql(`insert into public.user_settings (user_id, document) values ($1, '{"scaling":{"bounds":{"smallest":{"cpuKind":"performance","cpus":1,"memoryMb":2048}}}}')`, [user]);
+    await budget(150, 'downsize');
+    await spend(151);
+    await check();
+    expect(await wish()).toMatchObject({ desired_cpu_kind: 'performance', desired_cpus: 1, desired_memory_mb: 2_048 });
+    // as far as the plan goes: without performance vCPUs there is a smaller one still
+    await sql(`insert into public.plans (name, title, machines, vcpus, regions, traders) values ('shared-only', 'Shared', 5, 50, 5, 5) on conflict do nothing`);
+    await service('public.set_machine_desired($1, $2, $3)', [machine, user, '{"desired_cpus":1,"desired_memory_mb":512,"desired_cpu_kind":"shared"}']);
+    await budget(1_000, 'downsize');
+    await service('public.set_machine_desired($1, $2, $3)', [machine, user, '{"desired_cpus":8,"desired_memory_mb":16384}']);
+    await service('public.set_user_plan($1, $2)', [user, 'shared-only']);
+    await budget(150, 'downsize');
+    await check();
+    expect(await wish()).toMatchObject({ desired_cpu_kind: 'shared', desired_cpus: 1, desired_memory_mb: 512 });
+  });
+
+  test('make all that the machine may become small: no dearer size or region is left to go to', async () => {
+    const dear = { desired_region: 'sin', desired_regions: ['gru', 'ams'], desired_sizes: [{ cpuKind: 'performance', cpus: 4, memoryMb: 8_192 }] };
+    await sql(`insert into public.plans (name, title, machines, vcpus, regions, performance, traders) values ('roomy', 'Roomy', 5, 50, 5, true, 5) on conflict do nothing`);
+    await service('public.set_user_plan($1, $2)', [user, 'roomy']);
+    await service('public.set_machine_desired($1, $2, $3)', [machine, user, JSON.stringify(dear)]);
+    await budget(10, 'downsize');
+    await spend(11);
+    expect((await cost()).month_rate_usd).toBeGreaterThan(100);
+    await check();
+    expect((await cost()).month_rate_usd).toBeCloseTo(monthlyPrice({ cpuKind: 'shared', cpus: 1, memoryMb: 512 }, 'sin')!, 5);
+    expect((await sql('select desired_regions, desired_sizes, desired_cpus, desired_memory_mb from public.machines where id = $1', [machine]))[0]).toEqual({ desired_regions: ['ams'], desired_sizes: [], desired_cpus: 1, desired_memory_mb: 512 });
+    await check();
+    expect((await events()).filter((kind) => kind === 'budget.downsize')).toHaveLength(1);
+  });
+
+  test('a wish that costs less than before is taken, although it is still more than the budget', async () => {
+    const change = (patch: object) => refusalOf(service('public.set_machine_desired($1, $2, $3)', [machine, user, JSON.stringify(patch)]));
+    await change({ desired_cpus: 8, desired_memory_mb: 16_384 });
+    await budget(10, 'stop');
+    expect(await change({ desired_cpu_kind: 'performance', desired_cpus: 1, desired_memory_mb: 2_048 })).toBe('none');
+    expect(await change({ desired_cpu_kind: 'shared', desired_cpus: 8, desired_memory_mb: 16_384 })).toBe('403 budget_exceeded');
+  });
+
   test('several replicas that look at once give each warning once', async () => {
     await budget(10);
     await spend(9);

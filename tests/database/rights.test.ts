@@ -72,6 +72,7 @@ const FUNCTIONS: Record<string, readonly Role[]> = {
   'public.compare_sweep': ['service_role'],
   'public.control_rollout': ['service_role'],
   'public.create_access_token': ['service_role'],
+  'public.current_prices': ['service_role'],
   'public.db_pre_request': ['anon', 'authenticated', 'machine', 'service_role'],
   'public.deploy_machine': ['service_role'],
   'public.end_gemini_call': ['service_role'],

@@ -119,4 +119,23 @@ describe('an operator', () => {
     expect(await call('POST', `${path}/resume`, {})).toMatchObject({ status: 409, body: { code: 'rollout_state' } });
     expect(await fleet.query(`select 1 from machine_events where user_id = $1 and data ->> 'image' = $2`, [spared?.user_id, IMAGES.better])).toEqual([]);
   }, 90_000);
+
+  test('who notices late rolls out the release before, quickly, and withdraws the bad one when no machine is on it any more', async () => {
+    const [before, bad] = [await release('2.1.0', IMAGES.good), await release('2.2.0', IMAGES.better)];
+    const roll = (id: string, waves: object[]) => call('POST', '/v1/rollouts', { release: id, environment: 'staging', settings: { waves, pauseSeconds: 0, parallel: 50, gates: { ...GATES, bootSeconds: 60 } } });
+    const withdraw = () => call('DELETE', `/v1/releases/${bad}`, { reason: 'It forgets.' });
+    // left where it stands: one machine has it
+    const left = `/v1/rollouts/${String((await roll(bad, [{ machines: 1 }, { share: 1 }])).body['id'])}`;
+    await eventually(async () => (((await call('GET', left)).body['counts'] as { healthy?: number }).healthy ?? 0) > 0 ? true : undefined, 30_000);
+    await call('POST', `${left}/abort`, { rollBack: false });
+    expect(await withdraw()).toMatchObject({ status: 409, body: { code: 'release_in_use' } });
+    const begun = await roll(bad, [{ share: 1 }]);
+    expect(await ended(String(begun.body['id']), 60_000)).toMatchObject({ state: 'succeeded' });
+    expect(await call('POST', `/v1/rollouts/${String(begun.body['id'])}/abort`, {})).toMatchObject({ status: 409, body: { code: 'rollout_state' } });
+    expect(await withdraw()).toMatchObject({ status: 409, body: { code: 'release_in_use' } });
+    const back = await roll(before, [{ machines: 1 }, { share: 1 }]);
+    expect(await ended(String(back.body['id']), 60_000)).toMatchObject({ state: 'succeeded' });
+    expect(await fleet.query(`select distinct desired_image from machines where environment = 'staging'`)).toEqual([{ desired_image: IMAGES.good }]);
+    expect(await withdraw()).toMatchObject({ status: 200, body: { items: [{ version: '2.2.0', currentIn: [], withdrawnReason: 'It forgets.' }] } });
+  }, 180_000);
 });

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { FLY_PRICES } from '@trademind/core';
 import type { FlyClient } from '../../../packages/fly/index.ts';
 import type { DesiredPatch, MachinePatch, MachineRow, NewEvent } from '../../../control-plane/database/rows.ts';
 import { settle } from '../../../control-plane/reconciler/outcome.ts';
@@ -77,7 +78,7 @@ export class World {
 
   #context(): ReconcileContext {
     return {
-      fly: this.fly, org: 'personal', contract: CONTRACT, replicaId: 'model', now: () => this.clock.now, newSecret: () => randomBytes(32).toString('base64url'), lastLogs: () => Promise.resolve(['its last words']),
+      fly: this.fly, org: 'personal', contract: CONTRACT, replicaId: 'model', prices: () => FLY_PRICES, now: () => this.clock.now, newSecret: () => randomBytes(32).toString('base64url'), lastLogs: () => Promise.resolve(['its last words']),
       probe: async (app) => {
         const machines = await this.fly.machines.list(app).catch(() => []);
         return machines.some((machine) => machine.state === 'started' && machine.config?.image === TEST_IMAGES.tiny);
