@@ -46,7 +46,11 @@ export interface ControlPlane {
 export async function startControlPlane(settings: Settings, log: Logger): Promise<ControlPlane> {
   const now = Date.now;
   const http = createHttp();
-  const told = tellingActor(http.fetch);
+  // the API is up before the loop is: what it needs of it is filled in below
+  let loop: ReconcilerLoop | null = null;
+  const claimAgeMs = () => now() - (loop?.lastClaimAt() ?? 0);
+  const metrics = createMetrics(() => claimAgeMs() / 1_000);
+  const told = metrics.timed(tellingActor(http.fetch));
   const control = createControlDatabase({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: told });
   const userDatabase = createUserDatabases({ url: settings.supabase.url, publishableKey: settings.supabase.publishableKey, fetch: http.fetch });
   const rpc = createRpc({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: told });
@@ -59,11 +63,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const fleet = createFleet(settings, { fetch: http.fetch, fly, log, now, wake: () => loop?.wake() });
   const hub = createHub();
   const closing = new AbortController();
-  // the API is up before the loop is: what it needs of it is filled in below
-  let loop: ReconcilerLoop | null = null;
-  const claimAgeMs = () => now() - (loop?.lastClaimAt() ?? 0);
   let listening = '';
-  const metrics = createMetrics(() => claimAgeMs() / 1_000);
 
   const api = await createServer({
     context: {
