@@ -55,16 +55,19 @@ async function lookAt(claimed: MachineRow, context: ReconcileContext, signal: Ab
     const secret = secretFor(deeds, context);
     let unstored: NewSecret | null = secret?.stored ?? null;
     const learned: ActContext['learned'] = secret === null ? {} : { secret: secret.value };
+    let appMade = false;
     for (const stage of stagesOf(deeds)) {
       const [first] = stage;
       // said before it is done: whoever goes on after this replica died looks at everything, and never starts another one beside it
       announced = first?.kind === 'create-machine' && notes.row.doubt === null;
       if (announced) notes.take({ patch: { doubt: { kind: 'create-machine', at: new Date(context.now()).toISOString() } }, events: [] });
-      const writing = notes.write(unstored);
+      // that an app was made is written with what comes next
+      const writing = appMade ? Promise.resolve(true) : notes.write(unstored);
       unstored = null;
+      appMade = first?.kind === 'create-app';
       // an app has its name from the user, and is found by it whatever happens: it is made while the row is written
       const nothingWished: Noted = announced ? { patch: { doubt: null }, events: [] } : NOTHING;
-      if (first?.kind !== 'create-app' && !(await writing)) return ends({ kind: 'requeue', afterMs: 0 }, nothingWished);
+      if (!appMade && !(await writing)) return ends({ kind: 'requeue', afterMs: 0 }, nothingWished);
       const { row } = notes;
       const [written, ...results] = await Promise.allSettled([writing, ...stage.map((deed) => timed(deed, { ...context, wish, row, signal, learned }))]);
       for (const result of results) if (result.status === 'fulfilled') notes.take(result.value);

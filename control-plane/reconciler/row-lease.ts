@@ -14,7 +14,7 @@ export interface RowLease {
 /** Keeps the lease on a row for as long as it is looked at. It is lost when a renewal is refused, and when it has run out by this process's own clock: then nobody says any more that the row is ours. */
 export function keepRowLease({ renew, failed, lost, leaseMs, since, now }: RowLease): { end(): void } {
   let ended = false;
-  const runsOut = (from: number) => setTimeout(lost, leaseMs - (now() - from));
+  const runsOut = (from: number) => setTimeout(lost, Math.max(0, leaseMs - (now() - from)));
   let expiry = runsOut(since);
   const again = async () => {
     const asked = now();
