@@ -42,11 +42,11 @@ export function overheadRow(): BenchRow {
         const own: number[] = [];
         let before: ReturnType<typeof world.cpu> = world.cpu();
         let callsBefore: Record<string, number> = {};
+        let saidBefore = await told(replica.metrics, http.fetch);
         for (const [index, user] of users.entries()) {
           const token = await world.token(user);
           api.taken();
           edge.taken();
-          const saidBefore = await told(replica.metrics, http.fetch);
           if (index === WARM) {
             before = world.cpu();
             callsBefore = saidBefore.calls;
@@ -68,13 +68,15 @@ export function overheadRow(): BenchRow {
           calls = said.calls;
           const looks = said.lookMs - saidBefore.lookMs;
           const woke = Math.max(0, Math.min(...spans.map(([from]) => from)) - answered);
+          const asked = said.callMs - saidBefore.callMs;
+          saidBefore = said;
           if (index < WARM) continue;
           own.push(answered - began + woke + looks - covered(spans));
           whole.push(ended - began);
           atFly.push(covered(spans));
           answering.push(answered - began);
           looking.push(looks - covered(spans));
-          asking.push(said.callMs - saidBefore.callMs);
+          asking.push(asked);
           requests.push(spans.length);
         }
         const after = world.cpu();

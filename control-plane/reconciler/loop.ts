@@ -115,16 +115,16 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
     });
   }
 
-  async function claim(): Promise<number> {
+  /** Takes all that is due, as far as there is room. */
+  async function claim(): Promise<void> {
     const asked = now();
     dues = dues.filter((due) => due > asked);
     const request = claimFor(parallel - working.size);
     if (superseded) lastClaimAt = asked;
-    if (request.limit <= 0) return 0;
+    if (request.limit <= 0) return;
     const rows = await database.claim(request);
     lastClaimAt = now();
     for (const row of rows) begin(row, asked);
-    return rows.length;
   }
 
   /** A beat that fails is made up for by the next: meanwhile this replica keeps the share it had. */
@@ -149,9 +149,9 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
       if (wanted || now() >= askAt || (failures === 0 && dues.some((due) => due <= now()))) {
         wanted = false;
         try {
-          const found = await claim();
+          await claim();
           failures = 0;
-          askAt = found > 0 && working.size < parallel ? 0 : now() + idleMs;
+          askAt = now() + idleMs;
         } catch (error) {
           failures += 1;
           askAt = now() + Math.min(2_000, 250 * 2 ** Math.min(failures, 5)) * (0.5 + options.random() / 2);
