@@ -61,8 +61,8 @@ async function lookAt(claimed: MachineRow, context: ReconcileContext, signal: Ab
       // said before it is done: whoever goes on after this replica died looks at everything, and never starts another one beside it
       announced = first?.kind === 'create-machine' && notes.row.doubt === null;
       if (announced) notes.take({ patch: { doubt: { kind: 'create-machine', at: new Date(context.now()).toISOString() } }, events: [] });
-      // that an app was made is written with what comes next
-      const writing = appMade ? Promise.resolve(true) : notes.write(unstored);
+      // that an app was made is written with what comes next, at the latest before a machine is made
+      const writing = appMade && !announced ? Promise.resolve(true) : notes.write(unstored);
       unstored = null;
       appMade = first?.kind === 'create-app';
       // an app has its name from the user, and is found by it whatever happens: it is made while the row is written
