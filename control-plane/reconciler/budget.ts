@@ -43,7 +43,8 @@ export function createFlyBudget({ perSecond, now, sleep }: BudgetOptions): FlyBu
     // what was left to those who waited is taken back before others may go
     room = 0;
     given = allowed - free;
-    void limiter.updateSettings({ reservoir: given }).then(() => { room = free; });
+    // its types do not say so, but this is a promise
+    void Promise.resolve<unknown>(limiter.updateSettings({ reservoir: given })).then(() => { room = free; });
   }, SLICE_MS);
   refill.unref();
   const schedule = <T>(job: () => Promise<T>): Promise<T> => {

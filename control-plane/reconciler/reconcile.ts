@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { nextPhase } from '@trademind/core';
 import { FlyError } from '@trademind/fly';
-import type { MachinePatch, MachineRow, NewEvent, NewSecret } from '../database/rows.ts';
+import type { MachinePatch, MachineRow, NewSecret } from '../database/rows.ts';
 import { LeaseLost, act, type ActContext, type Deed } from './act.ts';
 import type { Action, Trouble } from './actions.ts';
 import { memoryOf } from './memory.ts';
