@@ -49,7 +49,13 @@ export interface ControlPlane {
 export async function startControlPlane(settings: Settings, log: Logger): Promise<ControlPlane> {
   const now = Date.now;
   const http = createHttp();
-  const told = tellingActor(http.fetch);
+  // the API is up before the loop is: what it needs of it is filled in below
+  let loop: ReconcilerLoop | null = null;
+  const claimAgeMs = () => now() - (loop?.lastClaimAt() ?? 0);
+  const metrics = createMetrics({
+    lastClaimAgeSeconds: () => claimAgeMs() / 1_000, underWay: () => loop?.underWay() ?? 0, now, fleetFigures: createReadFleetFigures({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch }),
+  });
+  const told = metrics.timed(tellingActor(http.fetch));
   const control = createControlDatabase({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: told });
   const userDatabase = createUserDatabases({ url: settings.supabase.url, publishableKey: settings.supabase.publishableKey, fetch: http.fetch });
   const rpc = createRpc({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: told });
@@ -60,12 +66,6 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
   const budget = createFlyBudget({ perSecond: settings.fly.perSecond, now, sleep });
   const fly = budget.spend(createFlyClient({ baseUrl: settings.fly.url, token: settings.fly.token, dispatcher: http.agent }));
   const flyLogs = settings.fly.logsUrl === undefined ? null : createReadFlyLogs({ baseUrl: settings.fly.logsUrl, token: settings.fly.token, dispatcher: http.agent });
-  // the API is up before the loop is: what it needs of it is filled in below
-  let loop: ReconcilerLoop | null = null;
-  const claimAgeMs = () => now() - (loop?.lastClaimAt() ?? 0);
-  const metrics = createMetrics({
-    lastClaimAgeSeconds: () => claimAgeMs() / 1_000, underWay: () => loop?.underWay() ?? 0, now, fleetFigures: createReadFleetFigures({ url: settings.supabase.url, secretKey: settings.supabase.secretKey, fetch: http.fetch }),
-  });
   const fleet = createFleet(settings, { fetch: http.fetch, told, fly, log, metrics, now, wake: () => loop?.wake() });
   const hub = createHub();
   const prices = createPriceBook(account);

@@ -1,9 +1,12 @@
-import { createClient } from '@supabase/supabase-js';
 import { z } from 'zod';
+import { createSecretDatabase, type SecretOptions } from './call.ts';
 import { databaseError } from './errors.ts';
-import { MachineRow, SecretOwner, type DesiredPatch, type MachinePatch, type NewEvent } from './rows.ts';
+import { MachineRow, SecretOwner, type DesiredPatch, type MachinePatch, type NewEvent, type NewSecret } from './rows.ts';
 
 export interface Deployment { userId: string; environment: string; region: string; cpuKind: string; cpus: number; memoryMb: number; image: string }
+
+/** So many due machines at most, for whom and how long; at most `troubled` of them have failed three times in a row. */
+export interface Claim { owner: string; limit: number; leaseSeconds: number; troubled: number }
 
 /** What only the control plane may do: every write goes through a SQL function, called with the secret key. All throw DatabaseError. */
 export interface ControlDatabase {
@@ -15,15 +18,14 @@ export interface ControlDatabase {
   setDesired(machineId: string, userId: string, patch: DesiredPatch, ifGeneration?: number): Promise<MachineRow>;
   /** A restart, or a new secret: each call is one more. */
   wishAgain(machineId: string, userId: string, what: 'restart' | 'secret', ifGeneration?: number): Promise<MachineRow>;
-  /** Due machines, now leased to `owner` by the database's clock; at most `troubled` of them have failed three times in a row. */
-  claim(owner: string, limit: number, leaseSeconds: number, troubled?: number): Promise<MachineRow[]>;
+  /** Due machines, now leased by the database's clock. */
+  claim(claim: Claim): Promise<MachineRow[]>;
   /** These: false (or null) = the lease is no longer ours: stop. */
   renew(machineId: string, fence: number, leaseSeconds: number): Promise<boolean>;
-  /** Writes one step; the generation of the wish now. */
-  record(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[]): Promise<number | null>;
-  release(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[], nextLookSeconds: number): Promise<boolean>;
-  /** Valid from now on, beside all that were valid before. */
-  addSecret(machineId: string, fence: number, hash: string, version: number): Promise<boolean>;
+  /** Writes a step, and a secret that is valid from now on beside all that were valid before; the generation of the wish now. */
+  record(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[], secret: NewSecret | null): Promise<number | null>;
+  /** Writes the end of a look, gives the row back (`kept`: it was still ours), and claims due machines for the place that is free now. */
+  release(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[], nextLookSeconds: number, next: Claim): Promise<{ kept: boolean; claimed: MachineRow[] }>;
   /** Those older than this version are valid no more. */
   retireSecrets(machineId: string, fence: number, version: number): Promise<boolean>;
   /** Asks the machine to finish its work within so many seconds, through its beat; 0 takes it back. */
@@ -36,23 +38,13 @@ export interface ControlDatabase {
   ping(): Promise<void>;
 }
 
+const claimArgs = ({ owner, limit, leaseSeconds, troubled }: Claim) => ({ p_owner: owner, p_limit: limit, p_lease_seconds: leaseSeconds, p_troubled: troubled });
+
+const Released = z.object({ kept: z.boolean(), claimed: z.array(MachineRow) });
 const Deployed = z.object({ machine: MachineRow, created: z.boolean() });
 
-export function createControlDatabase(options: { url: string; secretKey: string; fetch: typeof fetch; timeoutMs?: number }): ControlDatabase {
-  const client = createClient(options.url, options.secretKey, {
-    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    global: { fetch: options.fetch },
-    // whoever calls knows better whether and when to repeat
-    db: { retry: false },
-  });
-  const timeout = () => AbortSignal.timeout(options.timeoutMs ?? 8_000);
-
-  async function call<T>(schema: z.ZodType<T>, name: string, args: Record<string, unknown>): Promise<T> {
-    const { data, error, status } = await client.rpc(name, args).abortSignal(timeout());
-    if (error) throw databaseError(name, status, error);
-    return schema.parse(data);
-  }
-
+export function createControlDatabase(options: SecretOptions): ControlDatabase {
+  const { client, call, timeout } = createSecretDatabase(options);
   return {
     deploy: (wish) => call(Deployed, 'deploy_machine', {
       p_user_id: wish.userId, p_environment: wish.environment, p_region: wish.region, p_cpu_kind: wish.cpuKind, p_cpus: wish.cpus,
@@ -66,13 +58,12 @@ export function createControlDatabase(options: { url: string; secretKey: string;
       p_machine_id: machineId, p_user_id: userId, p_patch: patch, p_if_generation: ifGeneration ?? null,
     }),
     wishAgain: (machineId, userId, what, ifGeneration) => call(MachineRow, 'wish_machine_again', { p_machine_id: machineId, p_user_id: userId, p_what: what, p_if_generation: ifGeneration ?? null }),
-    claim: (owner, limit, leaseSeconds, troubled) => call(z.array(MachineRow), 'claim_machines', { p_owner: owner, p_limit: limit, p_lease_seconds: leaseSeconds, p_troubled: troubled ?? null }),
+    claim: (claim) => call(z.array(MachineRow), 'claim_machines', claimArgs(claim)),
     renew: (machineId, fence, leaseSeconds) => call(z.boolean(), 'renew_machine_lease', { p_machine_id: machineId, p_fence: fence, p_lease_seconds: leaseSeconds }),
-    record: (machineId, fence, patch, events) => call(z.number().nullable(), 'record_step', { p_machine_id: machineId, p_fence: fence, p_patch: patch, p_events: events }),
-    release: (machineId, fence, patch, events, nextLookSeconds) => call(z.boolean(), 'release_machine', {
-      p_machine_id: machineId, p_fence: fence, p_patch: patch, p_events: events, p_next_look_seconds: nextLookSeconds,
+    record: (machineId, fence, patch, events, secret) => call(z.number().nullable(), 'record_step', { p_machine_id: machineId, p_fence: fence, p_patch: patch, p_events: events, p_secret: secret }),
+    release: (machineId, fence, patch, events, nextLookSeconds, next) => call(Released, 'release_and_claim', {
+      p_machine_id: machineId, p_fence: fence, p_patch: patch, p_events: events, p_next_look_seconds: nextLookSeconds, ...claimArgs(next),
     }),
-    addSecret: (machineId, fence, hash, version) => call(z.boolean(), 'add_machine_secret', { p_machine_id: machineId, p_fence: fence, p_hash: hash, p_version: version }),
     retireSecrets: (machineId, fence, version) => call(z.boolean(), 'retire_machine_secrets', { p_machine_id: machineId, p_fence: fence, p_version: version }),
     requestDrain: (machineId, fence, seconds, reason) => call(z.boolean(), 'request_drain', { p_machine_id: machineId, p_fence: fence, p_seconds: seconds, p_reason: reason }),
     replicaBeat: (id, seconds, contract) => call(z.object({ live: z.number(), superseded: z.boolean() }), 'replica_beat', { p_id: id, p_seconds: seconds, p_contract: contract }),

@@ -99,6 +99,9 @@ export type MachinePatch = Partial<Pick<MachineRow,
 /** Something that happened, in a human sentence. */
 export interface NewEvent { kind: string; message: string; data?: Record<string, unknown> }
 
+/** A secret that a machine may hold from now on: SHA-256 (hex), and which of its secrets it is. */
+export interface NewSecret { hash: string; version: number }
+
 /** What may be wished. */
 export type DesiredPatch = Partial<Pick<MachineRow,
   'desired_state' | 'desired_region' | 'desired_cpu_kind' | 'desired_cpus' | 'desired_memory_mb' | 'desired_image' | 'desired_env' | 'desired_regions' | 'desired_sizes' |

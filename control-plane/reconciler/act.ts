@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { FlyError, type FlyClient, type Machine } from '@trademind/fly';
 import { MachineSize, TradeMindError, priceForecast, sizeName, type PriceForecast, type PriceTable } from '@trademind/core';
 import type { ControlDatabase } from '../database/control.ts';
@@ -24,12 +23,10 @@ export interface FlyHands {
 
 export interface ActContext {
   fly: FlyHands;
-  database: Pick<ControlDatabase, 'addSecret' | 'retireSecrets' | 'requestDrain'>;
+  database: Pick<ControlDatabase, 'retireSecrets' | 'requestDrain'>;
   org: string;
   contract: MachineContract;
   replicaId: string;
-  /** 32 random bytes as base64url. */
-  newSecret: () => string;
   /** The last lines that a machine wrote, as its user may read them; none where there is no log to be read. */
   lastLogs: (app: string, machineId: string, signal: AbortSignal) => Promise<string[]>;
   /** Of today; null: not known, and none is told. */
@@ -38,8 +35,8 @@ export interface ActContext {
   wish: Wish;
   row: MachineRow;
   signal: AbortSignal;
-  /** What earlier actions of the same list learned. */
-  learned: { volumeId?: string; secretsVersion?: number };
+  /** What earlier actions of the same list learned, and the secret to be set: its hash is stored already. */
+  learned: { volumeId?: string; secretsVersion?: number; secret?: string };
 }
 
 /** What to write back of an action, and the sentence that tells it. */
@@ -139,14 +136,10 @@ async function createApp({ fly, org, contract, wish, signal }: ActContext): Prom
   return { patch, kind: 'app.created', message: `The app ${wish.app} was made, on a network of its own.`, data: { app: wish.app } };
 }
 
-/** The hash is stored before Fly learns the secret, so that no machine can ever hold one that is refused. */
-async function setSecret(version: number, context: ActContext): Promise<Done> {
-  const { row, database, fly, wish, signal } = context;
-  const secret = context.newSecret();
-  const hash = createHash('sha256').update(secret).digest('hex');
-  if (!(await database.addSecret(row.id, row.fence, hash, version))) throw new LeaseLost();
-  const answer = await fly.secrets.set(wish.app, { [SECRET_NAME]: secret }, { signal });
-  if (answer.version !== undefined) context.learned.secretsVersion = answer.version;
+async function setSecret(version: number, { fly, wish, signal, learned }: ActContext): Promise<Done> {
+  if (learned.secret === undefined) throw new TradeMindError({ code: 'secret_missing', message: 'No secret was made for the machine.', nextStep: 'Nothing: one is made with the next look.' });
+  const answer = await fly.secrets.set(wish.app, { [SECRET_NAME]: learned.secret }, { signal });
+  if (answer.version !== undefined) learned.secretsVersion = answer.version;
   return { patch: { secret_version: version }, kind: 'secret.set', message: version > 1 ? 'The machine\'s new secret was set; the old one stays valid until it has restarted.' : 'The machine\'s own secret was set.' };
 }
 

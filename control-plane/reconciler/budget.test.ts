@@ -70,3 +70,27 @@ test.each([1, 3, 20])('in no minute more than a hundred apps are deleted by %i r
   expect(asked.length - deletes.length).toBe(120);
   await Promise.all(budgets.map((budget) => budget.stop()));
 });
+
+test('who comes while there is room does not wait for a timer, also after a crowd has passed', async () => {
+  const { fly, asked } = counting(clock);
+  const budget = createFlyBudget({ perSecond: 40, now: clock, sleep });
+  const held = budget.spend(fly);
+  const atOnce = async (app: string): Promise<boolean> => {
+    const before = asked.length;
+    const done = held.volumes.list(app);
+    await Promise.resolve();
+    const went = asked.length > before;
+    await done;
+    return went;
+  };
+  expect(await atOnce('first')).toBe(true);
+  await Promise.all(Array.from({ length: 30 }, (_, at) => held.volumes.list(`app-${at}`)));
+  expect(within(asked, 240)).toBeLessThanOrEqual(20);
+  let went = false;
+  for (let n = 0; n < 40 && !went; n += 1) {
+    await sleep(50);
+    went = await atOnce(`later-${n}`);
+  }
+  expect(went).toBe(true);
+  await budget.stop();
+});

@@ -34,10 +34,30 @@ type Method = (...args: unknown[]) => Promise<unknown>;
 export function createFlyBudget({ perSecond, now, sleep }: BudgetOptions): FlyBudget {
   const slice = (replicas: number) => Math.max(1, Math.floor((perSecond / Math.max(1, replicas)) * (SLICE_MS / 1_000)));
   let allowed = slice(1);
-  const limiter = new Bottleneck({ reservoir: allowed });
+  // who comes while there is room goes at once; behind it the others wait in a Bottleneck, whose every job costs milliseconds of timers
+  let room = allowed;
+  let given = 0;
+  const limiter = new Bottleneck({ reservoir: 0 });
+  const waiting = () => !limiter.empty();
   // by hand: Bottleneck's own refresh ends for good when its settings are changed (2.19.5)
-  const refill = setInterval(() => { void limiter.updateSettings({ reservoir: allowed }); }, SLICE_MS);
+  const refill = setInterval(() => {
+    const free = waiting() ? 0 : allowed;
+    if (given === 0 && free > 0) {
+      room = free;
+      return;
+    }
+    // what was left to those who waited is taken back before others may go
+    room = 0;
+    given = allowed - free;
+    // its types do not say so, but this is a promise
+    void Promise.resolve<unknown>(limiter.updateSettings({ reservoir: given })).then(() => { room = free; });
+  }, SLICE_MS);
   refill.unref();
+  const schedule = <T>(job: () => Promise<T>): Promise<T> => {
+    if (room <= 0 || waiting()) return limiter.schedule(job);
+    room -= 1;
+    return job();
+  };
   const turns = new Turns(now);
   const deletes = new Turns(now);
   let deleteLimit = shareOfDeletes(1);
@@ -51,7 +71,7 @@ export function createFlyBudget({ perSecond, now, sleep }: BudgetOptions): FlyBu
       throw new FlyError({ code: 'fly_rate_limited', message: `delete the app ${thing}: more in a minute than Fly takes`, nextStep: 'Wait and repeat more slowly.', retryable: true, retryAfterMs: waitMs });
     }
     if (waitMs > 0) await sleep(waitMs);
-    return limiter.schedule(() => method(...args));
+    return schedule(() => method(...args));
   };
   const wrapGroup = <T extends object>(group: string, methods: T): T => Object.fromEntries(Object.entries(methods).map(([name, method]) => [
     name, typeof method === 'function' ? wrap(`${group}.${name}`, method as Method) : method,
@@ -62,7 +82,7 @@ export function createFlyBudget({ perSecond, now, sleep }: BudgetOptions): FlyBu
       ...fly,
       apps: wrapGroup('apps', fly.apps), machines: wrapGroup('machines', fly.machines), leases: wrapGroup('leases', fly.leases), volumes: wrapGroup('volumes', fly.volumes),
       secrets: wrapGroup('secrets', fly.secrets), ipAssignments: wrapGroup('ipAssignments', fly.ipAssignments),
-      listOrgMachines: (query, options) => limiter.schedule(() => fly.listOrgMachines(query, options)),
+      listOrgMachines: (query, options) => schedule(() => fly.listOrgMachines(query, options)),
     }),
     share: (replicas) => { allowed = slice(replicas); deleteLimit = shareOfDeletes(replicas); },
     stop: async () => { clearInterval(refill); await limiter.stop({ dropWaitingJobs: true }); },

@@ -8,7 +8,7 @@ test('a replica whose places are all taken has not stopped claiming: it is ready
   const loop = startLoop({
     database: {
       replicaBeat: () => Promise.resolve({ live: 1, superseded: false }), replicaLeave: () => Promise.resolve(), renew: () => Promise.resolve(true),
-      claim: () => Promise.resolve(rows.splice(0)), release: () => hanging.promise,
+      claim: () => Promise.resolve(rows.splice(0)), release: () => hanging.promise.then((kept) => ({ kept, claimed: [] })),
     },
     context: { replicaId: 'cp-test', now: () => clock, contract: {} }, log: { info: vi.fn(), warn: vi.fn(), error: vi.fn() },
     now: () => clock, random: () => 0.5, leaseSeconds: 300, parallel: 2, idleMs: 5, changed: () => undefined, looked: () => undefined,

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
-import type { ControlDatabase } from '../database/control.ts';
+import type { Claim, ControlDatabase } from '../database/control.ts';
 import type { MachineRow } from '../database/rows.ts';
 import { LeaseLost } from './act.ts';
 import { hashOf } from './hash.ts';
 import { settle } from './outcome.ts';
 import { reconcile, type ReconcileContext } from './reconcile.ts';
+import { keepRowLease } from './row-lease.ts';
 
 export interface LoopOptions {
   database: Pick<ControlDatabase, 'claim' | 'renew' | 'release' | 'replicaBeat' | 'replicaLeave'>;
@@ -29,6 +30,9 @@ const BEAT_MS = 5_000;
 /** Of all places so many at most go to machines that fail again and again: they may hang, and must not keep the others waiting. */
 const TROUBLED_SHARE = 1 / 3;
 
+/** One look under way. */
+interface Place { done: Promise<void>; abort: AbortController; troubled: boolean }
+
 export interface ReconcilerLoop {
   /** Look for due machines now: a wish was just written. */
   wake(): void;
@@ -48,79 +52,84 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
   const { database, context, log, now, leaseSeconds } = options;
   const parallel = options.parallel ?? 24;
   const idleMs = options.idleMs ?? 500;
-  const working = new Map<string, { done: Promise<void>; abort: AbortController; troubled: boolean }>();
+  const working = new Set<Place>();
   const stopped = new AbortController();
   let lastClaimAt = 0;
   let failures = 0;
-  let dueAt = Infinity;
-  let woken = false;
+  /** When looks of this replica asked for another one, sooner than it asks for due machines anyway. */
+  let dues: number[] = [];
+  /** Something may be due that nobody has asked for. */
+  let wanted = false;
   let wakeSleeper: (() => void) | null = null;
 
-  const wake = () => { woken = true; wakeSleeper?.(); };
+  const wake = () => { wanted = true; wakeSleeper?.(); };
 
   const sleep = (ms: number) => new Promise<void>((resolve) => {
-    if (woken) return resolve();
+    if (wanted) return resolve();
     const timer = setTimeout(resolve, ms);
     wakeSleeper = () => { clearTimeout(timer); resolve(); };
   });
 
-  /** A renewal that failed may succeed next time; one that was refused means that somebody else goes on. */
-  async function renew(row: MachineRow, abort: AbortController): Promise<void> {
-    try {
-      if (!(await database.renew(row.id, row.fence, leaseSeconds))) abort.abort();
-    } catch (error) {
-      log.warn({ machine: row.id, err: error }, 'lease not renewed');
-    }
-  }
+  /** For so many places: none once it ends, or where two versions that give machines different things would update them back and forth. */
+  const claimFor = (places: number, ending?: Place): Claim => {
+    const troubled = [...working].filter((place) => place.troubled && place !== ending).length;
+    return { owner: context.replicaId, leaseSeconds, limit: superseded || stopped.signal.aborted ? 0 : places, troubled: Math.max(0, Math.ceil(parallel * TROUBLED_SHARE) - troubled) };
+  };
 
-  async function look(row: MachineRow, abort: AbortController): Promise<void> {
+  async function look(row: MachineRow, claimedAt: number, place: Place): Promise<void> {
     const began = now();
-    const renewal = setInterval(() => {
-      void renew(row, abort);
-    }, (leaseSeconds * 1_000) / 3);
+    const lease = keepRowLease({
+      leaseMs: leaseSeconds * 1_000, since: claimedAt, now, renew: () => database.renew(row.id, row.fence, leaseSeconds),
+      failed: (err) => { log.warn({ machine: row.id, err }, 'lease not renewed'); }, lost: () => { place.abort.abort(); },
+    });
     try {
-      const look = await reconcile(row, context, abort.signal);
+      const look = await reconcile(row, context, place.abort.signal);
       const settled = settle(look.outcome, look.row, now(), options.random());
       if (look.outcome.kind === 'retryable' || look.outcome.kind === 'terminal') log.info({ machine: row.id, app: row.fly_app, trouble: look.outcome.trouble, nextLookMs: settled.nextLookMs }, 'machine needs another look');
-      const kept = await database.release(row.id, row.fence, { ...look.patch, ...settled.patch }, [...look.events, ...settled.events], settled.nextLookMs / 1_000);
+      const asked = now();
+      const { kept, claimed } = await database.release(row.id, row.fence, { ...look.patch, ...settled.patch }, [...look.events, ...settled.events], settled.nextLookMs / 1_000, claimFor(1, place));
+      lastClaimAt = now();
+      for (const next of claimed) begin(next, asked);
       if (!kept) throw new LeaseLost();
-      dueAt = Math.min(dueAt, now() + settled.nextLookMs);
+      if (settled.nextLookMs <= idleMs) dues.push(now() + settled.nextLookMs);
       options.looked(look.outcome.kind, now() - began);
     } catch (error) {
-      // nothing is lost: the lease runs out and the row is due again
+      // nothing is lost: the lease runs out and the row is due again; what else is due was perhaps not asked for
+      wanted = true;
       options.looked(error instanceof LeaseLost ? 'lease-lost' : 'error', now() - began);
       if (error instanceof LeaseLost) log.info({ machine: row.id }, 'another replica has this machine now');
       else log.error({ machine: row.id, err: error }, 'the look could not be written back');
     } finally {
-      clearInterval(renewal);
+      lease.end();
       options.changed(row.id);
     }
   }
 
-  function begin(row: MachineRow): void {
-    const abort = new AbortController();
-    const done = look(row, abort).finally(() => {
-      working.delete(row.id);
-      // a free place, or something due sooner than the next poll
+  function begin(row: MachineRow, claimedAt: number): void {
+    const place: Place = { done: Promise.resolve(), abort: new AbortController(), troubled: row.attempts >= 3 };
+    // claimed with the end of a look while this replica ended: given back as it is
+    if (stopped.signal.aborted) place.abort.abort();
+    working.add(place);
+    place.done = look(row, claimedAt, place).finally(() => {
+      working.delete(place);
+      // something may be due sooner than the next poll
       wakeSleeper?.();
     });
-    working.set(row.id, { done, abort, troubled: row.attempts >= 3 });
   }
 
-  async function claim(): Promise<number> {
-    // two versions that give machines different things would update them back and forth
-    const free = superseded ? 0 : parallel - working.size;
+  /** Takes all that is due, as far as there is room. */
+  async function claim(): Promise<void> {
+    const asked = now();
+    dues = dues.filter((due) => due > asked);
+    const request = claimFor(parallel - working.size);
     // nothing to claim for, or no place free: that is no failure to claim
-    if (free <= 0) {
-      lastClaimAt = now();
-      return 0;
+    if (request.limit <= 0) {
+      lastClaimAt = asked;
+      return;
     }
-    dueAt = Infinity;
-    const troubled = [...working.values()].filter((one) => one.troubled).length;
-    const rows = await database.claim(context.replicaId, free, leaseSeconds, Math.max(0, Math.ceil(parallel * TROUBLED_SHARE) - troubled));
+    const rows = await database.claim(request);
     lastClaimAt = now();
-    for (const row of rows) begin(row);
-    return rows.length;
+    for (const row of rows) begin(row, asked);
   }
 
   /** A beat that fails is made up for by the next: meanwhile this replica keeps the share it had. */
@@ -140,20 +149,22 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
   void beat();
 
   async function run(): Promise<void> {
+    let askAt = 0;
     while (!stopped.signal.aborted) {
-      woken = false;
-      let pause = idleMs;
-      try {
-        const found = await claim();
-        failures = 0;
-        if (found > 0 && working.size < parallel) pause = 0;
-      } catch (error) {
-        failures += 1;
-        pause = Math.min(2_000, 250 * 2 ** Math.min(failures, 5)) * (0.5 + options.random() / 2);
-        if (failures === 1 || failures % 10 === 0) log.warn({ err: error, failures }, 'no machines could be claimed');
+      if (wanted || now() >= askAt || (failures === 0 && dues.some((due) => due <= now()))) {
+        wanted = false;
+        try {
+          await claim();
+          failures = 0;
+          askAt = now() + idleMs;
+        } catch (error) {
+          failures += 1;
+          askAt = now() + Math.min(2_000, 250 * 2 ** Math.min(failures, 5)) * (0.5 + options.random() / 2);
+          if (failures === 1 || failures % 10 === 0) log.warn({ err: error, failures }, 'no machines could be claimed');
+        }
       }
-      const until = failures > 0 ? pause : Math.min(pause, Math.max(20, dueAt - now()));
-      if (!stopped.signal.aborted && pause > 0) await sleep(until);
+      const until = failures > 0 ? askAt : Math.min(askAt, ...dues);
+      if (!stopped.signal.aborted && until > now()) await sleep(until - now());
     }
   }
   const running = run();
@@ -167,8 +178,8 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
       clearInterval(beats);
       wake();
       await running;
-      const timer = setTimeout(() => { for (const one of working.values()) one.abort.abort(); }, graceMs);
-      await Promise.all([...working.values()].map((one) => one.done));
+      const timer = setTimeout(() => { for (const place of working) place.abort.abort(); }, graceMs);
+      while (working.size > 0) await Promise.all([...working].map((place) => place.done));
       clearTimeout(timer);
       // the others have its share at once; if this is lost, after three beats
       await database.replicaLeave(context.replicaId).catch(() => undefined);

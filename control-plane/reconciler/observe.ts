@@ -1,4 +1,4 @@
-import { FlyError, type FlyClient, type Machine } from '@trademind/fly';
+import { FlyError, type FlyClient, type Machine, type Volume } from '@trademind/fly';
 import type { MachineRow } from '../database/rows.ts';
 import { SECRET_NAME } from './names.ts';
 import { seenIps, seenMachine, seenVolumes, type Seen, type SeenMachine } from './seen.ts';
@@ -35,23 +35,20 @@ export async function observe(known: Known, wish: Wish, options: ObserveOptions)
   // after a write whose outcome is not known, everything is looked at before anything is written
   if (here && !settling && known.doubt === null) return { app: 'ours', secretSet: null, volumes: null, ips: null, machines: [named], ready };
 
+  const call = { signal: options.signal };
+  const together = ([machines, volumes]: [Machine[], Volume[]]): Pick<Seen, 'machines' | 'volumes'> => {
+    // the list may miss what was made a moment ago, or show what is gone: the named read wins
+    const listed = machines.map(seenMachine).filter((machine) => machine.id !== named?.id && !(machine.id === known.fly_machine_id && named === null));
+    return { volumes: seenVolumes(volumes), machines: [...(named === null ? [] : [named]), ...listed].filter((machine) => machine.state !== 'destroyed') };
+  };
+  const lists = () => Promise.all([options.fly.machines.list(wish.app, {}, call), options.fly.volumes.list(wish.app, call)]);
+  // one that is about to be called settled shows by itself that its app, address and secret are there: what is left to see is what should not be
+  if (settling && named.volumeId !== null && known.doubt === null) return { app: 'ours', secretSet: null, ips: null, ...together(await lists()), ready };
+
   const app = await readApp(options, wish.app);
   if (app !== 'ours') return { app, secretSet: null, volumes: null, ips: null, machines: [], ready: null };
-  const call = { signal: options.signal };
-  const [machines, volumes, secrets, ips] = await Promise.all([
-    options.fly.machines.list(wish.app, {}, call), options.fly.volumes.list(wish.app, call), options.fly.secrets.list(wish.app, call),
-    options.fly.ipAssignments.list(wish.app, call),
-  ]);
-  // the list may miss what was made a moment ago, or show what is gone: the named read wins
-  const listed = machines.map(seenMachine).filter((machine) => machine.id !== named?.id && !(machine.id === known.fly_machine_id && named === null));
-  return {
-    app,
-    secretSet: secrets.secrets.some((secret) => secret.name === SECRET_NAME),
-    volumes: seenVolumes(volumes),
-    ips: seenIps(ips),
-    machines: [...(named === null ? [] : [named]), ...listed].filter((machine) => machine.state !== 'destroyed'),
-    ready,
-  };
+  const [listed, secrets, ips] = await Promise.all([lists(), options.fly.secrets.list(wish.app, call), options.fly.ipAssignments.list(wish.app, call)]);
+  return { app, secretSet: secrets.secrets.some((secret) => secret.name === SECRET_NAME), ips: seenIps(ips), ...together(listed), ready };
 }
 
 /** A machine that said itself that it screens, in this very incarnation, need not be asked again. */

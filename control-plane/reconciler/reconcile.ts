@@ -1,27 +1,32 @@
+import { createHash } from 'node:crypto';
 import { nextPhase } from '@trademind/core';
 import { FlyError } from '@trademind/fly';
-import type { MachinePatch, MachineRow, NewEvent } from '../database/rows.ts';
+import type { MachinePatch, MachineRow, NewSecret } from '../database/rows.ts';
 import { LeaseLost, act, type ActContext, type Deed } from './act.ts';
 import type { Action, Trouble } from './actions.ts';
 import { memoryOf } from './memory.ts';
+import { Notes, type Noted, type NotesOptions } from './notes.ts';
 import { observe, type ObserveOptions } from './observe.ts';
 import { outcomeOfError, type Outcome } from './outcome.ts';
 import { walk } from './place.ts';
 import { plan } from './plan.ts';
 import { phaseChange, settled, sighted } from './sighted.ts';
+import { stagesOf } from './stages.ts';
 import { wishOf } from './wish.ts';
 
 export interface ReconcileContext extends Omit<ActContext, 'wish' | 'row' | 'signal' | 'learned' | 'database' | 'fly'> {
   fly: ActContext['fly'] & ObserveOptions['fly'];
-  database: ActContext['database'] & { record(machineId: string, fence: number, patch: MachinePatch, events: readonly NewEvent[]): Promise<number | null> };
+  database: ActContext['database'] & Pick<NotesOptions, 'record'>;
+  /** 32 random bytes as base64url. */
+  newSecret: () => string;
   probe: ObserveOptions['probe'];
 }
 
 /** How a look ended, and what is still to be written with its end. */
-export interface Look { outcome: Outcome; patch: MachinePatch; events: NewEvent[]; row: MachineRow }
+export interface Look extends Noted { outcome: Outcome; row: MachineRow }
 
 /**
- * One look at one machine: read what Fly shows, plan, do what the plan says and write each step back at once. It ends early when the wish
+ * One look at one machine: read what Fly shows, plan, do what the plan says stage by stage, and write each stage back before the next begins. It ends early when the wish
  * changed meanwhile. Throws LeaseLost when the row belongs to somebody else by now; every other error is an outcome.
  */
 export async function reconcile(claimed: MachineRow, context: ReconcileContext, signal: AbortSignal): Promise<Look> {
@@ -35,53 +40,81 @@ export async function reconcile(claimed: MachineRow, context: ReconcileContext, 
 const WHOLE_LOOK_MS = 1_000;
 
 async function lookAt(claimed: MachineRow, context: ReconcileContext, signal: AbortSignal, whole: { read: boolean }): Promise<Look> {
-  let row = claimed;
+  const notes = new Notes(claimed, { record: (...step) => context.database.record(...step), now: context.now });
+  const ends = (outcome: Outcome, noted: Noted = NOTHING): Look => ({ outcome, row: notes.row, ...notes.rest(noted) });
   let doing: Deed | null = null;
   let announced = false;
-  /** False: the rest of the steps is no longer wished. */
-  const write = async (patch: MachinePatch, events: NewEvent[]): Promise<boolean> => {
-    const generation = await context.database.record(row.id, row.fence, patch, events);
-    if (generation === null) throw new LeaseLost();
-    row = { ...row, ...patch, ...(patch.phase === undefined ? {} : { phase_since: new Date(context.now()).toISOString() }) };
-    return generation === row.generation;
-  };
   try {
-    const wish = wishOf(row, context.contract);
-    const seen = await observe(row, wish, { fly: context.fly, probe: context.probe, signal });
+    const wish = wishOf(notes.row, context.contract);
+    const seen = await observe(notes.row, wish, { fly: context.fly, probe: context.probe, signal });
     whole.read = seen.volumes !== null;
-    const made = plan(wish, seen, memoryOf(row), context.now());
-    const { patch, events } = sighted(row, wish, seen, made, context);
+    const made = plan(wish, seen, memoryOf(notes.row), context.now());
+    notes.take(sighted(notes.row, wish, seen, made, context));
     const deeds = made.actions.filter(isDeed);
     const end = outcomeOf(made.actions);
-    // nothing to do: what was seen is written together with the end of the look
-    if (deeds.length === 0) {
-      const last = end.kind === 'done' ? settled({ ...row, ...patch }, wish, context) : { patch: {}, events: [] };
-      return { outcome: end, patch: { ...patch, ...last.patch }, events: [...events, ...last.events], row };
-    }
-    let wished = Object.keys(patch).length > 0 || events.length > 0 ? await write(patch, events) : true;
-    const learned: ActContext['learned'] = {};
-    for (const deed of deeds) {
-      if (!wished) return { outcome: { kind: 'requeue', afterMs: 0 }, patch: {}, events: [], row };
-      doing = deed;
+    const secret = secretFor(deeds, context);
+    let unstored: NewSecret | null = secret?.stored ?? null;
+    const learned: ActContext['learned'] = secret === null ? {} : { secret: secret.value };
+    let appMade = false;
+    for (const stage of stagesOf(deeds)) {
+      const [first] = stage;
       // said before it is done: whoever goes on after this replica died looks at everything, and never starts another one beside it
-      announced = deed.kind === 'create-machine' && row.doubt === null;
-      if (announced && !(await write({ doubt: { kind: deed.kind, at: new Date(context.now()).toISOString() } }, []))) return { outcome: { kind: 'requeue', afterMs: 0 }, patch: { doubt: null }, events: [], row };
-      const began = context.now();
-      const done = await act(deed, { ...context, wish, row, signal, learned });
-      const step: NewEvent = { kind: done.kind, message: done.message, data: { ...done.data, ms: context.now() - began } };
+      announced = first?.kind === 'create-machine' && notes.row.doubt === null;
+      if (announced) notes.take({ patch: { doubt: { kind: 'create-machine', at: new Date(context.now()).toISOString() } }, events: [] });
+      // that an app was made is written with what comes next, at the latest before a machine is made
+      const writing = appMade && !announced ? Promise.resolve(true) : notes.write(unstored);
+      unstored = null;
+      appMade = first?.kind === 'create-app';
+      // an app has its name from the user, and is found by it whatever happens: it is made while the row is written
+      const nothingWished: Noted = announced ? { patch: { doubt: null }, events: [] } : NOTHING;
+      if (!appMade && !(await writing)) return ends({ kind: 'requeue', afterMs: 0 }, nothingWished);
+      const { row } = notes;
+      const [written, ...results] = await Promise.allSettled([writing, ...stage.map((deed) => timed(deed, { ...context, wish, row, signal, learned }))]);
+      for (const result of results) if (result.status === 'fulfilled') notes.take(result.value);
+      const failure = worst([written, ...results].flatMap((result, at) => (result.status === 'rejected' ? [{ error: result.reason as unknown, deed: stage[at - 1] ?? null }] : [])));
+      if (failure !== null) {
+        doing = failure.deed;
+        throw failure.error;
+      }
       // from here on it is Fly's and the machine's turn
-      const starting = deed.kind === 'create-machine' ? phaseChange(row, 'booting', context.now()) : null;
-      wished = await write({ ...done.patch, ...starting?.patch, ...(announced ? { doubt: null } : {}) }, [step, ...(starting?.events ?? [])]);
-      doing = null;
+      if (first?.kind === 'create-machine') notes.take(phaseChange(notes.row, 'booting', context.now()));
+      if (announced) notes.take({ patch: { doubt: null }, events: [] });
+      announced = false;
+      if (!(await writing)) return ends({ kind: 'requeue', afterMs: 0 });
     }
-    const last = end.kind === 'done' ? settled(row, wish, context) : { patch: {}, events: [] };
-    return { outcome: end, ...last, row };
+    return ends(end, end.kind === 'done' ? settled(notes.row, wish, context) : NOTHING);
   } catch (error) {
     if (error instanceof LeaseLost) throw error;
-    const look = failed(error, doing, row, context, signal);
+    const { outcome, ...noted } = failed(error, doing, notes.row, context, signal);
     // Fly said that it did not happen
-    return announced && error instanceof FlyError && error.outcome === 'known' ? { ...look, patch: { ...look.patch, doubt: null } } : look;
+    const nothing: MachinePatch = announced && error instanceof FlyError && error.outcome === 'known' ? { doubt: null } : {};
+    return ends(outcome, { patch: { ...noted.patch, ...nothing }, events: noted.events });
   }
+}
+
+const NOTHING: Noted = { patch: {}, events: [] };
+
+/** One deed, and the sentence that tells it with the time it took. */
+async function timed(deed: Deed, context: ActContext): Promise<Noted> {
+  const began = context.now();
+  const done = await act(deed, context);
+  return { patch: done.patch, events: [{ kind: done.kind, message: done.message, data: { ...done.data, ms: context.now() - began } }] };
+}
+
+interface Failure { error: unknown; deed: Deed | null }
+
+/** Of what failed side by side, that by which the look is judged: a lost lease, then what nobody knows the outcome of, a volume first, for only of volumes may there be two. */
+function worst(failures: readonly Failure[]): Failure | null {
+  const weight = ({ error, deed }: Failure) => (error instanceof LeaseLost ? 3 : error instanceof FlyError && error.outcome === 'unknown' ? (deed?.kind === 'create-volume' ? 2 : 1) : 0);
+  return failures.toSorted((a, b) => weight(b) - weight(a))[0] ?? null;
+}
+
+/** A secret that the deeds need: its hash is stored before Fly learns it, so that no machine can ever hold one that is refused. */
+function secretFor(deeds: readonly Deed[], context: ReconcileContext): { value: string; stored: NewSecret } | null {
+  const deed = deeds.find(({ kind }) => kind === 'set-secret');
+  if (deed?.kind !== 'set-secret') return null;
+  const value = context.newSecret();
+  return { value, stored: { hash: createHash('sha256').update(value).digest('hex'), version: deed.version } };
 }
 
 function failed(error: unknown, doing: Deed | null, row: MachineRow, context: ReconcileContext, signal: AbortSignal): Look {

@@ -54,7 +54,7 @@ export async function startSupabase(options: SupabaseOptions): Promise<RunningSu
   const now = options.now ?? Date.now;
   let url = '';
   const authUrl = () => `${url}/auth/v1`;
-  const restPool = openPool(authenticatorUrl(options.postgresUrl), 7);
+  const restPool = openPool(authenticatorUrl(options.postgresUrl), 7, true);
   const authPool = openPool(options.postgresUrl, 3);
   const ring = new KeyRing(authPool, options.userSigningJwk, options.secretKey);
   const keys = new ApiKeys(authPool, options);
@@ -92,8 +92,9 @@ export async function startSupabase(options: SupabaseOptions): Promise<RunningSu
   }
 }
 
-function openPool(connectionString: string, max: number): Pool {
-  const pool = new Pool({ connectionString, max, connectionTimeoutMillis: 5_000, idleTimeoutMillis: 30_000, keepAlive: true });
+/** `pipeline`: what is asked of one connection is sent without waiting for the answers before it. */
+function openPool(connectionString: string, max: number, pipeline = false): Pool {
+  const pool = new Pool({ connectionString, max, pipeline, connectionTimeoutMillis: 5_000, idleTimeoutMillis: 30_000, keepAlive: true });
   // An idle connection that the database closed is dropped by the pool; the next request opens another.
   pool.on('error', () => undefined);
   return pool;

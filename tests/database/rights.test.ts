@@ -92,6 +92,7 @@ const FUNCTIONS: Record<string, readonly Role[]> = {
   'public.record_observation': ['service_role'],
   'public.record_step': ['service_role'],
   'public.register_release': ['service_role'],
+  'public.release_and_claim': ['service_role'],
   'public.release_machine': ['service_role'],
   'public.release_owner_lease': ['machine'],
   'public.renew_machine_lease': ['service_role'],

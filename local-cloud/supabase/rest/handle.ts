@@ -77,10 +77,8 @@ async function read(pool: Pool, table: Table, from: string, call: Call, shape: S
   const parameters = new Parameters();
   const source = readSql(from, query, Math.min(query.limit ?? MAX_ROWS, MAX_ROWS), parameters);
   const total = preferences.count ? `(select count(*) from ${from} _t${whereSql(query.filters, parameters)})::int` : 'null::int';
-  return inTransaction(pool, call, true, async (client) => {
-    const result = await client.query<Row>(`with _source as (${source}) select ${bodySql(shape)} as body, count(*)::int as rows, ${total} as total from _source _row`, parameters.values);
-    return rowsAnswer(result.rows[0] as Row, shape, query.offset, call);
-  });
+  const text = `with _source as (${source}) select ${bodySql(shape)} as body, count(*)::int as rows, ${total} as total from _source _row`;
+  return inTransaction<Row>(pool, call, true, { text, values: parameters.values }, (result) => rowsAnswer(result.rows[0] as Row, shape, query.offset, call));
 }
 
 async function write(
@@ -89,14 +87,14 @@ async function write(
   const parameters = new Parameters();
   const statement = build(parameters);
   const returning = returned(table, call, preferences, parameters);
-  return inTransaction(pool, call, false, async (client) => {
-    if (returning === null) {
-      const { rowCount } = await client.query(statement, parameters.values);
+  if (returning === null) {
+    return inTransaction(pool, call, false, { text: statement, values: parameters.values }, ({ rowCount }) => {
       preferences.check(rowCount ?? 0);
       return { status: done === 201 ? 201 : 204, headers: { 'content-range': `*/${preferences.count ? rowCount : '*'}` } };
-    }
-    const result = await client.query<Row>(
-      `with _source as (${statement} returning ${returning}) select ${bodySql(shape)} as body, count(*)::int as rows, null::int as total from _source _row`, parameters.values);
+    });
+  }
+  const text = `with _source as (${statement} returning ${returning}) select ${bodySql(shape)} as body, count(*)::int as rows, null::int as total from _source _row`;
+  return inTransaction<Row>(pool, call, false, { text, values: parameters.values }, (result) => {
     const row = result.rows[0] as Row;
     if (shape.single && row.rows !== 1) throw notSingle(row.rows);
     preferences.check(row.rows);

@@ -1,4 +1,5 @@
-import type { Pool, PoolClient } from 'pg';
+import { createHash } from 'node:crypto';
+import type { Pool } from 'pg';
 import type { Answer, Call } from '../answer.ts';
 import type { CatalogueCache, Routine } from './catalogue.ts';
 import { RestError } from './errors.ts';
@@ -19,33 +20,34 @@ export async function callRoutine(pool: Pool, catalogue: CatalogueCache, call: C
   const text = byGet ? JSON.stringify(args) : call.body;
   const source = given.length === 0 ? '' : `json_to_record(${parameters.bind(text)}::json) as _a(${given.map((arg) => `${quote(arg.name)} ${arg.type}`).join(', ')})`;
   const invocation = `public.${quote(routine.name)}(${given.map((arg) => `${quote(arg.name)} => _a.${quote(arg.name)}`).join(', ')})`;
-  return inTransaction(pool, call, byGet || !routine.writes, (client) => (routine.returns === 'rows'
-    ? rowsOf(client, routine, call, source, invocation, parameters)
-    : valueOf(client, routine, call, source, invocation, parameters)));
+  const { text: statement, answer } = (routine.returns === 'rows' ? rowsOf : valueOf)(routine, call, source, invocation, parameters);
+  // without filters a statement follows from the function and the names of the arguments
+  const prepared = call.query.size === 0 ? { name: createHash('sha256').update(statement).digest('base64') } : {};
+  return inTransaction<Row>(pool, call, byGet || !routine.writes, { text: statement, values: parameters.values, ...prepared }, ({ rows: [row] }) => answer(row as Row));
 }
 
-async function valueOf(client: PoolClient, routine: Routine, call: Call, source: string, invocation: string, parameters: Parameters): Promise<Answer> {
+interface Asked { text: string; answer(row: Row): Answer }
+
+function valueOf(routine: Routine, call: Call, source: string, invocation: string): Asked {
   const { limit, offset } = withRange({ limit: parseCount(call.query.get('limit'), 'limit'), offset: parseCount(call.query.get('offset'), 'offset') ?? 0 }, call);
   const part = routine.set ? ` limit ${Math.min(limit ?? MAX_ROWS, MAX_ROWS)} offset ${offset}` : '';
   const value = `select ${invocation} as value${source === '' ? '' : ` from ${source}`}${part}`;
-  if (routine.returns === 'void') {
-    await client.query(value, parameters.values);
-    return { status: 204 };
-  }
+  if (routine.returns === 'void') return { text: value, answer: () => ({ status: 204 }) };
   const body = routine.set ? `coalesce(json_agg(value), '[]'::json)::text` : `(json_agg(value) -> 0)::text`;
-  const result = await client.query<{ body: string | null }>(`with _source as (${value}) select ${body} as body from _source`, parameters.values);
-  return { status: 200, body: result.rows[0]?.body ?? 'null' };
+  return { text: `with _source as (${value}) select ${body} as body from _source`, answer: (row) => ({ status: 200, body: row.body ?? 'null' }) };
 }
 
-async function rowsOf(client: PoolClient, routine: Routine, call: Call, source: string, invocation: string, parameters: Parameters): Promise<Answer> {
+function rowsOf(routine: Routine, call: Call, source: string, invocation: string, parameters: Parameters): Asked {
   const wanted = wantedShape(call);
   const shape = { ...wanted, single: wanted.single || !routine.set };
   const query = withRange(parseQuery(call.query, routine, new Set(call.method === 'POST' ? [] : routine.args.map((arg) => arg.name))), call);
   const all = `_all as materialized (select _f.* from ${source === '' ? '' : `${source}, lateral `}${invocation} as _f)`;
   const part = readSql('_all', query, Math.min(query.limit ?? MAX_ROWS, MAX_ROWS), parameters);
   const total = parsePreferences(call).count ? `(select count(*) from _all _t${whereSql(query.filters, parameters)})::int` : 'null::int';
-  const result = await client.query<Row>(`with ${all}, _source as (${part}) select ${bodySql(shape)} as body, count(*)::int as rows, ${total} as total from _source _row`, parameters.values);
-  return rowsAnswer(result.rows[0] as Row, { ...shape, single: wanted.single }, query.offset, call);
+  return {
+    text: `with ${all}, _source as (${part}) select ${bodySql(shape)} as body, count(*)::int as rows, ${total} as total from _source _row`,
+    answer: (row) => rowsAnswer(row, { ...shape, single: wanted.single }, query.offset, call),
+  };
 }
 
 function parseArguments(body: string): Record<string, unknown> {

@@ -1,32 +1,47 @@
-import type { Pool, PoolClient } from 'pg';
+import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg';
 import type { Answer, Call } from '../answer.ts';
-import { withTransaction } from '../database.ts';
+import { withConnection } from '../database.ts';
 import { RestError } from './errors.ts';
 import { parsePreferences } from './preferences.ts';
 
 interface Settings { status: string | null; headers: string | null }
-const RESPONSE = `current_setting('response.status', true) as status, current_setting('response.headers', true) as headers`;
+const RESPONSE = { name: 'response', text: `select current_setting('response.status', true) as status, current_setting('response.headers', true) as headers` };
+const REQUEST = `select set_config('role', $1, true), set_config('request.jwt.claims', $2, true), set_config('request.method', $3, true), set_config('request.path', $4, true), set_config('request.headers', $5, true),
+  set_config('request.cookies', $6, true), to_regproc(nullif(current_setting('pgrst.db_pre_request', true), ''))::text as pre_request`;
+
+/** The one statement of a request. `name`: it has few forms, and is prepared once for each connection, as PostgREST prepares all of its own. */
+export interface Statement { text: string; values: unknown[]; name?: string }
+
+/** The function that each connection's role names in pgrst.db_pre_request, as the catalogue writes it: read at the log-in of a connection, it stays the same for as long as that lasts. */
+const preRequests = new WeakMap<PoolClient, string>();
 
 /**
- * Runs `work` the way PostgREST does: one transaction with the caller's role and claims, the pre-request function first, everything rolled back
- * when it fails. What that function, or the one that was called, set as `response.status` and `response.headers` becomes the answer's.
+ * Runs a statement the way PostgREST does: one transaction with the caller's role and claims, the pre-request function first, everything rolled back
+ * when it fails, or when `answer` refuses what came of it. What the functions set as `response.status` and `response.headers` becomes the answer's. All of it goes to the
+ * database at once: a statement behind one that failed is refused by the transaction, so nothing is waited for but the decision to commit.
  */
-export async function inTransaction(pool: Pool, call: Call, readOnly: boolean, work: (client: PoolClient) => Promise<Answer>): Promise<Answer> {
+export async function inTransaction<R extends QueryResultRow>(pool: Pool, call: Call, readOnly: boolean, statement: Statement, answer: (result: QueryResult<R>) => Answer): Promise<Answer> {
   const { timezone } = parsePreferences(call);
-  return withTransaction(pool, async (client) => {
-    const settings = await client.query<{ pre_request: string | null }>(
-      `select set_config('role', $1, true), set_config('request.jwt.claims', $2, true), set_config('request.method', $3, true), set_config('request.path', $4, true), set_config('request.headers', $5, true),
-        set_config('request.cookies', $6, true), to_regproc(nullif(current_setting('pgrst.db_pre_request', true), ''))::text as pre_request`,
-      [call.caller.role, JSON.stringify(call.caller.claims), call.method, call.path, JSON.stringify(call.headers), JSON.stringify(cookiesOf(call))],
-    );
-    if (timezone !== null) await client.query(`select set_config('timezone', name, true) from pg_timezone_names where name = $1`, [timezone]);
-    // The function that the role `authenticator` names in pgrst.db_pre_request, as the catalogue writes it.
-    const preRequest = settings.rows[0]?.pre_request;
-    const before = preRequest ? await client.query<Settings>(`with called as materialized (select ${preRequest}()) select ${RESPONSE} from called`) : null;
-    const answer = await work(client);
-    const set = call.path.startsWith('/rpc/') ? await client.query<Settings>(`select ${RESPONSE}`) : before;
-    return shaped(answer, set?.rows[0]?.status ?? '', set?.rows[0]?.headers ?? '');
-  }, readOnly);
+  return withConnection(pool, async (client) => {
+    const begun = Promise.all([
+      client.query(readOnly ? 'begin read only' : 'begin'),
+      client.query<{ pre_request: string | null }>({ name: 'request', text: REQUEST, values: [call.caller.role, JSON.stringify(call.caller.claims), call.method, call.path, JSON.stringify(call.headers), JSON.stringify(cookiesOf(call))] }),
+      timezone === null ? null : client.query(`select set_config('timezone', name, true) from pg_timezone_names where name = $1`, [timezone]),
+    ]);
+    // what must run first is known before anything else is sent
+    const preRequest = preRequests.get(client) ?? (await begun)[1].rows[0]?.pre_request ?? null;
+    if (preRequest !== null) preRequests.set(client, preRequest);
+    const [, , result, settings] = await Promise.all([
+      begun,
+      preRequest === null ? null : client.query({ name: 'before', text: `select ${preRequest}()` }),
+      client.query<R>(statement),
+      client.query<Settings>(RESPONSE),
+      readOnly ? client.query('commit') : null,
+    ]);
+    const said = shaped(answer(result), settings.rows[0]?.status ?? '', settings.rows[0]?.headers ?? '');
+    if (!readOnly) await client.query('commit');
+    return said;
+  });
 }
 
 const cookiesOf = (call: Call) => Object.fromEntries((call.headers['cookie'] ?? '').split(';').map((pair) => pair.trim().split('=')).filter(([name]) => name !== '').map(([name = '', ...value]) => [name, value.join('=')]));

@@ -84,8 +84,11 @@ export class World {
         return machines.some((machine) => machine.state === 'started' && machine.config?.image === TEST_IMAGES.tiny);
       },
       database: {
-        record: (_id, fence, patch, events) => Promise.resolve(this.#write(fence, patch, events) ? this.row.generation : null),
-        addSecret: (_id, _fence, hash, version) => { this.secrets.push({ hash, version }); return Promise.resolve(true); },
+        record: (_id, fence, patch, events, secret) => {
+          const kept = this.#write(fence, patch, events);
+          if (kept && secret !== null) this.secrets.push(secret);
+          return Promise.resolve(kept ? this.row.generation : null);
+        },
         retireSecrets: (_id, _fence, version) => { this.secrets = this.secrets.filter((secret) => secret.version >= version); return Promise.resolve(true); },
         requestDrain: () => Promise.resolve(true),
       },
