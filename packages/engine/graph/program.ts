@@ -1,9 +1,11 @@
 import { checksumOfText } from '../checksum.ts';
+import { layKernelCode, type Step } from '../kernels/kernel-code.ts';
+import { KernelMemory } from '../kernels/kernel-memory.ts';
 import type { Dag, FrameRefs, Ref } from './dag.ts';
 import { MAX_BLOCK, type Block, type NodeKind, type Run } from './node-kind.ts';
 
 /** Nodes with one run that can be worked off one after the other, as rows of the code. */
-interface Batch { readonly run: Run; readonly recount: Run | undefined; readonly from: number; readonly to: number }
+interface Batch { readonly refs: readonly Ref[]; readonly run: Run; readonly recount: Run | undefined; readonly from: number; readonly to: number }
 
 interface Copies {
   readonly runs: readonly (readonly [at: number, goal: number, length: number])[];
@@ -28,19 +30,28 @@ export class Program {
   readonly #live: Int32Array;
   readonly #wide: Int32Array;
   readonly #batches: readonly Batch[];
+  /** Where everything lies if the kernels run what they can, and the steps of a candle and of a block. */
+  readonly #memory: KernelMemory | undefined;
+  readonly #liveSteps: readonly Step[];
+  readonly #wideSteps: readonly Step[];
   readonly #block: Block;
   readonly #initial: Float64Array;
   readonly #copied = new WeakMap<Int32Array, Copies>();
 
-  /** @param idle 1: a node that is not to be computed; nothing that is reads it. */
-  constructor(dag: Dag, idle?: Uint8Array) {
+  /**
+   * @param idle 1: a node that is not to be computed; nothing that is reads it.
+   * @param lasting it will run for long: what can be is run by the kernels, to the same last digit.
+   */
+  constructor(dag: Dag, idle?: Uint8Array, lasting = false) {
     this.dag = dag;
+    this.#memory = lasting ? KernelMemory.create() : undefined;
     this.slots = dag.nodes.length;
     this.stateAt = new Int32Array(this.slots).fill(-1);
     const live: number[] = [];
     const wide: number[] = [];
     const reals: number[] = [];
     const batches: Batch[] = [];
+    const realsAt = new Int32Array(this.slots);
     let size = 0;
     for (const refs of schedule(dag, idle)) {
       const { run, recount } = dag.computed(refs[0]!).kind;
@@ -48,13 +59,14 @@ export class Program {
       for (const ref of refs) {
         const { kind, inputs, params } = dag.computed(ref);
         this.stateAt[ref] = size;
+        realsAt[ref] = reals.length;
         for (const [cells, width] of [[live, 1], [wide, MAX_BLOCK]] as const) {
           cells.push(ref * width, size, reals.length, ...params.map((param) => Math.trunc(param)), ...inputs.flatMap((input) => this.#cellsOf(input, width)));
         }
         reals.push(...(kind.reals?.(params) ?? []));
         size += kind.stateSize(params);
       }
-      batches.push({ run, recount, from, to: live.length });
+      batches.push({ refs, run, recount, from, to: live.length });
     }
     this.stateSize = size;
     this.#initial = new Float64Array(size);
@@ -64,7 +76,17 @@ export class Program {
     this.#batches = batches;
     this.values = this.#newValues(1);
     this.blockValues = this.#newValues(MAX_BLOCK);
-    this.#block = { v: EMPTY, s: EMPTY, k: Float64Array.from(reals), count: 1, t: 0 };
+    const k = this.#doubles(reals.length);
+    k.set(reals);
+    this.#block = { v: EMPTY, s: EMPTY, k, count: 1, t: 0 };
+    const steps = (values: Float64Array, width: number): readonly Step[] =>
+      (this.#memory === undefined ? batches : layKernelCode(this.#memory, dag, batches, width, { values: values.byteOffset, reals: Array.from(realsAt, (at) => k.byteOffset + at * 8), stateAt: this.stateAt }));
+    this.#liveSteps = steps(this.values, 1);
+    this.#wideSteps = steps(this.blockValues, MAX_BLOCK);
+  }
+
+  #doubles(length: number): Float64Array {
+    return this.#memory?.doubles(length) ?? new Float64Array(length);
   }
 
   #cellsOf(input: Ref, width: number): number[] {
@@ -74,36 +96,38 @@ export class Program {
 
   /** The state of a series that has seen no candle. */
   newState(): Float64Array {
-    return this.#initial.slice();
+    const s = this.#doubles(this.stateSize);
+    s.set(this.#initial);
+    return s;
   }
 
   /** Row k of values of this width belongs to node k. */
   #newValues(width: number): Float64Array {
-    const v = new Float64Array(this.slots * width).fill(Number.NaN);
+    const v = this.#doubles(this.slots * width).fill(Number.NaN);
     for (const [slot, node] of this.dag.nodes.entries()) if ('constant' in node) v.fill(node.constant, slot * width, (slot + 1) * width);
     return v;
   }
 
   /** Runs all nodes over one candle, the t-th of its series, whose columns are in `values`. */
   run(s: Float64Array, t: number): void {
-    this.#run(this.#live, this.values, s, 1, t);
+    this.#run(this.#liveSteps, this.#live, this.values, s, 1, t);
   }
 
   /** Runs all nodes over `count` candles (at most MAX_BLOCK), the first being the t-th of its series, whose columns are in `blockValues`. */
   runBlock(s: Float64Array, count: number, t: number): void {
-    this.#run(this.#wide, this.blockValues, s, count, t);
+    this.#run(this.#wideSteps, this.#wide, this.blockValues, s, count, t);
   }
 
-  #run(code: Int32Array, v: Float64Array, s: Float64Array, count: number, t: number): void {
+  #run(steps: readonly Step[], code: Int32Array, v: Float64Array, s: Float64Array, count: number, t: number): void {
     const block = this.#block;
     block.v = v;
     block.s = s;
     block.count = count;
     block.t = t | 0; // an ordinal comes out of a Float64Array: runs address rings by it
-    const batches = this.#batches;
-    for (let b = 0; b < batches.length; b++) {
-      const { run, from, to } = batches[b]!;
-      run(block, code, from, to);
+    for (let b = 0; b < steps.length; b++) {
+      const { run, from, to } = steps[b]!;
+      if (run === undefined) this.#memory!.kernels.run(from, to, s.byteOffset, count, t | 0);
+      else run(block, code, from, to);
     }
   }
 

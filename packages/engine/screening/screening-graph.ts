@@ -48,7 +48,7 @@ export class ScreeningGraph {
     const { frames, refs } = linkFrames(traders.map(({ compiled }) => compiled.frames), (own, placed) => {
       verdicts = new Verdicts(own, traders.map(({ compiled }, index) => ({ compiled, slots: placed[index]!.get(OWN)! })), whole);
       return verdicts.idle;
-    });
+    }, !whole);
     this.verdicts = verdicts!;
     this.frames = frames;
     this.own = frames.at(-1)!;
@@ -63,7 +63,7 @@ export class ScreeningGraph {
 
   /** A copy of a lane's state, good until the next one is asked for. */
   scratch(state: Float64Array): Float64Array {
-    this.#scratch ??= new Float64Array(state.length);
+    this.#scratch ??= this.program.newState();
     this.#scratch.set(state);
     return this.#scratch;
   }
