@@ -118,6 +118,33 @@ export class Program {
     this.#run(this.#wideSteps, this.#wide, this.blockValues, s, count, t);
   }
 
+  /** On which of the last block's `count` candles node a is greater than node b: bit i for the i-th. */
+  greaterBits(a: Ref, b: Ref, count: number): number {
+    const v = this.blockValues;
+    if (this.#memory !== undefined) return this.#memory.kernels.greaterBits(v.byteOffset + a * ROW, v.byteOffset + b * ROW, count) & first(count);
+    let bits = 0;
+    for (let i = 0; i < count; i++) bits |= Number(v[a * MAX_BLOCK + i]! > v[b * MAX_BLOCK + i]!) << i;
+    return bits;
+  }
+
+  /** The same where it is greater or equal. */
+  greaterOrEqualBits(a: Ref, b: Ref, count: number): number {
+    const v = this.blockValues;
+    if (this.#memory !== undefined) return this.#memory.kernels.greaterOrEqualBits(v.byteOffset + a * ROW, v.byteOffset + b * ROW, count) & first(count);
+    let bits = 0;
+    for (let i = 0; i < count; i++) bits |= Number(v[a * MAX_BLOCK + i]! >= v[b * MAX_BLOCK + i]!) << i;
+    return bits;
+  }
+
+  /** The same where a condition holds. */
+  holdsBits(a: Ref, count: number): number {
+    const v = this.blockValues;
+    if (this.#memory !== undefined) return this.#memory.kernels.holdsBits(v.byteOffset + a * ROW, count) & first(count);
+    let bits = 0;
+    for (let i = 0; i < count; i++) bits |= Number(v[a * MAX_BLOCK + i] === 1) << i;
+    return bits;
+  }
+
   #run(steps: readonly Step[], code: Int32Array, v: Float64Array, s: Float64Array, count: number, t: number): void {
     const block = this.#block;
     block.v = v;
@@ -187,6 +214,10 @@ export class Program {
 }
 
 const EMPTY = new Float64Array(0);
+/** Bytes of a row of a block's values. */
+const ROW = MAX_BLOCK * 8;
+/** The bits of so many candles. */
+const first = (count: number): number => (count === 32 ? -1 : (1 << count) - 1);
 
 /** Runs a kind without memory on constants. */
 export function fold(kind: NodeKind, params: readonly number[], inputs: readonly number[]): number {
