@@ -52,24 +52,23 @@ export class Program {
     const reals: number[] = [];
     const batches: Batch[] = [];
     const realsAt = new Int32Array(this.slots);
-    let size = 0;
-    for (const refs of schedule(dag, idle)) {
+    const order = schedule(dag, idle);
+    this.stateSize = this.#placeStates(order.flat());
+    for (const refs of order) {
       const { run, recount } = dag.computed(refs[0]!).kind;
       const from = live.length;
       for (const ref of refs) {
         const { kind, inputs, params } = dag.computed(ref);
-        this.stateAt[ref] = size;
+        const size = this.stateAt[ref]!;
         realsAt[ref] = reals.length;
         for (const [cells, width] of [[live, 1], [wide, MAX_BLOCK]] as const) {
           cells.push(ref * width, size, reals.length, ...params.map((param) => Math.trunc(param)), ...inputs.flatMap((input) => this.#cellsOf(input, width)));
         }
         reals.push(...(kind.reals?.(params) ?? []));
-        size += kind.stateSize(params);
       }
       batches.push({ refs, run, recount, from, to: live.length });
     }
-    this.stateSize = size;
-    this.#initial = new Float64Array(size);
+    this.#initial = new Float64Array(this.stateSize);
     for (const [ref, node] of dag.nodes.entries()) if ('kind' in node && this.stateAt[ref]! >= 0) node.kind.start?.(this.#initial, this.stateAt[ref]!, node.params);
     this.#live = Int32Array.from(live);
     this.#wide = Int32Array.from(wide);
@@ -83,6 +82,24 @@ export class Program {
       (this.#memory === undefined ? batches : layKernelCode(this.#memory, dag, batches, width, { values: values.byteOffset, reals: Array.from(realsAt, (at) => k.byteOffset + at * 8), stateAt: this.stateAt }));
     this.#liveSteps = steps(this.values, 1);
     this.#wideSteps = steps(this.blockValues, MAX_BLOCK);
+  }
+
+  /**
+   * Gives each of these nodes its place in the state; the doubles that takes. What is small lies together, in the order in which it runs: a symbol's state has left the processor's caches when
+   * its next candle comes, and each line that is read costs.
+   */
+  #placeStates(refs: readonly Ref[]): number {
+    let size = 0;
+    for (const isSmall of [true, false]) {
+      for (const ref of refs) {
+        const { kind, params } = this.dag.computed(ref);
+        const length = kind.stateSize(params);
+        if (length <= SMALL !== isSmall) continue;
+        this.stateAt[ref] = size;
+        size += length;
+      }
+    }
+    return size;
   }
 
   #doubles(length: number): Float64Array {
@@ -214,6 +231,8 @@ export class Program {
 }
 
 const EMPTY = new Float64Array(0);
+/** Doubles of a state that is small: a line of the processor's cache. */
+const SMALL = 8;
 /** Bytes of a row of a block's values. */
 const ROW = MAX_BLOCK * 8;
 /** The bits of so many candles. */
