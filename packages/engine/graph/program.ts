@@ -36,6 +36,7 @@ export class Program {
   readonly #wideSteps: readonly Step[];
   readonly #block: Block;
   readonly #initial: Float64Array;
+  #scratch: Float64Array | undefined;
   readonly #copied = new WeakMap<Int32Array, Copies>();
 
   /**
@@ -44,7 +45,7 @@ export class Program {
    */
   constructor(dag: Dag, idle?: Uint8Array, lasting = false) {
     this.dag = dag;
-    this.#memory = lasting ? KernelMemory.create() : undefined;
+    this.#memory = lasting ? KernelMemory.ofThread() : undefined;
     this.slots = dag.nodes.length;
     this.stateAt = new Int32Array(this.slots).fill(-1);
     const live: number[] = [];
@@ -78,10 +79,16 @@ export class Program {
     const k = this.#doubles(reals.length);
     k.set(reals);
     this.#block = { v: EMPTY, s: EMPTY, k, count: 1, t: 0 };
-    const steps = (values: Float64Array, width: number): readonly Step[] =>
-      (this.#memory === undefined ? batches : layKernelCode(this.#memory, dag, batches, width, { values: values.byteOffset, reals: Array.from(realsAt, (at) => k.byteOffset + at * 8), stateAt: this.stateAt }));
+    const laid: (Float64Array | Int32Array)[] = [k, this.values, this.blockValues];
+    const steps = (values: Float64Array, width: number): readonly Step[] => {
+      if (this.#memory === undefined) return batches;
+      const { code, steps } = layKernelCode(this.#memory, dag, batches, width, { values: values.byteOffset, reals: Array.from(realsAt, (at) => k.byteOffset + at * 8), stateAt: this.stateAt });
+      laid.push(code);
+      return steps;
+    };
     this.#liveSteps = steps(this.values, 1);
     this.#wideSteps = steps(this.blockValues, MAX_BLOCK);
+    this.#memory?.releaseWith(this, laid);
   }
 
   /**
@@ -111,11 +118,25 @@ export class Program {
     return 'kind' in node && node.kind.ring !== undefined ? [input * width, this.stateAt[input]! + node.kind.ring.head, node.params[0]! - 1] : [input * width];
   }
 
-  /** The state of a series that has seen no candle. */
+  /** The state of a series that has seen no candle; if the program is a lasting one, `releaseState` must be told when it is no longer needed. */
   newState(): Float64Array {
     const s = this.#doubles(this.stateSize);
     s.set(this.#initial);
     return s;
+  }
+
+  /** A copy of a state, good until the next one is asked for. */
+  scratch(s: Float64Array): Float64Array {
+    if (this.#scratch === undefined) {
+      this.#scratch = this.#doubles(this.stateSize);
+      this.#memory?.releaseWith(this, [this.#scratch]);
+    }
+    this.#scratch.set(s);
+    return this.#scratch;
+  }
+
+  releaseState(s: Float64Array): void {
+    this.#memory?.release(s);
   }
 
   /** Row k of values of this width belongs to node k. */
@@ -163,6 +184,7 @@ export class Program {
   }
 
   #run(steps: readonly Step[], code: Int32Array, v: Float64Array, s: Float64Array, count: number, t: number): void {
+    if (s.length !== this.stateSize) throw new Error('This state is none of this program, or was given back.');
     const block = this.#block;
     block.v = v;
     block.s = s;

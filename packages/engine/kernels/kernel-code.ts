@@ -15,7 +15,7 @@ interface Places { readonly values: number; readonly reals: readonly number[]; r
  * Writes the code of a program's batches into the kernels' memory, for rows of values of this width; what stands one after the other there is one step. A batch whose kind is not among the kernels is a step of
  * its own.
  */
-export function layKernelCode(memory: KernelMemory, dag: Dag, batches: readonly Batch[], width: number, { values, reals, stateAt }: Places): Step[] {
+export function layKernelCode(memory: KernelMemory, dag: Dag, batches: readonly Batch[], width: number, { values, reals, stateAt }: Places): { code: Int32Array; steps: Step[] } {
   const valuesOf = (ref: Ref): number => values + ref * width * 8;
   const cellsOf = (input: Ref): number[] => {
     const node = dag.nodes[input]!;
@@ -43,5 +43,5 @@ export function layKernelCode(memory: KernelMemory, dag: Dag, batches: readonly 
   const code = memory.integers(cells.length);
   for (const end of ends) cells[end] = code.byteOffset + cells[end]! * 4;
   code.set(cells);
-  return steps.map((step) => (step.run === undefined ? { run: undefined, from: code.byteOffset + step.from * 4, to: code.byteOffset + step.to * 4 } : step));
+  return { code, steps: steps.map((step) => (step.run === undefined ? { run: undefined, from: code.byteOffset + step.from * 4, to: code.byteOffset + step.to * 4 } : step)) };
 }

@@ -1,4 +1,5 @@
-import { KERNELS } from './binary.ts';
+import { BINARY } from './binary.ts';
+import { Blocks, type Block } from './blocks.ts';
 
 interface Kernels {
   /** Works off rows of code, which end before `end`, over `count` candles of the series whose state begins at `s`; the first of them is its t-th. Places are bytes. */
@@ -10,65 +11,72 @@ interface Kernels {
 }
 
 const PAGE = 65_536;
-/** What WebAssembly can address; only what is used is ever real memory. */
+/** What WebAssembly can address; only what was written to is real memory. */
 const MOST_PAGES = 65_536;
-/** Blocks begin where a line of the processor's cache does. */
-const LINE = 64;
+const FIRST_PAGES = 16;
 
-let compiled: WebAssembly.Module | undefined;
-
-/** Memory in which the kernels work: what a program's code, values and states lie in. It goes when nobody refers to it any more. */
+/**
+ * The memory in which the kernels of this thread work: what code, values and states lie in. It is declared shared only because its arrays then outlive its growth; no other thread
+ * sees it.
+ */
 export class KernelMemory {
+  static #ofThread: KernelMemory | null | undefined;
   readonly kernels: Kernels;
   readonly #memory: WebAssembly.Memory;
-  #used = 0;
-  /** Blocks whose owners are gone, by their length. */
-  readonly #free = new Map<number, number[]>();
-  readonly #owners = new FinalizationRegistry<{ at: number; bytes: number }>(({ at, bytes }) => {
-    const free = this.#free.get(bytes);
-    if (free === undefined) this.#free.set(bytes, [at]);
-    else free.push(at);
+  readonly #blocks = new Blocks();
+  readonly #owners = new FinalizationRegistry<readonly Block[]>((blocks) => {
+    for (const block of blocks) this.#blocks.release(block);
   });
 
   private constructor() {
-    compiled ??= new WebAssembly.Module(Uint8Array.from(atob(KERNELS), (letter) => letter.charCodeAt(0)));
-    this.#memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared: true });
-    this.kernels = new WebAssembly.Instance(compiled, { env: { memory: this.#memory } }).exports as unknown as Kernels;
+    this.#memory = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared: true });
+    const module = new WebAssembly.Module(Uint8Array.from(atob(BINARY), (letter) => letter.charCodeAt(0)));
+    this.kernels = new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports as unknown as Kernels;
   }
 
-  /** A new one; undefined where the computer has none to give: everything is computed without it then. */
-  static create(): KernelMemory | undefined {
-    try {
-      return new KernelMemory();
-    } catch {
-      return undefined;
+  /** That of this thread; undefined where WebAssembly or the address space for it is missing: everything is computed without it then. */
+  static ofThread(): KernelMemory | undefined {
+    if (KernelMemory.#ofThread === undefined) {
+      try {
+        KernelMemory.#ofThread = new KernelMemory();
+      } catch {
+        KernelMemory.#ofThread = null;
+      }
     }
+    return KernelMemory.#ofThread ?? undefined;
   }
 
-  /** Room for so many doubles, zero-filled; it is given to others when the array that is returned is gone. */
-  doubles(length: number): Float64Array<SharedArrayBuffer> {
-    const at = this.#allocate(length * 8);
-    const array = new Float64Array(this.#memory.buffer as unknown as SharedArrayBuffer, at, length);
-    this.#owners.register(array, { at: array.byteOffset, bytes: roundUp(length * 8) });
-    return array.fill(0);
+  /** Room for so many doubles, whatever was there before; it is the caller's until `release`. Throws a RangeError when there is no more. */
+  doubles(length: number): Float64Array {
+    const { at } = this.#take(length * 8);
+    return new Float64Array(this.#memory.buffer, at, length);
   }
 
-  /** Room for so many whole numbers, for as long as this lives. */
-  integers(length: number): Int32Array<SharedArrayBuffer> {
-    const at = this.#allocate(length * 4);
-    return new Int32Array(this.#memory.buffer as unknown as SharedArrayBuffer, at, length);
+  integers(length: number): Int32Array {
+    const { at } = this.#take(length * 4);
+    return new Int32Array(this.#memory.buffer, at, length);
   }
 
-  #allocate(wanted: number): number {
-    const bytes = roundUp(wanted);
-    const free = this.#free.get(bytes)?.pop();
-    if (free !== undefined) return free;
-    const at = this.#used;
-    this.#used += bytes;
-    const missing = Math.ceil((this.#used - this.#memory.buffer.byteLength) / PAGE);
-    if (missing > 0) this.#memory.grow(Math.max(missing, Math.ceil(this.#memory.buffer.byteLength / PAGE / 2)));
-    return at;
+  /** Gives back what `doubles` gave; nobody may use it any more. */
+  release({ byteOffset, byteLength }: Float64Array): void {
+    this.#blocks.release({ at: byteOffset, bytes: byteLength });
+  }
+
+  /** These arrays go when their owner is gone. */
+  releaseWith(owner: object, arrays: readonly (Float64Array | Int32Array)[]): void {
+    this.#owners.register(owner, arrays.map(({ byteOffset, byteLength }) => ({ at: byteOffset, bytes: byteLength })));
+  }
+
+  /** Bytes that are in use. */
+  get used(): number {
+    return this.#blocks.used;
+  }
+
+  #take(bytes: number): Block {
+    const block = this.#blocks.take(bytes);
+    const missing = Math.ceil((block.at + block.bytes - this.#memory.buffer.byteLength) / PAGE);
+    // Growing costs the more the oftener it is done; pages that nobody has written to are no memory yet.
+    if (missing > 0) this.#memory.grow(Math.max(missing, this.#memory.buffer.byteLength / PAGE));
+    return block;
   }
 }
-
-const roundUp = (bytes: number): number => Math.ceil(bytes / LINE) * LINE;

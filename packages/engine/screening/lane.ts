@@ -12,7 +12,7 @@ export class Lane {
   readonly symbol: string;
   readonly interval: Interval;
   readonly graph: ScreeningGraph;
-  readonly #s: Float64Array;
+  #s: Float64Array;
   /** Rings begin anew when they come round: each symbol at another time, so that no candle of all symbols is the one that pays for it. */
   readonly #phase: number;
   /** Per frame of the graph but the last, which is the lane's own: what it reads elsewhere. */
@@ -164,7 +164,7 @@ export class Lane {
     if (externals.length > 0) this.#bring(candle.openTime);
     v.set([candle.open, candle.high, candle.low, candle.close, candle.volume, candle.quoteVolume, candle.trades, candle.takerBuy, candle.openTime]);
     for (let e = 0; e < externals.length; e++) v[externals[e]!.slot] = this.#sources[externals[e]!.frame]!.valueAt(externals[e]!.index, candle.openTime);
-    program.run(this.graph.scratch(this.#s), next + this.#phase);
+    program.run(program.scratch(this.#s), next + this.#phase);
     const matches: Match[] = [];
     const now = verdicts.now(v);
     for (const k of forming) {
@@ -209,6 +209,13 @@ export class Lane {
     return this.graph.frames.map(({ key, program, exports }) => `${key} ${program.fingerprint} ${exports.map(({ slot }) => slot).join(',')}`).join('|');
   }
 
+  /** It will not be asked to run again: gives its state back. */
+  release(): void {
+    this.graph.program.releaseState(this.#s);
+    this.#s = GONE;
+    for (const source of this.#own()) source.release();
+  }
+
   #own(): readonly FrameLane[] {
     return this.#sources.filter(({ graph }) => graph.symbol === undefined);
   }
@@ -236,6 +243,9 @@ export class Lane {
     program.recount(this.#s, this.next + this.#phase);
   }
 }
+
+/** No state of any program: whoever runs on it is refused. */
+const GONE = new Float64Array(0);
 
 /** Which bit of a word is the lowest that is set. */
 const lowestBit = (word: number): number => 31 - Math.clz32(word & -word);

@@ -39,17 +39,18 @@ export class ScreeningGraph {
   readonly reads: readonly (readonly ExternalSlot[])[];
   /** The traders as a book names them. */
   readonly booked: readonly BookedTrader[];
-  #scratch: Float64Array | undefined;
   readonly #refsIn = new WeakMap<ScreeningGraph, FrameRefs>();
 
-
-  /** @param whole every node is to be computed, so that all can be shown. */
-  constructor(traders: readonly ActiveTrader[], whole = false) {
+  /**
+   * @param whole every node is to be computed, so that all can be shown.
+   * @param lasting its lanes run for long, and are told when they are no longer needed.
+   */
+  constructor(traders: readonly ActiveTrader[], { whole = false, lasting = false } = {}) {
     let verdicts: Verdicts | undefined;
     const { frames, refs } = linkFrames(traders.map(({ compiled }) => compiled.frames), (own, placed) => {
       verdicts = new Verdicts(own, traders.map(({ compiled }, index) => ({ compiled, slots: placed[index]!.get(OWN)! })), whole);
       return verdicts.idle;
-    }, !whole);
+    }, lasting);
     this.verdicts = verdicts!;
     this.frames = frames;
     this.own = frames.at(-1)!;
@@ -61,13 +62,6 @@ export class ScreeningGraph {
     this.forming = traders.flatMap(({ compiled }, index) => (compiled.document.candles === 'forming' ? [index] : []));
     this.booked = traders.map(({ id, compiled }) => ({ id, name: compiled.document.name, settle: compiled.settle }));
     this.reads = this.traders.map(({ slots }) => readsOf(this.program.dag, slots, this.own.externals));
-  }
-
-  /** A copy of a lane's state, good until the next one is asked for. */
-  scratch(state: Float64Array): Float64Array {
-    this.#scratch ??= this.program.newState();
-    this.#scratch.set(state);
-    return this.#scratch;
   }
 
   /** Per frame, for each node the equal node of another graph, or -1. */
