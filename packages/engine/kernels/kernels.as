@@ -4,6 +4,9 @@
 
 // @ts-ignore: decorator
 @inline const NOT_READY: f64 = NaN;
+/** Candles that a row whose every value waits for the one before is worked off at a time: so that the processor may begin with the next row meanwhile. */
+// @ts-ignore: decorator
+@inline const PART: i32 = 8;
 
 /**
  * Works off the batches from `c` to before `end`, each [kind, where its rows end, rows …], over `count` candles of the series whose state begins at `s`, the first
@@ -182,16 +185,30 @@ function history(c: usize, end: usize, s: usize, count: i32, t: i32): void {
 function crossover(c: usize, end: usize, s: usize, count: i32): void {
   for (; c < end; c += 20) {
     const out = <usize>load<i32>(c), state = s + <usize>load<i32>(c, 4), a = <usize>load<i32>(c, 12), b = <usize>load<i32>(c, 16);
-    let beforeX = load<f64>(state), beforeY = load<f64>(state, 8);
-    for (let i: usize = 0, n = <usize>count << 3; i < n; i += 8) {
-      const x = load<f64>(a + i), y = load<f64>(b + i), all = x + y + beforeX + beforeY;
+    const beforeX = load<f64>(state), beforeY = load<f64>(state, 8);
+    if (count == 1) {
+      const x = load<f64>(a), y = load<f64>(b), all = x + y + beforeX + beforeY;
       const crossed = i32(x > y) & i32(beforeX <= beforeY);
-      store<f64>(out + i, select<f64>(<f64>crossed, select<f64>(0, NOT_READY, i32(x <= y) | i32(beforeX > beforeY)), i32(all == all) | crossed));
-      beforeX = x;
-      beforeY = y;
+      store<f64>(out, select<f64>(<f64>crossed, select<f64>(0, NOT_READY, i32(x <= y) | i32(beforeX > beforeY)), i32(all == all) | crossed));
+      store<f64>(state, x);
+      store<f64>(state, y, 8);
+      continue;
     }
-    store<f64>(state, beforeX);
-    store<f64>(state, beforeY, 8);
+    const one = f64x2.splat(1), notReady = f64x2.splat(NOT_READY);
+    let lastX = f64x2.splat(beforeX), lastY = f64x2.splat(beforeY);
+    const n = <usize>count << 3;
+    for (let i: usize = 0; i < n; i += 16) {
+      const x = v128.load(a + i), y = v128.load(b + i);
+      // The pairs of candles before these: the last of the pair before, and the first of this one.
+      const wasX = v128.shuffle<f64>(lastX, x, 1, 2), wasY = v128.shuffle<f64>(lastY, y, 1, 2);
+      lastX = x;
+      lastY = y;
+      const crossed = v128.and(f64x2.gt(x, y), f64x2.le(wasX, wasY));
+      const fails = v128.or(f64x2.le(x, y), f64x2.gt(wasX, wasY));
+      v128.store(out + i, v128.bitselect(v128.and(crossed, one), notReady, v128.or(crossed, fails)));
+    }
+    store<f64>(state, load<f64>(a + n - 8));
+    store<f64>(state, load<f64>(b + n - 8), 8);
   }
 }
 // [out, state, reals, n, x]
@@ -214,11 +231,11 @@ function steps(c: usize, end: usize, s: usize, count: i32, sign: f64): void {
     store<f64>(state, sinceUnready, 16);
   }
 }
-function recursive(c: usize, end: usize, s: usize, count: i32): void {
-  for (; c < end; c += 20) {
+function recursive(begin: usize, end: usize, s: usize, count: i32): void {
+  for (let from = 0; from < count; from += PART) for (let c = begin; c < end; c += 20) {
     const out = <usize>load<i32>(c), state = s + <usize>load<i32>(c, 4), weight = load<f64>(<usize>load<i32>(c, 8)), n = <f64>load<i32>(c, 12), x = <usize>load<i32>(c, 16);
     let seen = load<f64>(state), average = load<f64>(state, 8);
-    for (let i: usize = 0, length = <usize>count << 3; i < length; i += 8) {
+    for (let i = <usize>from << 3, length = <usize>min(count, from + PART) << 3; i < length; i += 8) {
       const value = load<f64>(x + i);
       let result = NOT_READY;
       if (value - value == 0) {
@@ -255,12 +272,12 @@ function recursive(c: usize, end: usize, s: usize, count: i32): void {
 }
 
 // [out, state, reals, capacity, x]; an entry of the ring: [total, its low half, x, flat run]
-function sums(c: usize, end: usize, s: usize, count: i32, t: i32): void {
-  for (; c < end; c += 20) {
+function sums(begin: usize, end: usize, s: usize, count: i32, t: i32): void {
+  for (let from = 0; from < count; from += PART) for (let c = begin; c < end; c += 20) {
     const out = <usize>load<i32>(c), state = s + <usize>load<i32>(c, 4), mask = load<i32>(c, 12) - 1, x = <usize>load<i32>(c, 16), ring = state + 8;
-    const before = ring + (<usize>((t - 1) & mask) << 5);
+    const before = ring + (<usize>((t + from - 1) & mask) << 5);
     let high = load<f64>(before), low = load<f64>(before, 8), last = load<f64>(before, 16), flat = load<f64>(before, 24), ready = load<f64>(state);
-    for (let i = 0; i < count; i++) {
+    for (let i = from, to = min(count, from + PART); i < to; i++) {
       const at = ring + (<usize>((t + i) & mask) << 5), value = load<f64>(x + (<usize>i << 3));
       if (value - value == 0) {
         const sum = high + value, rest = low + errorOf(high, value, sum);
@@ -397,11 +414,11 @@ function fromWindow(ring: usize, mask: i32, t: i32, n: i32, mean: f64): f64 {
   return sqrt<f64>(squares / <f64>n);
 }
 // State: [previous value, changes seen, average gain, average loss, last answer]
-function rsi(c: usize, end: usize, s: usize, count: i32): void {
-  for (; c < end; c += 20) {
+function rsi(begin: usize, end: usize, s: usize, count: i32): void {
+  for (let from = 0; from < count; from += PART) for (let c = begin; c < end; c += 20) {
     const out = <usize>load<i32>(c), state = s + <usize>load<i32>(c, 4), n = <f64>load<i32>(c, 12), x = <usize>load<i32>(c, 16);
     let before = load<f64>(state), seen = load<f64>(state, 8), up = load<f64>(state, 16), down = load<f64>(state, 24), answer = load<f64>(state, 32);
-    for (let i: usize = 0, length = <usize>count << 3; i < length; i += 8) {
+    for (let i = <usize>from << 3, length = <usize>min(count, from + PART) << 3; i < length; i += 8) {
       const value = load<f64>(x + i);
       let result = NOT_READY;
       if (value - value == 0) {

@@ -90,9 +90,9 @@ export class Lane {
    */
   warmUp(series: CandleSeries, end = series.total): Match[] {
     const { program, settle, everyCandle, verdicts, own: { externals } } = this.graph;
-    const { book } = this;
     const block = program.blockValues;
     const counts = this.#counts;
+    const held = this.#held;
     const found: { match: Match; trader: number }[] = [];
     while (counts[0]! < end) {
       const next = counts[0]! | 0;
@@ -109,19 +109,24 @@ export class Lane {
       series.fill(block, MAX_BLOCK, next, count);
       for (const [e, { slot }] of externals.entries()) for (let i = 0; i < count; i++) block[slot * MAX_BLOCK + i] = elsewhere[i * externals.length + e]!;
       program.runBlock(this.#s, count, next + this.#phase);
-      const masks = verdicts.over(program, count);
-      for (let k = 0; k < masks.length; k++) {
-        const held = masks[k]!;
-        const before = book.heldBefore(k);
-        if (held === 0 && !before) continue;
-        let edges = ((everyCandle[k >> 5]! >>> (k & 31)) & 1) === 1 ? held : held & ~((held << 1) | Number(before));
-        const first = settle[k]! - (next - counts[k + 1]!);
-        if (first > 0) edges = first < MAX_BLOCK ? edges & (-1 << first) : 0;
-        for (; edges !== 0; edges &= edges - 1) {
-          const i = lowestBit(edges);
-          found.push({ match: this.#match(k, series.openTimeOf(next + i), 'closed', block, MAX_BLOCK, i), trader: k });
+      const some = verdicts.over(program, count);
+      for (let w = 0; w < some.length; w++) {
+        const before = held[w]!;
+        let after = 0;
+        for (let left = some[w]! | before; left !== 0; left &= left - 1) {
+          const bit = left & -left;
+          const k = w * 32 + lowestBit(left);
+          const mask = verdicts.masks[k]!;
+          let edges = (everyCandle[w]! & bit) !== 0 ? mask : mask & ~((mask << 1) | Number((before & bit) !== 0));
+          const first = settle[k]! - (next - counts[k + 1]!);
+          if (first > 0) edges = first < MAX_BLOCK ? edges & (-1 << first) : 0;
+          for (; edges !== 0; edges &= edges - 1) {
+            const i = lowestBit(edges);
+            found.push({ match: this.#match(k, series.openTimeOf(next + i), 'closed', block, MAX_BLOCK, i), trader: k });
+          }
+          if (((mask >>> (count - 1)) & 1) === 1) after |= bit;
         }
-        book.setHeld(k, ((held >>> (count - 1)) & 1) === 1);
+        held[w] = after;
       }
       counts[0] = next + count;
     }

@@ -28,9 +28,9 @@ export class Verdicts {
   readonly #parts: Int32Array;
   /** Per trader: the idle nodes among its conditions, which hold where it matches. */
   readonly #implied: readonly Int32Array[];
-  /** What `now` and `over` answer. */
+  /** What `now` and `over` answer, and what `over` writes. */
   readonly #words: Int32Array;
-  readonly #masks: Int32Array;
+  readonly masks: Int32Array;
   /** Per check: its answers on a block, and the number of the block that they belong to. */
   readonly #bits: Int32Array;
   readonly #asked: Int32Array;
@@ -75,7 +75,7 @@ export class Verdicts {
     this.#parts = Int32Array.from(parts);
     this.#implied = conjunctions.map(({ nodes }) => Int32Array.from([...nodes].filter((node) => this.idle[node] === 1)));
     this.#words = new Int32Array(Math.ceil(traders.length / 32));
-    this.#masks = new Int32Array(traders.length);
+    this.masks = new Int32Array(traders.length);
     this.#bits = new Int32Array(checks.length);
     this.#asked = new Int32Array(checks.length);
   }
@@ -105,10 +105,15 @@ export class Verdicts {
     return asked === HOLDS ? x === 1 : asked === GREATER ? x > v[checks[check + 2]!]! : x >= v[checks[check + 2]!]!;
   }
 
-  /** On which of the program's last block of `count` candles each verdict holds: bit i for the i-th. Good until the next call. */
+  /**
+   * Writes into `masks` on which of the program's last block of `count` candles each verdict holds: bit i for the i-th. The answer says which do at all, as that of `now`. Good until the
+   * next call.
+   */
   over(program: Program, count: number): Int32Array {
     this.#block++;
-    const masks = this.#masks;
+    const { masks } = this;
+    const words = this.#words;
+    words.fill(0);
     for (let g = 0; g < this.#firsts.length; g++) {
       const first = this.#bitsOf(this.#firsts[g]!, program, count);
       for (let m = this.#groups[g]!, end = this.#groups[g + 1]!; m < end; m++) {
@@ -116,9 +121,10 @@ export class Verdicts {
         let held = first;
         for (let part = this.#starts[k]!; held !== 0 && part < this.#starts[k + 1]!; part++) held &= this.#bitsOf(this.#parts[part]!, program, count);
         masks[k] = held;
+        if (held !== 0) words[k >> 5]! |= 1 << (k & 31);
       }
     }
-    return masks;
+    return words;
   }
 
   #bitsOf(check: number, program: Program, count: number): number {
