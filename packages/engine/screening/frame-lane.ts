@@ -121,7 +121,7 @@ export class FrameLane {
     // Whatever it reads runs first: programs share their values with other lanes, and another lane may have the same one.
     for (const { frame } of externals) this.#sources[frame]!.advanceTo(close);
     const v = program.values;
-    series.fill(v, 1, this.#next, 1);
+    series.fillOne(v, this.#next);
     for (const { slot, frame, index } of externals) v[slot] = this.#sources[frame]!.valueAt(index, close);
     program.run(this.#s, this.#next);
     this.#next++;

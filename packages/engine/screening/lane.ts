@@ -61,7 +61,7 @@ export class Lane {
     const at = counts[0]! | 0;
     const v = program.values;
     if (externals.length > 0) this.#bring(intervalClose(this.interval, series.openTimeOf(at)));
-    series.fill(v, 1, at, 1);
+    series.fillOne(v, at);
     if (externals.length > 0) this.#readElsewhere(v, 1, 0, intervalClose(this.interval, series.openTimeOf(at)), at + 1);
     program.run(this.#s, at + this.#phase);
     counts[0] = at + 1;
