@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { simulateCandles } from '../testing/simulate.ts';
 import type { Match } from './match.ts';
 import { Screener, type RunningTrader } from './screener.ts';
+import { SnapshotReader, SnapshotWriter, type SavedNumbers } from './snapshot.ts';
 
 const START = Date.parse('2026-01-05T00:00Z');
 const SYMBOLS = ['AUSDT', 'BUSDT', 'BTCUSDT'];
@@ -80,4 +81,29 @@ test('torn, damaged and foreign bytes are refused, and the screener stays as new
     expect(next.candles.symbols('1m')).toEqual([]);
   }), { numRuns: 100 });
   expect(() => fresh(250).restore(new Uint8Array())).toThrow(expect.objectContaining({ code: 'snapshot_unreadable' }));
+});
+
+test('states that lie otherwise than today are not taken in: such lanes are computed again from the candles of the snapshot, and go on as if they had never stopped', () => {
+  const screener = started(500);
+  run(screener, stream.slice(0, 900));
+  const bytes = screener.snapshot();
+  // As an engine writes it that lays states out in another order: numbers that would mislead, under another fingerprint.
+  const reader = new SnapshotReader(bytes);
+  const header = structuredClone(reader.header) as { lanes: { fingerprint: string; place: SavedNumbers }[]; market: { fingerprint: string }[] };
+  const writer = new SnapshotWriter();
+  const words = JSON.stringify(reader.header);
+  const places = [...words.matchAll(/\{"at":(\d+),"length":(\d+)\}/g)].map(([, at, length]) => ({ at: Number(at), length: Number(length) })).sort((a, b) => a.at - b.at);
+  const misleading = new Set(header.lanes.map(({ place }) => place.at));
+  for (const place of places) writer.add(misleading.has(place.at) ? reader.at(place).map((value) => value + 1) : reader.at(place));
+  for (const lane of header.lanes) lane.fingerprint = 'of another layout';
+  const next = fresh(500);
+  next.restore(writer.finish(header));
+  next.setTraders(TRADERS);
+  const local = TRADERS.filter(({ id }) => screener.trader(id)?.waits === false).map(({ id }) => id);
+  const of = (matches: readonly Match[]): Match[] => matches.filter(({ traderId }) => local.includes(traderId));
+  // What is computed again from the candles is found again: of that, what came before the stop is history.
+  const since = stream[900]![1].openTime;
+  const again = of(run(next, stream.slice(900))).filter(({ openTime }) => openTime >= since);
+  expect(again).toEqual(of(run(screener, stream.slice(900))).filter(({ openTime }) => openTime >= since));
+  expect(again.length).toBeGreaterThan(5);
 });
