@@ -1,6 +1,7 @@
 import type { Candle } from '@trademind/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { compileKernels } from '../../../tests/support/compile-kernels.ts';
 import { unknownCandle } from '../candles/candle-fold.ts';
 import { CandleSeries } from '../candles/candle-series.ts';
 import { MAX_BLOCK } from '../graph/node-kind.ts';
@@ -11,7 +12,6 @@ import { scopeOf } from '../language/scope.ts';
 import { simulateCandles } from '../testing/simulate.ts';
 import { BINARY } from './binary.ts';
 import { Blocks, type Block } from './blocks.ts';
-import { compileKernels } from './compile.ts';
 import { KERNEL } from './kernel-codes.ts';
 import { KernelMemory } from './kernel-memory.ts';
 

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import asc from 'assemblyscript/asc';
 
-const SOURCE = join(import.meta.dirname, 'kernels.as');
+/** Where the kernels' source lies, and what is made of it. */
+export const KERNELS = join(import.meta.dirname, '../../packages/engine/kernels');
+const SOURCE = join(KERNELS, 'kernels.as');
 /** No runtime, no memory of its own, and nothing but WebAssembly 1.0 with vectors and shared memory. */
 const OPTIONS = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--enable', 'threads', '--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'];
 
