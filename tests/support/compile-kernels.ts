@@ -11,10 +11,11 @@ const OPTIONS = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--enab
 /** Compiles kernels.as; the module's bytes, the same for the same source. Throws an Error with the compiler's words. */
 export async function compileKernels(): Promise<Buffer> {
   let bytes: Uint8Array | undefined;
-  const { error, stderr } = await asc.main(['kernels.ts', '--outFile', 'kernels.wasm', ...OPTIONS], {
+  const stderr = asc.createMemoryStream();
+  const { error } = await asc.main(['kernels.ts', '--outFile', 'kernels.wasm', ...OPTIONS], {
     readFile: (name) => (name === 'kernels.ts' ? readFileSync(SOURCE, 'utf8') : null),
     writeFile: (_name, contents) => { if (typeof contents !== 'string') bytes = contents; },
-    listFiles: () => [],
+    listFiles: () => [], stderr,
   });
   if (error !== null || bytes === undefined) throw new Error(`kernels.as does not compile: ${stderr.toString()}`, { cause: error });
   return Buffer.from(bytes);

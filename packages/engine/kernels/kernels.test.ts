@@ -32,8 +32,10 @@ function dag() {
   return frames.own.dag;
 }
 
-/** Bits, so that −0 and 0 differ; all that is not ready is alike. */
-const bitsOf = (values: Float64Array): BigInt64Array => new BigInt64Array(Float64Array.from(values, (value) => (Number.isNaN(value) ? Number.NaN : value)).buffer);
+/** Fails where two differ in a bit, −0 and 0 too; all that is not ready is alike. */
+function same(where: string, expected: Float64Array, got: Float64Array): void {
+  for (let i = 0; i < expected.length; i++) if (!Object.is(expected[i], got[i])) throw new Error(`${where}, ${i}: ${expected[i]} and ${got[i]}`);
+}
 
 const history: readonly Candle[] = simulateCandles(700, { seed: 3, flatness: 0.3 });
 /** What a market brings, and what should never come. */
@@ -41,13 +43,13 @@ const odd = fc.record({ at: fc.nat(699), what: fc.constantFrom<Partial<Candle> |
 
 test('the kernels compute what the runs of the kinds compute, values and states equal to the last bit, in blocks of any length', () => {
   expect(KernelMemory.ofThread()).toBeDefined();
+  const plain = new Program(dag());
+  const fast = new Program(dag(), undefined, true);
   fc.assert(fc.property(fc.array(odd, { maxLength: 8 }), fc.array(fc.integer({ min: 0, max: MAX_BLOCK }), { minLength: 1, maxLength: 12 }), fc.nat(255), (odds, lengths, phase) => {
     const candles = [...history];
     for (const { at, what } of odds) candles[at] = what === 'unknown' ? unknownCandle(candles[at]!.openTime) : { ...candles[at]!, ...what };
     const series = new CandleSeries(candles.length);
     for (const candle of candles) series.push(candle);
-    const plain = new Program(dag());
-    const fast = new Program(dag(), undefined, true);
     const states = [plain.newState(), fast.newState()] as const;
     for (let t = 0, turn = 0; t < candles.length; turn++) {
       const length = lengths[turn % lengths.length]!;
@@ -60,20 +62,17 @@ test('the kernels compute what the runs of the kinds compute, values and states 
       }
       for (let slot = 0; slot < plain.slots; slot++) {
         const of = ({ values, blockValues }: Program): Float64Array => (length === 0 ? values.subarray(slot, slot + 1) : blockValues.subarray(slot * MAX_BLOCK, slot * MAX_BLOCK + count));
-        const [expected, got] = [bitsOf(of(plain)), bitsOf(of(fast))];
-        for (let i = 0; i < count; i++) if (expected[i] !== got[i]) throw new Error(`candle ${t + i}, node ${slot}: ${of(plain)[i]} and ${of(fast)[i]}`);
+        same(`node ${slot} from candle ${t} on`, of(plain), of(fast));
+        const other = (slot * 7) % plain.slots;
+        const answers = (program: Program): string => [program.greaterBits(slot, other, count), program.greaterOrEqualBits(slot, other, count), program.holdsBits(slot, count)].join();
+        if (length > 0 && answers(plain) !== answers(fast)) throw new Error(`checks of the nodes ${slot} and ${other} on the candles from ${t} on`);
       }
-      for (const [a, b] of [[10, 20], [3, 0], [5, 30]] as const) {
-        expect(fast.greaterBits(a, b, count)).toBe(plain.greaterBits(a, b, count));
-        expect(fast.greaterOrEqualBits(a, b, count)).toBe(plain.greaterOrEqualBits(a, b, count));
-      }
-      for (let slot = 0; slot < plain.slots; slot++) if (length > 0) expect(fast.holdsBits(slot, count)).toBe(plain.holdsBits(slot, count));
       t += count;
     }
-    expect(bitsOf(states[1])).toEqual(bitsOf(states[0]));
+    same('the state', states[0], states[1]);
     fast.releaseState(states[1]);
     expect(() => fast.run(states[1].subarray(1), 0)).toThrow('given back');
-  }), { numRuns: 40 });
+  }), { numRuns: 25 });
 });
 
 test('every kernel is one that this compares', () => {

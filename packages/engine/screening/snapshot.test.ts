@@ -99,8 +99,8 @@ test('states that lie otherwise than today are not taken in: such lanes are comp
   const next = fresh(500);
   next.restore(writer.finish(header));
   next.setTraders(TRADERS);
-  const local = TRADERS.filter(({ id }) => screener.trader(id)?.waits === false).map(({ id }) => id);
-  const of = (matches: readonly Match[]): Match[] => matches.filter(({ traderId }) => local.includes(traderId));
+  const local = new Set(TRADERS.filter(({ id }) => screener.trader(id)?.waits === false).map(({ id }) => id));
+  const of = (matches: readonly Match[]): Match[] => matches.filter(({ traderId }) => local.has(traderId));
   // What is computed again from the candles is found again: of that, what came before the stop is history.
   const since = stream[900]![1].openTime;
   const again = of(run(next, stream.slice(900))).filter(({ openTime }) => openTime >= since);

@@ -7,8 +7,6 @@ import type { CompiledTrader } from '../language/compile-trader.ts';
 const HOLDS = 0;
 const GREATER = 1;
 const GREATER_OR_EQUAL = 2;
-/** A check is three cells: what it asks, and the slots it reads. */
-const WIDTH = 3;
 
 /**
  * The verdicts of traders. Most are conjunctions that fail at once, so they are no nodes of the program: the parts of one are checked one after the other until one fails, and a comparison that
@@ -17,7 +15,7 @@ const WIDTH = 3;
 export class Verdicts {
   /** 1: this node is only looked at here; the program leaves it out. */
   readonly idle: Uint8Array;
-  /** Every distinct check, and per group its first one's place among them. */
+  /** Every distinct check as three cells, what it asks and the slots it reads; and per group its first one's place among them. */
   readonly #checks: Int32Array;
   readonly #firsts: Int32Array;
   /** Per group where its traders begin among the members, group after group; one more for the end. */
