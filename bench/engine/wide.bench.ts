@@ -1,6 +1,7 @@
 // The child of `engine.wide`: many traders on many symbols; prints the ms of each pass and what the process grew by.
 import { growth, memory } from '../frame/child.ts';
 import { Market } from './market.ts';
+import { sharedMemory } from './shared-memory.ts';
 import { screened, timePass } from './screen.ts';
 import { crowd } from './wide-traders.ts';
 
@@ -14,5 +15,5 @@ const took: number[] = [];
 for (let n = history; n < history + passes; n++) {
   took.push(timePass(market, n, (candle, symbol) => screener.onCandle(market.symbols[symbol]!, '1m', candle), (found) => { matches += found.length; }));
 }
-const grew = growth(before);
+const grew = { ...growth(before), shared: sharedMemory(screener) };
 process.stdout.write(JSON.stringify({ took, grew, matches, kept: screener.candles.size(market.symbols[0]!, '1m') }));

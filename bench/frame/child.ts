@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 /** Runs a program of the bench in a fresh process, so that memory and garbage are its own, and returns the JSON that it prints. */
-export function inChild<T>(program: string, options: { flags?: readonly string[]; args?: readonly string[] } = {}): Promise<T> {
+export function inChild<T>(program: string, options: { flags?: readonly string[]; args?: readonly string[]; env?: Readonly<Record<string, string>> } = {}): Promise<T> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...(options.flags ?? []), join(import.meta.dirname, '..', program), ...(options.args ?? [])], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [...(options.flags ?? []), join(import.meta.dirname, '..', program), ...(options.args ?? [])], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...options.env } });
     let said = '';
     child.stdout.on('data', (chunk: Buffer) => { said += chunk.toString(); });
     child.once('error', reject);

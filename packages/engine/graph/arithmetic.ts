@@ -1,3 +1,4 @@
+import { KERNEL } from '../kernels/kernel-codes.ts';
 import { HEAD, pure, type NodeKind } from './node-kind.ts';
 
 // Each kind has a loop of its own, so that the engine's compiler specialises it: a shared loop with the operation passed in is several times slower.
@@ -13,7 +14,7 @@ export const add = pure('+', ({ v, count }, code, from, to) => {
     let i = 0;
     do v[out + i] = v[a + i]! + v[b + i]!; while (++i < count);
   }
-});
+}, KERNEL.add);
 export const subtract = pure('-', ({ v, count }, code, from, to) => {
   for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
@@ -22,7 +23,7 @@ export const subtract = pure('-', ({ v, count }, code, from, to) => {
     let i = 0;
     do v[out + i] = v[a + i]! - v[b + i]!; while (++i < count);
   }
-});
+}, KERNEL.subtract);
 export const multiply = pure('*', ({ v, count }, code, from, to) => {
   for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
@@ -31,7 +32,7 @@ export const multiply = pure('*', ({ v, count }, code, from, to) => {
     let i = 0;
     do v[out + i] = v[a + i]! * v[b + i]!; while (++i < count);
   }
-});
+}, KERNEL.multiply);
 export const divide = pure('/', ({ v, count }, code, from, to) => {
   for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
@@ -40,7 +41,7 @@ export const divide = pure('/', ({ v, count }, code, from, to) => {
     let i = 0;
     do v[out + i] = v[a + i]! / v[b + i]!; while (++i < count);
   }
-});
+}, KERNEL.divide);
 
 /** A kind of two inputs that is rare enough to share its loop. */
 const binaryOf = (name: string, f: (x: number, y: number) => number): NodeKind =>

@@ -85,6 +85,11 @@ export class Dag {
     return known;
   }
 
+  /** Doubles of state that all of it takes for one series. */
+  get stateSize(): number {
+    return this.nodes.reduce((sum, node) => ('kind' in node ? sum + node.kind.stateSize(node.params) : sum), 0);
+  }
+
   /** The node here that equals one of another graph whose inputs are mapped by `refs` and `frames`; -1 if there is none. */
   find(node: Node, refs: Int32Array, frames: FrameRefs = NO_FRAMES): Ref {
     if ('column' in node) return this.column(node.column);

@@ -1,3 +1,4 @@
+import { KERNEL } from '../kernels/kernel-codes.ts';
 import type { Dag, Ref } from './dag.ts';
 import { HEAD, type Block, type NodeKind } from './node-kind.ts';
 import { historyOf } from './ring.ts';
@@ -7,6 +8,7 @@ const OFFSET_WIDTH = HEAD + 1 + 3;
 /** `x[n]`: the value n candles ago (params[0] = n ≥ 1), read from the history of x. */
 const offsetKind: NodeKind = {
   name: 'offset',
+  kernel: KERNEL.offset,
   stateSize: () => 0,
   first: ([n]) => n! + 1,
   settle: ([n]) => n! + 1,
@@ -25,6 +27,7 @@ const offsetKind: NodeKind = {
 /** `x[1]`, which is asked for most: no ring is needed. State: the value before. */
 const previousKind: NodeKind = {
   name: 'previous',
+  kernel: KERNEL.previous,
   stateSize: () => 1,
   first: () => 2,
   settle: () => 2,
@@ -56,6 +59,7 @@ export function offsetOf(dag: Dag, x: Ref, n: number): Ref {
 /** `a > b && a[1] <= b[1]` in three-valued logic: false as soon as one half is false. State: both sides on the candle before. */
 export const crossover: NodeKind = {
   name: 'crossover',
+  kernel: KERNEL.crossover,
   stateSize: () => 2,
   first: () => 2,
   settle: () => 2,
@@ -124,6 +128,7 @@ const run = (name: string, sign: 1 | -1): NodeKind => ({
     s[at + 1] = n!; // nothing has failed yet,
     s[at + 2] = 0; // but nothing is known either
   },
+  kernel: sign === 1 ? KERNEL.rising : KERNEL.falling,
   run: (block, code, from, to) => steps(block, code, from, to, sign),
 });
 

@@ -1,3 +1,4 @@
+import { KERNEL } from '../kernels/kernel-codes.ts';
 import { HEAD, pure } from './node-kind.ts';
 
 // Three-valued logic on 1, 0 and NaN (not ready). A comparison with a number that is not ready is not ready.
@@ -16,7 +17,7 @@ export const greater = pure('>', ({ v, count }, code, from, to) => {
       v[out + i] = x === x && y === y ? Number(x > y) : Number.NaN;
     } while (++i < count);
   }
-});
+}, KERNEL.greater);
 export const greaterOrEqual = pure('>=', ({ v, count }, code, from, to) => {
   for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
@@ -29,7 +30,7 @@ export const greaterOrEqual = pure('>=', ({ v, count }, code, from, to) => {
       v[out + i] = x === x && y === y ? Number(x >= y) : Number.NaN;
     } while (++i < count);
   }
-});
+}, KERNEL.greaterOrEqual);
 export const equal = pure('==', ({ v, count }, code, from, to) => {
   for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
     const out = code[c]!;
@@ -42,7 +43,7 @@ export const equal = pure('==', ({ v, count }, code, from, to) => {
       v[out + i] = x === x && y === y ? Number(x === y) : Number.NaN;
     } while (++i < count);
   }
-});
+}, KERNEL.equal);
 /** Not ready stays not ready, so that a negation never fires before its time. */
 export const not = pure('!', ({ v, count }, code, from, to) => {
   for (let c = from | 0, end = to | 0; c < end; c += HEAD + 1) {
@@ -51,7 +52,7 @@ export const not = pure('!', ({ v, count }, code, from, to) => {
     let i = 0;
     do v[out + i] = 1 - v[a + i]!; while (++i < count);
   }
-});
+}, KERNEL.not);
 /** `false && x` is false even where x is not ready. */
 export const and = pure('&&', ({ v, count }, code, from, to) => {
   for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
@@ -66,7 +67,7 @@ export const and = pure('&&', ({ v, count }, code, from, to) => {
       v[out + i] = both === both ? both : x === 0 || y === 0 ? 0 : Number.NaN;
     } while (++i < count);
   }
-});
+}, KERNEL.and);
 /** `true || x` is true even where x is not ready. */
 export const or = pure('||', ({ v, count }, code, from, to) => {
   for (let c = from | 0, end = to | 0; c < end; c += BINARY) {
@@ -81,7 +82,7 @@ export const or = pure('||', ({ v, count }, code, from, to) => {
       v[out + i] = either === either ? either : x === 1 || y === 1 ? 1 : Number.NaN;
     } while (++i < count);
   }
-});
+}, KERNEL.or);
 /** `c ? a : b`; not ready where c is not. */
 export const choose = pure('?:', ({ v, count }, code, from, to) => {
   for (let c = from | 0, end = to | 0; c < end; c += HEAD + 3) {

@@ -52,6 +52,8 @@ export interface NodeKind {
    */
   readonly ring?: { readonly head: number; readonly width: number };
   readonly run: Run;
+  /** The number in `KERNEL` of the same run compiled ahead of time, where there is one. */
+  readonly kernel?: number;
   /** Computes the state anew from the rings that it follows from, the last candle being t − 1: called when rings were joined. */
   readonly recount?: Run;
 }
@@ -59,4 +61,4 @@ export interface NodeKind {
 const one = (): number => 1;
 
 /** A kind without memory: its value follows from this candle's inputs alone. */
-export const pure = (name: string, run: Run): NodeKind => ({ name, stateSize: () => 0, first: one, settle: one, run });
+export const pure = (name: string, run: Run, kernel?: number): NodeKind => ({ name, stateSize: () => 0, first: one, settle: one, run, ...(kernel !== undefined && { kernel }) });

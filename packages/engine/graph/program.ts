@@ -1,9 +1,11 @@
 import { checksumOfText } from '../checksum.ts';
+import { layKernelCode, type Step } from '../kernels/kernel-code.ts';
+import { KernelMemory } from '../kernels/kernel-memory.ts';
 import type { Dag, FrameRefs, Ref } from './dag.ts';
 import { MAX_BLOCK, type Block, type NodeKind, type Run } from './node-kind.ts';
 
 /** Nodes with one run that can be worked off one after the other, as rows of the code. */
-interface Batch { readonly run: Run; readonly recount: Run | undefined; readonly from: number; readonly to: number }
+interface Batch { readonly refs: readonly Ref[]; readonly run: Run; readonly recount: Run | undefined; readonly from: number; readonly to: number }
 
 interface Copies {
   readonly runs: readonly (readonly [at: number, goal: number, length: number])[];
@@ -28,44 +30,88 @@ export class Program {
   readonly #live: Int32Array;
   readonly #wide: Int32Array;
   readonly #batches: readonly Batch[];
+  /** Where everything lies if the kernels run what they can, and the steps of a candle and of a block. */
+  readonly #memory: KernelMemory | undefined;
+  readonly #liveSteps: readonly Step[];
+  readonly #wideSteps: readonly Step[];
   readonly #block: Block;
   readonly #initial: Float64Array;
+  #scratch: Float64Array | undefined;
   readonly #copied = new WeakMap<Int32Array, Copies>();
   #fingerprint: string | undefined;
 
-  /** @param idle 1: a node that is not to be computed; nothing that is reads it. */
-  constructor(dag: Dag, idle?: Uint8Array) {
+  /**
+   * @param idle 1: a node that is not to be computed; nothing that is reads it.
+   * @param lasting it will run for long: what can be is run by the kernels, to the same last digit.
+   */
+  constructor(dag: Dag, idle?: Uint8Array, lasting = false) {
     this.dag = dag;
+    this.#memory = lasting ? KernelMemory.ofThread() : undefined;
     this.slots = dag.nodes.length;
     this.stateAt = new Int32Array(this.slots).fill(-1);
     const live: number[] = [];
     const wide: number[] = [];
     const reals: number[] = [];
     const batches: Batch[] = [];
-    let size = 0;
-    for (const refs of schedule(dag, idle)) {
+    const realsAt = new Int32Array(this.slots);
+    const order = schedule(dag, idle);
+    this.stateSize = this.#placeStates(order.flat());
+    for (const refs of order) {
       const { run, recount } = dag.computed(refs[0]!).kind;
       const from = live.length;
       for (const ref of refs) {
         const { kind, inputs, params } = dag.computed(ref);
-        this.stateAt[ref] = size;
+        const size = this.stateAt[ref]!;
+        realsAt[ref] = reals.length;
         for (const [cells, width] of [[live, 1], [wide, MAX_BLOCK]] as const) {
           cells.push(ref * width, size, reals.length, ...params.map((param) => Math.trunc(param)), ...inputs.flatMap((input) => this.#cellsOf(input, width)));
         }
         reals.push(...(kind.reals?.(params) ?? []));
-        size += kind.stateSize(params);
       }
-      batches.push({ run, recount, from, to: live.length });
+      batches.push({ refs, run, recount, from, to: live.length });
     }
-    this.stateSize = size;
-    this.#initial = new Float64Array(size);
+    this.#initial = new Float64Array(this.stateSize);
     for (const [ref, node] of dag.nodes.entries()) if ('kind' in node && this.stateAt[ref]! >= 0) node.kind.start?.(this.#initial, this.stateAt[ref]!, node.params);
     this.#live = Int32Array.from(live);
     this.#wide = Int32Array.from(wide);
     this.#batches = batches;
     this.values = this.#newValues(1);
     this.blockValues = this.#newValues(MAX_BLOCK);
-    this.#block = { v: EMPTY, s: EMPTY, k: Float64Array.from(reals), count: 1, t: 0 };
+    const k = this.#doubles(reals.length);
+    k.set(reals);
+    this.#block = { v: EMPTY, s: EMPTY, k, count: 1, t: 0 };
+    const laid: (Float64Array | Int32Array)[] = [k, this.values, this.blockValues];
+    const steps = (values: Float64Array, width: number): readonly Step[] => {
+      if (this.#memory === undefined) return batches;
+      const { code, steps } = layKernelCode(this.#memory, dag, batches, width, { values: values.byteOffset, reals: Array.from(realsAt, (at) => k.byteOffset + at * 8), stateAt: this.stateAt });
+      laid.push(code);
+      return steps;
+    };
+    this.#liveSteps = steps(this.values, 1);
+    this.#wideSteps = steps(this.blockValues, MAX_BLOCK);
+    this.#memory?.releaseWith(this, laid);
+  }
+
+  /**
+   * Gives each of these nodes its place in the state; the doubles that takes. What is small lies together, in the order in which it runs: a symbol's state has left the processor's caches when
+   * its next candle comes, and each line that is read costs.
+   */
+  #placeStates(refs: readonly Ref[]): number {
+    let size = 0;
+    for (const isSmall of [true, false]) {
+      for (const ref of refs) {
+        const { kind, params } = this.dag.computed(ref);
+        const length = kind.stateSize(params);
+        if (length <= SMALL !== isSmall) continue;
+        this.stateAt[ref] = size;
+        size += length;
+      }
+    }
+    return size;
+  }
+
+  #doubles(length: number): Float64Array {
+    return this.#memory?.doubles(length) ?? new Float64Array(length);
   }
 
   #cellsOf(input: Ref, width: number): number[] {
@@ -73,38 +119,82 @@ export class Program {
     return 'kind' in node && node.kind.ring !== undefined ? [input * width, this.stateAt[input]! + node.kind.ring.head, node.params[0]! - 1] : [input * width];
   }
 
-  /** The state of a series that has seen no candle. */
+  /** The state of a series that has seen no candle; if the program is a lasting one, `releaseState` must be told when it is no longer needed. */
   newState(): Float64Array {
-    return this.#initial.slice();
+    const s = this.#doubles(this.stateSize);
+    s.set(this.#initial);
+    return s;
+  }
+
+  /** A copy of a state, good until the next one is asked for. */
+  scratch(s: Float64Array): Float64Array {
+    if (this.#scratch === undefined) {
+      this.#scratch = this.#doubles(this.stateSize);
+      this.#memory?.releaseWith(this, [this.#scratch]);
+    }
+    this.#scratch.set(s);
+    return this.#scratch;
+  }
+
+  releaseState(s: Float64Array): void {
+    this.#memory?.release(s);
   }
 
   /** Row k of values of this width belongs to node k. */
   #newValues(width: number): Float64Array {
-    const v = new Float64Array(this.slots * width).fill(Number.NaN);
+    const v = this.#doubles(this.slots * width).fill(Number.NaN);
     for (const [slot, node] of this.dag.nodes.entries()) if ('constant' in node) v.fill(node.constant, slot * width, (slot + 1) * width);
     return v;
   }
 
   /** Runs all nodes over one candle, the t-th of its series, whose columns are in `values`. */
   run(s: Float64Array, t: number): void {
-    this.#run(this.#live, this.values, s, 1, t);
+    this.#run(this.#liveSteps, this.#live, this.values, s, 1, t);
   }
 
   /** Runs all nodes over `count` candles (at most MAX_BLOCK), the first being the t-th of its series, whose columns are in `blockValues`. */
   runBlock(s: Float64Array, count: number, t: number): void {
-    this.#run(this.#wide, this.blockValues, s, count, t);
+    this.#run(this.#wideSteps, this.#wide, this.blockValues, s, count, t);
   }
 
-  #run(code: Int32Array, v: Float64Array, s: Float64Array, count: number, t: number): void {
+  /** On which of the last block's `count` candles node a is greater than node b: bit i for the i-th. */
+  greaterBits(a: Ref, b: Ref, count: number): number {
+    const v = this.blockValues;
+    if (this.#memory !== undefined) return this.#memory.kernels.greaterBits(v.byteOffset + a * ROW, v.byteOffset + b * ROW, count) & first(count);
+    let bits = 0;
+    for (let i = 0; i < count; i++) bits |= Number(v[a * MAX_BLOCK + i]! > v[b * MAX_BLOCK + i]!) << i;
+    return bits;
+  }
+
+  /** The same where it is greater or equal. */
+  greaterOrEqualBits(a: Ref, b: Ref, count: number): number {
+    const v = this.blockValues;
+    if (this.#memory !== undefined) return this.#memory.kernels.greaterOrEqualBits(v.byteOffset + a * ROW, v.byteOffset + b * ROW, count) & first(count);
+    let bits = 0;
+    for (let i = 0; i < count; i++) bits |= Number(v[a * MAX_BLOCK + i]! >= v[b * MAX_BLOCK + i]!) << i;
+    return bits;
+  }
+
+  /** The same where a condition holds. */
+  holdsBits(a: Ref, count: number): number {
+    const v = this.blockValues;
+    if (this.#memory !== undefined) return this.#memory.kernels.holdsBits(v.byteOffset + a * ROW, count) & first(count);
+    let bits = 0;
+    for (let i = 0; i < count; i++) bits |= Number(v[a * MAX_BLOCK + i] === 1) << i;
+    return bits;
+  }
+
+  #run(steps: readonly Step[], code: Int32Array, v: Float64Array, s: Float64Array, count: number, t: number): void {
+    if (s.length !== this.stateSize) throw new Error('This state is none of this program, or was given back.');
     const block = this.#block;
     block.v = v;
     block.s = s;
     block.count = count;
     block.t = t | 0; // an ordinal comes out of a Float64Array: runs address rings by it
-    const batches = this.#batches;
-    for (let b = 0; b < batches.length; b++) {
-      const { run, from, to } = batches[b]!;
-      run(block, code, from, to);
+    for (let b = 0; b < steps.length; b++) {
+      const { run, from, to } = steps[b]!;
+      if (run === undefined) this.#memory!.kernels.run(from, to, s.byteOffset, count, t | 0);
+      else run(block, code, from, to);
     }
   }
 
@@ -164,6 +254,12 @@ export class Program {
 }
 
 const EMPTY = new Float64Array(0);
+/** Doubles of a state that is small: a line of the processor's cache. */
+const SMALL = 8;
+/** Bytes of a row of a block's values. */
+const ROW = MAX_BLOCK * 8;
+/** The bits of so many candles. */
+const first = (count: number): number => (count === 32 ? -1 : (1 << count) - 1);
 
 /** Runs a kind without memory on constants. */
 export function fold(kind: NodeKind, params: readonly number[], inputs: readonly number[]): number {

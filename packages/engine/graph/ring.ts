@@ -1,3 +1,4 @@
+import { KERNEL } from '../kernels/kernel-codes.ts';
 import type { Dag, Ref } from './dag.ts';
 import { HEAD, MAX_BLOCK, type NodeKind } from './node-kind.ts';
 
@@ -16,6 +17,7 @@ const HISTORY_WIDTH = HEAD + 1 + 1;
  */
 export const historyKind: NodeKind = {
   name: 'history',
+  kernel: KERNEL.history,
   ring: { head: 1, width: 1 },
   stateSize: ([capacity]) => 1 + capacity!,
   first: () => 1,

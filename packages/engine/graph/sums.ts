@@ -1,3 +1,4 @@
+import { KERNEL } from '../kernels/kernel-codes.ts';
 import type { Dag, Ref } from './dag.ts';
 import { addExact, productError } from './double-double.ts';
 import { HEAD, type Block, type NodeKind } from './node-kind.ts';
@@ -17,6 +18,7 @@ const WIDTH = HEAD + 1 + 1;
 /** State: how many finite values came one after the other up to now, which is the node's value too; then the ring. */
 const sumsKind: NodeKind = {
   name: 'sums',
+  kernel: KERNEL.sums,
   ring: { head: 1, width: SUMS_WIDTH },
   stateSize: ([capacity]) => 1 + capacity! * SUMS_WIDTH,
   first: () => 1,
@@ -126,6 +128,7 @@ function squareUp(s: Float64Array, code: Int32Array, c: number, last: number, ne
 /** Running totals of x² in two doubles. */
 const squareSumsKind: NodeKind = {
   name: 'squareSums',
+  kernel: KERNEL.squareSums,
   ring: { head: 0, width: PAIR },
   stateSize: ([capacity]) => capacity! * PAIR,
   first: () => 1,

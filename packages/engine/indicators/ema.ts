@@ -1,5 +1,6 @@
 import type { Dag, Ref } from '../graph/dag.ts';
 import { HEAD, type NodeKind, type Run } from '../graph/node-kind.ts';
+import { KERNEL } from '../kernels/kernel-codes.ts';
 import { inputSeries, length, type FunctionDefinition } from './definition.ts';
 
 const WIDTH = HEAD + 1 + 1;
@@ -42,6 +43,7 @@ const recursive = (name: string, factor: (n: number) => number, settle: (n: numb
   first: ([n]) => n!,
   settle: ([n]) => settle(n!),
   reals: ([n]) => [factor(n!)],
+  kernel: KERNEL.recursive,
   run,
 });
 

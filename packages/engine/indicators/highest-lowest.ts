@@ -1,6 +1,7 @@
 import type { Dag, Ref } from '../graph/dag.ts';
 import { HEAD, type NodeKind, type Run } from '../graph/node-kind.ts';
 import { historyOf } from '../graph/ring.ts';
+import { KERNEL } from '../kernels/kernel-codes.ts';
 import { length, type Argument, type FunctionDefinition } from './definition.ts';
 
 const WIDTH = HEAD + 1 + 1 + 3;
@@ -98,6 +99,7 @@ const extreme = (name: string, sign: 1 | -1): NodeKind => ({
   first: ([n]) => n!,
   settle: ([n]) => n!,
   reals: () => [sign],
+  kernel: KERNEL.extreme,
   start: (s, at) => {
     s[at + BEST] = -Infinity;
     s[at + BEST_AT] = Infinity;

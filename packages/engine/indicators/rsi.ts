@@ -1,5 +1,6 @@
 import type { Dag, Ref } from '../graph/dag.ts';
 import { HEAD, type NodeKind } from '../graph/node-kind.ts';
+import { KERNEL } from '../kernels/kernel-codes.ts';
 import { inputSeries, length, type FunctionDefinition } from './definition.ts';
 
 const WIDTH = HEAD + 1 + 1;
@@ -10,6 +11,7 @@ const WIDTH = HEAD + 1 + 1;
  */
 const rsiKind: NodeKind = {
   name: 'rsi',
+  kernel: KERNEL.rsi,
   stateSize: () => 5,
   first: ([n]) => n! + 1,
   settle: ([n]) => 14 * n! + 1,

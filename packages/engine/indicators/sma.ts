@@ -2,6 +2,7 @@ import type { Dag, Ref } from '../graph/dag.ts';
 import { differenceError } from '../graph/double-double.ts';
 import { HEAD, type NodeKind, type Run } from '../graph/node-kind.ts';
 import { SUMS_FLAT, SUMS_VALUE, SUMS_WIDTH, sumsOf } from '../graph/sums.ts';
+import { KERNEL } from '../kernels/kernel-codes.ts';
 import { inputSeries, length, type FunctionDefinition } from './definition.ts';
 
 const WIDTH = HEAD + 1 + 3;
@@ -13,6 +14,7 @@ const windowSum = (name: string, divisor: (n: number) => number): NodeKind => ({
   first: ([n]) => n!,
   settle: ([n]) => n!,
   reals: ([n]) => [divisor(n!), n! / divisor(n!)],
+  kernel: KERNEL.windowSum,
   run,
 });
 

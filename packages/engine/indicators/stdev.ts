@@ -2,6 +2,7 @@ import type { Dag, Ref } from '../graph/dag.ts';
 import { differenceError, productError } from '../graph/double-double.ts';
 import { HEAD, type NodeKind } from '../graph/node-kind.ts';
 import { SUMS_FLAT, SUMS_VALUE, SUMS_WIDTH, squareSumsOf, sumsOf } from '../graph/sums.ts';
+import { KERNEL } from '../kernels/kernel-codes.ts';
 import { inputSeries, length, type FunctionDefinition } from './definition.ts';
 
 const WIDTH = HEAD + 1 + 3 + 3;
@@ -12,6 +13,7 @@ const WIDTH = HEAD + 1 + 3 + 3;
  */
 const stdevKind: NodeKind = {
   name: 'stdev',
+  kernel: KERNEL.stdev,
   stateSize: () => 0,
   first: ([n]) => n!,
   settle: ([n]) => n!,

@@ -1,5 +1,6 @@
 import type { Dag, Ref } from '../graph/dag.ts';
 import { HEAD, type NodeKind } from '../graph/node-kind.ts';
+import { KERNEL } from '../kernels/kernel-codes.ts';
 import type { FunctionDefinition } from './definition.ts';
 
 const WIDTH = HEAD + 3;
@@ -7,6 +8,7 @@ const WIDTH = HEAD + 3;
 /** State: the previous close. The first candle has no value, for it has no previous close. */
 const trueRangeKind: NodeKind = {
   name: 'trueRange',
+  kernel: KERNEL.trueRange,
   stateSize: () => 1,
   first: () => 2,
   settle: () => 2,

@@ -1,7 +1,6 @@
 import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
 import type { Dag, Ref } from '../graph/dag.ts';
 import { and, atLeast, or } from '../graph/logic.ts';
-import { Program } from '../graph/program.ts';
 import { compileExecution } from './compile-execution.ts';
 import { compileExpression } from './compile-expression.ts';
 import { exportsOf, Frames, MARKET, prune, type Frame } from './frames.ts';
@@ -84,7 +83,7 @@ function elsewhereOf(frames: readonly Frame[]): CompiledTrader['elsewhere'] {
 
 function checkSizes(document: TraderDocument, frames: readonly Frame[]): void {
   const settle = Math.max(...frames.flatMap(({ dag }) => dag.settle));
-  const stateSize = frames.reduce((sum, { dag }) => sum + new Program(dag).stateSize, 0);
+  const stateSize = frames.reduce((sum, { dag }) => sum + dag.stateSize, 0);
   const source: Source = { text: document.name, field: 'where' };
   const span = { start: 0, end: 1 };
   if (settle > LIMITS.settle) throw errorAt(source, 'too_far', span, `the trader needs ${settle} candles until its indicators have settled, more than ${LIMITS.settle}.`, 'Use shorter lengths.');

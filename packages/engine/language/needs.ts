@@ -1,6 +1,5 @@
 import type { Interval } from '@trademind/core';
 import { MAX_BLOCK } from '../graph/node-kind.ts';
-import { Program } from '../graph/program.ts';
 import type { CompiledTrader } from './compile-trader.ts';
 
 /** What a trader costs to run. */
@@ -26,11 +25,10 @@ export function needsOf({ frames, interval, first, settle, elsewhere }: Compiled
   }
   let [nodes, own, shared] = [0, 0, 0];
   for (const { dag, symbol } of frames) {
-    const { stateSize, slots } = new Program(dag);
     nodes += dag.nodes.filter((node) => 'kind' in node).length;
-    shared += slots * (1 + MAX_BLOCK);
-    if (symbol === undefined) own += stateSize;
-    else shared += stateSize;
+    shared += dag.nodes.length * (1 + MAX_BLOCK);
+    if (symbol === undefined) own += dag.stateSize;
+    else shared += dag.stateSize;
   }
   return { candles: [...candles.values()], first, nodes, bytesPerSymbol: own * Float64Array.BYTES_PER_ELEMENT, bytesShared: shared * Float64Array.BYTES_PER_ELEMENT };
 }

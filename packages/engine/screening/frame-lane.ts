@@ -105,8 +105,15 @@ export class FrameLane {
     this.#next = series.oldest;
     this.#began.fill(series.oldest);
     this.#freshUntil = -Infinity;
+    this.graph.program.releaseState(this.#s);
     this.#s = this.graph.program.newState();
     this.out.fill(Number.NaN);
+  }
+
+  /** It will not be asked to run again: gives its state back. */
+  release(): void {
+    this.graph.program.releaseState(this.#s);
+    this.#s = GONE;
   }
 
   #step(series: CandleSeries, close: number): void {
@@ -114,7 +121,7 @@ export class FrameLane {
     // Whatever it reads runs first: programs share their values with other lanes, and another lane may have the same one.
     for (const { frame } of externals) this.#sources[frame]!.advanceTo(close);
     const v = program.values;
-    series.fill(v, 1, this.#next, 1);
+    series.fillOne(v, this.#next);
     for (const { slot, frame, index } of externals) v[slot] = this.#sources[frame]!.valueAt(index, close);
     program.run(this.#s, this.#next);
     this.#next++;
@@ -126,6 +133,9 @@ export class FrameLane {
     this.#freshUntil = intervalClose(interval, close);
   }
 }
+
+/** No state of any program: whoever runs on it is refused. */
+const GONE = new Float64Array(0);
 
 /** Whether all that is read elsewhere has settled there. */
 export function settledAt(sources: readonly FrameLane[], reads: readonly ExternalSlot[]): boolean {

@@ -13,16 +13,16 @@ export class LaneBook {
   readonly traders: readonly BookedTrader[];
   readonly memory: SharedArrayBuffer;
   readonly counts: Float64Array;
-  /** Per trader: whether it held on the last candle. */
-  readonly held: Uint8Array;
+  /** Whether trader k held on the last candle: bit k & 31 of the word k >> 5. */
+  readonly held: Int32Array;
 
-  constructor(symbol: string, interval: Interval, traders: readonly BookedTrader[], memory = new SharedArrayBuffer((traders.length + 1) * 8 + traders.length)) {
+  constructor(symbol: string, interval: Interval, traders: readonly BookedTrader[], memory = new SharedArrayBuffer((traders.length + 1) * 8 + Math.ceil(traders.length / 32) * 4)) {
     this.symbol = symbol;
     this.interval = interval;
     this.traders = traders;
     this.memory = memory;
     this.counts = new Float64Array(memory, 0, traders.length + 1);
-    this.held = new Uint8Array(memory, (traders.length + 1) * 8, traders.length);
+    this.held = new Int32Array(memory, (traders.length + 1) * 8, Math.ceil(traders.length / 32));
   }
 
   /** Ordinal of the candle that comes next. */
@@ -40,8 +40,19 @@ export class LaneBook {
     return this.seen(index) >= this.traders[index]!.settle;
   }
 
+  /** Whether a trader's verdict held on the last candle, settled or not. */
+  heldBefore(index: number): boolean {
+    return ((this.held[index >> 5]! >>> (index & 31)) & 1) === 1;
+  }
+
+  /** Says whether it held. */
+  setHeld(index: number, held: boolean): void {
+    const bit = 1 << (index & 31);
+    this.held[index >> 5] = held ? this.held[index >> 5]! | bit : this.held[index >> 5]! & ~bit;
+  }
+
   /** Whether a settled trader holds on the last candle. */
   holds(index: number): boolean {
-    return this.held[index] === 1 && this.ready(index);
+    return this.heldBefore(index) && this.ready(index);
   }
 }

@@ -71,7 +71,9 @@ export class LaneSet implements LaneHost {
   }
 
   forget(symbol: string, interval: Interval): void {
-    this.#lanes.get(interval)?.delete(symbol);
+    const lanes = this.#lanes.get(interval);
+    lanes?.get(symbol)?.release();
+    lanes?.delete(symbol);
     this.#changes++;
   }
 
@@ -106,7 +108,10 @@ export class LaneSet implements LaneHost {
       const screening = this.#tradersOf(symbol, interval);
       if (screening.length !== ids.length || !screening.every(({ id }, index) => id === ids[index])) continue;
       const lane = this.#newLane(symbol, interval, this.#graph(interval, screening), 0);
-      if (lane.fingerprint !== fingerprint) continue;
+      if (lane.fingerprint !== fingerprint) {
+        lane.release();
+        continue;
+      }
       lane.restore(reader.at(place));
       this.#setLane(symbol, interval, lane);
     }
@@ -119,6 +124,7 @@ export class LaneSet implements LaneHost {
   #setLane(symbol: string, interval: Interval, lane: Lane | null): void {
     let lanes = this.#lanes.get(interval);
     if (lanes === undefined) this.#lanes.set(interval, (lanes = new Map()));
+    lanes.get(symbol)?.release();
     lanes.set(symbol, lane);
     this.#changes++;
   }
@@ -130,7 +136,7 @@ export class LaneSet implements LaneHost {
   /** The graph of these traders: that of another symbol with the same ones, or a new one. */
   #graph(interval: Interval, traders: readonly ActiveTrader[]): ScreeningGraph {
     for (const lane of this.#lanes.get(interval)?.values() ?? []) if (lane !== null && sameTraders(lane.graph, traders)) return lane.graph;
-    return new ScreeningGraph(traders);
+    return new ScreeningGraph(traders, { lasting: true });
   }
 
   /** Makes every lane (or those named) serve exactly the traders that screen it. */
@@ -165,9 +171,14 @@ export class LaneSet implements LaneHost {
       warm = this.#newLane(symbol, interval, graphOf(fresh), series.oldest);
       matches.push(...warm.warmUp(series, lane?.next));
     }
-    if (staying.length === 0) return warm ?? null;
+    if (staying.length === 0) {
+      lane?.release();
+      return warm ?? null;
+    }
     const next = this.#newLane(symbol, interval, graphOf(traders), lane!.next);
     next.takeOver(warm === undefined ? [lane!] : [lane!, warm]);
+    lane!.release();
+    warm?.release();
     return next;
   }
 }

@@ -12,7 +12,7 @@ export class Lane {
   readonly symbol: string;
   readonly interval: Interval;
   readonly graph: ScreeningGraph;
-  readonly #s: Float64Array;
+  #s: Float64Array;
   /** Rings begin anew when they come round: each symbol at another time, so that no candle of all symbols is the one that pays for it. */
   readonly #phase: number;
   /** Per frame of the graph but the last, which is the lane's own: what it reads elsewhere. */
@@ -22,7 +22,7 @@ export class Lane {
   /** What the traders have seen and last said. */
   readonly book: LaneBook;
   readonly #counts: Float64Array;
-  readonly #held: Uint8Array;
+  readonly #held: Int32Array;
 
   /**
    * @param next ordinal in its series of the first candle that the lane will take in.
@@ -55,25 +55,33 @@ export class Lane {
 
   #step(series: CandleSeries): Match[] | undefined {
     const { graph } = this;
-    const { program, settle, everyCandle, verdicts, own: { externals } } = graph;
+    const { program, everyCandle, verdicts, own: { externals } } = graph;
     const counts = this.#counts;
     const held = this.#held;
     const at = counts[0]! | 0;
     const v = program.values;
     if (externals.length > 0) this.#bring(intervalClose(this.interval, series.openTimeOf(at)));
-    series.fill(v, 1, at, 1);
+    series.fillOne(v, at);
     if (externals.length > 0) this.#readElsewhere(v, 1, 0, intervalClose(this.interval, series.openTimeOf(at)), at + 1);
     program.run(this.#s, at + this.#phase);
-    const next = (counts[0] = at + 1);
+    counts[0] = at + 1;
     let matches: Match[] | undefined;
-    for (let k = 0; k < settle.length; k++) {
-      if (!verdicts.holds(k, v)) held[k] = 0;
-      else {
-        if ((held[k] === 0 || everyCandle[k] === 1) && next - counts[k + 1]! > settle[k]!) (matches ??= []).push(this.#match(k, v[8]!, 'closed', v, 1, 0));
-        held[k] = 1;
+    const now = verdicts.now(v);
+    for (let w = 0; w < now.length; w++) {
+      const holding = now[w]!;
+      let edges = holding & (everyCandle[w]! | ~held[w]!);
+      held[w] = holding;
+      for (; edges !== 0; edges &= edges - 1) {
+        const k = w * 32 + lowestBit(edges);
+        if (this.#settled(k, at + 1)) (matches ??= []).push(this.#match(k, v[8]!, 'closed', v, 1, 0));
       }
     }
     return matches;
+  }
+
+  /** Whether a trader had settled before the candle before the one of ordinal `next`. */
+  #settled(k: number, next: number): boolean {
+    return next - this.#counts[k + 1]! > this.graph.settle[k]!;
   }
 
   /**
@@ -84,6 +92,7 @@ export class Lane {
     const { program, settle, everyCandle, verdicts, own: { externals } } = this.graph;
     const block = program.blockValues;
     const counts = this.#counts;
+    const held = this.#held;
     const found: { match: Match; trader: number }[] = [];
     while (counts[0]! < end) {
       const next = counts[0]! | 0;
@@ -100,16 +109,24 @@ export class Lane {
       series.fill(block, MAX_BLOCK, next, count);
       for (const [e, { slot }] of externals.entries()) for (let i = 0; i < count; i++) block[slot * MAX_BLOCK + i] = elsewhere[i * externals.length + e]!;
       program.runBlock(this.#s, count, next + this.#phase);
-      for (let k = 0; k < settle.length; k++) {
-        const first = settle[k]! - (next - counts[k + 1]!);
-        const held = verdicts.holding(k, block, MAX_BLOCK, count);
-        let edges = everyCandle[k] === 1 ? held : held & ~((held << 1) | this.#held[k]!);
-        if (first > 0) edges = first < MAX_BLOCK ? edges & (-1 << first) : 0;
-        for (; edges !== 0; edges &= edges - 1) {
-          const i = 31 - Math.clz32(edges & -edges);
-          found.push({ match: this.#match(k, series.openTimeOf(next + i), 'closed', block, MAX_BLOCK, i), trader: k });
+      const some = verdicts.over(program, count);
+      for (let w = 0; w < some.length; w++) {
+        const before = held[w]!;
+        let after = 0;
+        for (let left = some[w]! | before; left !== 0; left &= left - 1) {
+          const bit = left & -left;
+          const k = w * 32 + lowestBit(left);
+          const mask = verdicts.masks[k]!;
+          let edges = (everyCandle[w]! & bit) !== 0 ? mask : mask & ~((mask << 1) | Number((before & bit) !== 0));
+          const first = settle[k]! - (next - counts[k + 1]!);
+          if (first > 0) edges = first < MAX_BLOCK ? edges & (-1 << first) : 0;
+          for (; edges !== 0; edges &= edges - 1) {
+            const i = lowestBit(edges);
+            found.push({ match: this.#match(k, series.openTimeOf(next + i), 'closed', block, MAX_BLOCK, i), trader: k });
+          }
+          if (((mask >>> (count - 1)) & 1) === 1) after |= bit;
         }
-        this.#held[k] = (held >>> (count - 1)) & 1;
+        held[w] = after;
       }
       counts[0] = next + count;
     }
@@ -145,17 +162,18 @@ export class Lane {
    * last close. A candle that does not follow the last one screened gives nothing.
    */
   peek(candle: Candle, series: CandleSeries): Match[] {
-    const { program, settle, forming, verdicts, own: { externals } } = this.graph;
+    const { program, forming, verdicts, own: { externals } } = this.graph;
     const next = this.book.next;
     if (forming.length === 0 || next === 0 || next !== series.total || intervalClose(this.interval, series.openTimeOf(next - 1)) !== candle.openTime) return [];
     const v = program.values;
     if (externals.length > 0) this.#bring(candle.openTime);
     v.set([candle.open, candle.high, candle.low, candle.close, candle.volume, candle.quoteVolume, candle.trades, candle.takerBuy, candle.openTime]);
     for (let e = 0; e < externals.length; e++) v[externals[e]!.slot] = this.#sources[externals[e]!.frame]!.valueAt(externals[e]!.index, candle.openTime);
-    program.run(this.graph.scratch(this.#s), next + this.#phase);
+    program.run(program.scratch(this.#s), next + this.#phase);
     const matches: Match[] = [];
+    const now = verdicts.now(v);
     for (const k of forming) {
-      if (verdicts.holds(k, v) && this.#held[k] === 0 && next + 1 - this.#counts[k + 1]! > settle[k]!) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
+      if (((now[k >> 5]! >>> (k & 31)) & 1) === 1 && !this.book.heldBefore(k) && this.#settled(k, next + 1)) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
     }
     return matches;
   }
@@ -171,7 +189,7 @@ export class Lane {
 
   /** What must be kept to go on after a restart: numbers that `restore` takes. Frames that are shared with other symbols are not in it. */
   save(): Float64Array {
-    const parts = [this.#counts, Float64Array.from(this.#held), this.#s, ...this.#own().map((source) => source.save())];
+    const parts = [this.#counts, Float64Array.from(this.book.traders, (_, k) => Number(this.book.heldBefore(k))), this.#s, ...this.#own().map((source) => source.save())];
     const saved = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
     let at = 0;
     for (const part of parts) {
@@ -186,7 +204,7 @@ export class Lane {
     let at = 0;
     const next = (length: number): Float64Array => saved.subarray(at, (at += length));
     this.#counts.set(next(this.#counts.length));
-    this.#held.set(next(this.#held.length));
+    for (const [k, held] of next(this.book.traders.length).entries()) this.book.setHeld(k, held === 1);
     this.#s.set(next(this.#s.length));
     for (const source of this.#own()) source.restore(next(source.savedLength));
   }
@@ -194,6 +212,13 @@ export class Lane {
   /** The same for lanes whose saved numbers fit each other. */
   get fingerprint(): string {
     return this.graph.frames.map(({ key, program, exports }) => `${key} ${program.fingerprint} ${exports.map(({ slot }) => slot).join(',')}`).join('|');
+  }
+
+  /** It will not be asked to run again: gives its state back. */
+  release(): void {
+    this.graph.program.releaseState(this.#s);
+    this.#s = GONE;
+    for (const source of this.#own()) source.release();
   }
 
   #own(): readonly FrameLane[] {
@@ -217,9 +242,15 @@ export class Lane {
         const here = this.indexOf(trader);
         if (here < 0) continue;
         this.#counts[here + 1] = lane.#counts[index + 1]!;
-        this.#held[here] = lane.#held[index]!;
+        this.book.setHeld(here, lane.book.heldBefore(index));
       }
     }
     program.recount(this.#s, this.next + this.#phase);
   }
 }
+
+/** No state of any program: whoever runs on it is refused. */
+const GONE = new Float64Array(0);
+
+/** Which bit of a word is the lowest that is set. */
+const lowestBit = (word: number): number => 31 - Math.clz32(word & -word);

@@ -35,7 +35,7 @@ export interface FrameGraph {
  * one last; `refs` says for each compilation where the nodes of its frames went.
  * @param idle which nodes of the own frame are not to be computed (1), given where those of each compilation went.
  */
-export function linkFrames(compilations: readonly (readonly Frame[])[], idle?: (own: Dag, refs: readonly ReadonlyMap<string, Int32Array>[]) => Uint8Array): { frames: FrameGraph[]; refs: Map<string, Int32Array>[] } {
+export function linkFrames(compilations: readonly (readonly Frame[])[], idle?: (own: Dag, refs: readonly ReadonlyMap<string, Int32Array>[]) => Uint8Array, lasting = false): { frames: FrameGraph[]; refs: Map<string, Int32Array>[] } {
   const joined = new Map<string, Frame>();
   const refs = compilations.map(() => new Map<string, Int32Array>());
   for (const { key, symbol, interval } of sortFrames([...new Map(compilations.flat().map((frame) => [frame.key, frame])).values()])) {
@@ -56,7 +56,7 @@ export function linkFrames(compilations: readonly (readonly Frame[])[], idle?: (
       return [{ slot, frame: keys.indexOf(source), index: exported.get(source)!.indexOf(node.ref), as: place ? (node.frame as typeof RANK | typeof PERCENTILE) : 'value' }];
     });
     const exports = exported.get(key)!.map((slot): FrameExport => ({ slot, settle: dag.settle[slot]!, reads: readsOf(dag, [slot], externals) }));
-    return { key, symbol, interval, program: new Program(dag, key === OWN ? idle?.(dag, refs) : undefined), exports, externals };
+    return { key, symbol, interval, program: new Program(dag, key === OWN ? idle?.(dag, refs) : undefined, lasting), exports, externals };
   });
   return { frames, refs };
 }

@@ -55,7 +55,7 @@ export class MarketTrader {
   /** @param beside run with it over the same candles; what they find is told with its matches. */
   constructor(trader: ActiveTrader, symbols: ReadonlySet<string>, candles: CandleSource, deadlineMs: number, beside: readonly ActiveTrader[] = []) {
     this.trader = trader;
-    this.#graph = new ScreeningGraph([trader, ...beside], true);
+    this.#graph = new ScreeningGraph([trader, ...beside], { whole: true });
     this.#candles = candles;
     this.#deadlineMs = deadlineMs;
     this.#market = this.#graph.frames.findIndex(({ key }) => key === MARKET);

@@ -29,43 +29,39 @@ export class ScreeningGraph {
   readonly program: Program;
   /** What the traders' verdicts come to. */
   readonly verdicts: Verdicts;
-  /** Per trader: candles it needs to settle, 1 where every candle counts instead of edges. */
+  /** Per trader: candles it needs to settle. */
   readonly settle: Int32Array;
-  readonly everyCandle: Uint8Array;
+  /** Where every candle counts instead of edges: bit k & 31 of the word k >> 5. */
+  readonly everyCandle: Int32Array;
   /** Traders, by their index, that ask for the candle under way too. */
   readonly forming: readonly number[];
   /** Per trader: the external slots of its own frame that it reads; few traders have any. */
   readonly reads: readonly (readonly ExternalSlot[])[];
   /** The traders as a book names them. */
   readonly booked: readonly BookedTrader[];
-  #scratch: Float64Array | undefined;
   readonly #refsIn = new WeakMap<ScreeningGraph, FrameRefs>();
 
-
-  /** @param whole every node is to be computed, so that all can be shown. */
-  constructor(traders: readonly ActiveTrader[], whole = false) {
+  /**
+   * @param whole every node is to be computed, so that all can be shown.
+   * @param lasting its lanes run for long, and are told when they are no longer needed.
+   */
+  constructor(traders: readonly ActiveTrader[], { whole = false, lasting = false } = {}) {
     let verdicts: Verdicts | undefined;
     const { frames, refs } = linkFrames(traders.map(({ compiled }) => compiled.frames), (own, placed) => {
       verdicts = new Verdicts(own, traders.map(({ compiled }, index) => ({ compiled, slots: placed[index]!.get(OWN)! })), whole);
       return verdicts.idle;
-    });
+    }, lasting);
     this.verdicts = verdicts!;
     this.frames = frames;
     this.own = frames.at(-1)!;
     this.program = this.own.program;
     this.traders = traders.map((trader, index) => ({ trader, slots: refs[index]!.get(OWN)! }));
     this.settle = Int32Array.from(traders, ({ compiled }) => compiled.settle);
-    this.everyCandle = Uint8Array.from(traders, ({ compiled }) => (compiled.document.repeat === 'every-candle' ? 1 : 0));
+    this.everyCandle = new Int32Array(Math.ceil(traders.length / 32));
+    for (const [k, { compiled }] of traders.entries()) if (compiled.document.repeat === 'every-candle') this.everyCandle[k >> 5]! |= 1 << (k & 31);
     this.forming = traders.flatMap(({ compiled }, index) => (compiled.document.candles === 'forming' ? [index] : []));
     this.booked = traders.map(({ id, compiled }) => ({ id, name: compiled.document.name, settle: compiled.settle }));
     this.reads = this.traders.map(({ slots }) => readsOf(this.program.dag, slots, this.own.externals));
-  }
-
-  /** A copy of a lane's state, good until the next one is asked for. */
-  scratch(state: Float64Array): Float64Array {
-    this.#scratch ??= new Float64Array(state.length);
-    this.#scratch.set(state);
-    return this.#scratch;
   }
 
   /** Per frame, for each node the equal node of another graph, or -1. */

@@ -34,7 +34,7 @@ export function stand(trader: ActiveTrader, { candles, universe }: Market, upTo:
     });
     return;
   }
-  const graph = new ScreeningGraph([trader, parts], true);
+  const graph = new ScreeningGraph([trader, parts], { whole: true });
   for (const [symbol, ordinal] of upTo) {
     const series = candles.series(symbol, interval)!;
     const lane = new Lane(symbol, interval, graph, candles, series.oldest);

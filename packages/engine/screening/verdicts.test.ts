@@ -18,9 +18,9 @@ const documents = fc.record({ a: fc.constantFrom(...CONDITIONS), b: fc.constantF
 const candles = simulateCandles(170, { seed: 5, flatness: 0.2 });
 
 /** What a lane of these traders finds, candle by candle or in blocks. */
-function found(traders: readonly ActiveTrader[], whole: boolean, block: number) {
+function found(traders: readonly ActiveTrader[], how: { whole?: boolean; lasting?: boolean }, block: number) {
   const series = new CandleSeries(200);
-  const lane = new Lane('BTCUSDT', '1m', new ScreeningGraph(traders, whole), { series: () => series }, 0);
+  const lane = new Lane('BTCUSDT', '1m', new ScreeningGraph(traders, how), { series: () => series }, 0);
   return candles.flatMap((candle, index) => {
     series.push(candle);
     return (index + 1) % block === 0 || index === candles.length - 1 ? lane.advance(series) ?? [] : [];
@@ -30,7 +30,8 @@ function found(traders: readonly ActiveTrader[], whole: boolean, block: number) 
 test('what is checked only where it matters gives the matches, with all their numbers, of a graph that computes every node', () => {
   fc.assert(fc.property(fc.array(documents, { minLength: 1, maxLength: 6 }), fc.constantFrom(1, 7, 32, 170), (list, block) => {
     const traders = list.map((document, index): ActiveTrader => ({ id: String(index), version: 1, compiled: compileTrader(document, '1m') }));
-    expect(found(traders, false, block)).toEqual(found(traders, true, 1));
+    const expected = found(traders, { whole: true }, 1);
+    for (const lasting of [false, true]) expect(found(traders, { lasting }, block)).toEqual(expected);
   }), { numRuns: 200 });
 });
 

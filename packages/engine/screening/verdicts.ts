@@ -1,79 +1,139 @@
 import type { Dag, Ref } from '../graph/dag.ts';
 import { and, greater, greaterOrEqual } from '../graph/logic.ts';
+import type { Program } from '../graph/program.ts';
 import type { CompiledTrader } from '../language/compile-trader.ts';
 
 /** What a check asks: whether a condition that the program has computed holds, or a comparison that it has not. */
 const HOLDS = 0;
 const GREATER = 1;
 const GREATER_OR_EQUAL = 2;
-/** A check is three cells: what it asks, and the slots it reads. */
-const WIDTH = 3;
 
 /**
  * The verdicts of traders. Most are conjunctions that fail at once, so they are no nodes of the program: the parts of one are checked one after the other until one fails, and a comparison that
- * nobody else reads is made only then.
+ * nobody else reads is made only then. Traders whose first check is the same are a group: where it fails, none of them is looked at.
  */
 export class Verdicts {
   /** 1: this node is only looked at here; the program leaves it out. */
   readonly idle: Uint8Array;
+  /** Every distinct check as three cells, what it asks and the slots it reads; and per group its first one's place among them. */
   readonly #checks: Int32Array;
-  /** Per trader where its checks begin; one more for the end. */
+  readonly #firsts: Int32Array;
+  /** Per group where its traders begin among the members, group after group; one more for the end. */
+  readonly #groups: Int32Array;
+  readonly #members: Int32Array;
+  /** Per trader where its checks begin in `parts`, which says their places; one more for the end. */
   readonly #starts: Int32Array;
+  readonly #parts: Int32Array;
   /** Per trader: the idle nodes among its conditions, which hold where it matches. */
   readonly #implied: readonly Int32Array[];
+  /** What `now` and `over` answer, and what `over` writes. */
+  readonly #words: Int32Array;
+  readonly masks: Int32Array;
+  /** Per check: its answers on a block, and the number of the block that they belong to. */
+  readonly #bits: Int32Array;
+  readonly #asked: Int32Array;
+  #block = 0;
 
   /**
    * @param traders each with the slot of each node of its compiled graph.
    * @param whole no node is to be left out, so that all can be shown.
    */
   constructor(dag: Dag, traders: readonly { compiled: CompiledTrader; slots: Int32Array }[], whole: boolean) {
-    const parts = traders.map(({ compiled, slots }) => partsOf(dag, slots[compiled.when]!));
-    this.idle = whole ? new Uint8Array(dag.nodes.length) : idleNodes(dag, traders, parts);
+    const conjunctions = traders.map(({ compiled, slots }) => partsOf(dag, slots[compiled.when]!));
+    this.idle = whole ? new Uint8Array(dag.nodes.length) : idleNodes(dag, traders, conjunctions);
     const checks: number[] = [];
-    const starts: number[] = [0];
-    for (const { leaves } of parts) {
-      // What is computed anyway is the cheaper question, and often the rarer event: a crossing.
-      const rows = leaves.map((leaf): [number, number, number] => {
-        if (this.idle[leaf] === 0) return [HOLDS, leaf, leaf];
+    const known = new Map<Ref, number>();
+    const placeOf = (leaf: Ref): number => {
+      let place = known.get(leaf);
+      if (place === undefined) {
+        known.set(leaf, (place = checks.length));
         const { kind, inputs } = dag.computed(leaf);
-        return [kind === greater ? GREATER : GREATER_OR_EQUAL, inputs[0]!, inputs[1]!];
-      });
-      checks.push(...rows.sort((a, b) => a[0] - b[0]).flat());
-      starts.push(checks.length);
+        checks.push(...(this.idle[leaf] === 0 ? [HOLDS, leaf, leaf] : [kind === greater ? GREATER : GREATER_OR_EQUAL, inputs[0]!, inputs[1]!]));
+      }
+      return place;
+    };
+    const parts: number[] = [];
+    const starts: number[] = [0];
+    const groups = new Map<number, number[]>();
+    for (const [k, { leaves }] of conjunctions.entries()) {
+      // What is computed anyway is the cheaper question, and often the rarer event: a crossing.
+      const [first, ...rest] = [...leaves].sort((a, b) => this.idle[a]! - this.idle[b]!).map(placeOf);
+      parts.push(...rest);
+      starts.push(parts.length);
+      const group = groups.get(first!);
+      if (group === undefined) groups.set(first!, [k]);
+      else group.push(k);
     }
     this.#checks = Int32Array.from(checks);
+    this.#firsts = Int32Array.from(groups.keys());
+    this.#members = Int32Array.from([...groups.values()].flat());
+    let end = 0;
+    this.#groups = Int32Array.from([0, ...[...groups.values()].map(({ length }) => (end += length))]);
     this.#starts = Int32Array.from(starts);
-    this.#implied = parts.map(({ nodes }) => Int32Array.from([...nodes].filter((node) => this.idle[node] === 1)));
+    this.#parts = Int32Array.from(parts);
+    this.#implied = conjunctions.map(({ nodes }) => Int32Array.from([...nodes].filter((node) => this.idle[node] === 1)));
+    this.#words = new Int32Array(Math.ceil(traders.length / 32));
+    this.masks = new Int32Array(traders.length);
+    this.#bits = new Int32Array(checks.length);
+    this.#asked = new Int32Array(checks.length);
   }
 
-  /** Whether a trader's verdict holds on the candle whose values these are. */
-  holds(k: number, v: Float64Array): boolean {
-    const checks = this.#checks;
-    const end = this.#starts[k + 1]!;
-    for (let c = this.#starts[k]!; c < end; c += WIDTH) {
-      const x = v[checks[c + 1]!]!;
-      const asked = checks[c]!;
-      if (asked === HOLDS ? x !== 1 : asked === GREATER ? !(x > v[checks[c + 2]!]!) : !(x >= v[checks[c + 2]!]!)) return false;
+  /** Which verdicts hold on the candle whose values these are: bit k & 31 of the word k >> 5. Good until the next call. */
+  now(v: Float64Array): Int32Array {
+    const words = this.#words;
+    words.fill(0);
+    const firsts = this.#firsts;
+    for (let g = 0; g < firsts.length; g++) {
+      if (!this.#holds(firsts[g]!, v)) continue;
+      for (let m = this.#groups[g]!, end = this.#groups[g + 1]!; m < end; m++) {
+        const k = this.#members[m]!;
+        let part = this.#starts[k]!;
+        const last = this.#starts[k + 1]!;
+        while (part < last && this.#holds(this.#parts[part]!, v)) part++;
+        if (part === last) words[k >> 5]! |= 1 << (k & 31);
+      }
     }
-    return true;
+    return words;
   }
 
-  /** On which of a block's candles it holds: bit i for the i-th. */
-  holding(k: number, v: Float64Array, width: number, count: number): number {
+  #holds(check: number, v: Float64Array): boolean {
     const checks = this.#checks;
-    const end = this.#starts[k + 1]!;
-    let held = count === 32 ? -1 : (1 << count) - 1;
-    for (let c = this.#starts[k]!; c < end && held !== 0; c += WIDTH) {
-      const asked = checks[c]!;
-      const a = checks[c + 1]! * width;
-      const b = checks[c + 2]! * width;
-      let bits = 0;
-      if (asked === HOLDS) for (let i = 0; i < count; i++) bits |= Number(v[a + i] === 1) << i;
-      else if (asked === GREATER) for (let i = 0; i < count; i++) bits |= Number(v[a + i]! > v[b + i]!) << i;
-      else for (let i = 0; i < count; i++) bits |= Number(v[a + i]! >= v[b + i]!) << i;
-      held &= bits;
+    const asked = checks[check]!;
+    const x = v[checks[check + 1]!]!;
+    return asked === HOLDS ? x === 1 : asked === GREATER ? x > v[checks[check + 2]!]! : x >= v[checks[check + 2]!]!;
+  }
+
+  /**
+   * Writes into `masks` on which of the program's last block of `count` candles each verdict holds: bit i for the i-th. The answer says which do at all, as that of `now`. Good until the
+   * next call.
+   */
+  over(program: Program, count: number): Int32Array {
+    this.#block++;
+    const { masks } = this;
+    const words = this.#words;
+    words.fill(0);
+    for (let g = 0; g < this.#firsts.length; g++) {
+      const first = this.#bitsOf(this.#firsts[g]!, program, count);
+      for (let m = this.#groups[g]!, end = this.#groups[g + 1]!; m < end; m++) {
+        const k = this.#members[m]!;
+        let held = first;
+        for (let part = this.#starts[k]!; held !== 0 && part < this.#starts[k + 1]!; part++) held &= this.#bitsOf(this.#parts[part]!, program, count);
+        masks[k] = held;
+        if (held !== 0) words[k >> 5]! |= 1 << (k & 31);
+      }
     }
-    return held;
+    return words;
+  }
+
+  #bitsOf(check: number, program: Program, count: number): number {
+    if (this.#asked[check] !== this.#block) {
+      const asked = this.#checks[check]!;
+      const a = this.#checks[check + 1]!;
+      const b = this.#checks[check + 2]!;
+      this.#asked[check] = this.#block;
+      this.#bits[check] = asked === HOLDS ? program.holdsBits(a, count) : asked === GREATER ? program.greaterBits(a, b, count) : program.greaterOrEqualBits(a, b, count);
+    }
+    return this.#bits[check]!;
   }
 
   /** Where a trader matches, all parts of its verdict hold: writes so for those that were left out. */
