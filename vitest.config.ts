@@ -6,7 +6,8 @@ export default defineConfig({
     globalSetup: ['tests/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // many tests wait for processes and sockets: one more than cores keeps both busy
+    maxWorkers: 3,
     coverage: {
       provider: 'v8',
       include: ['{packages,machine-image,control-plane,cli,web,infra,local-cloud}/**/*.{ts,tsx}'],
