@@ -1,5 +1,5 @@
 import { FEED_CLOSE, FeedCommand, firstIssue, TradeMindError, type FeedSubscription, type MachineCommand } from '@trademind/core';
-import * as z from 'zod/mini';
+import type { z } from 'zod/mini';
 import type { RawData, WebSocket } from 'ws';
 import { Allowance } from './allowance.ts';
 import type { Grant } from './gate.ts';
@@ -129,7 +129,7 @@ export class FeedConnection {
     this.#heardAt = this.#hub.now();
     const said = isBinary ? undefined : jsonOrUndefined(data);
     const parsed = FeedCommand.safeParse(said);
-    if (!parsed.success) return this.#refuse(malformed(parsed.error), Named.safeParse(said).data);
+    if (!parsed.success) return this.#refuse(malformed(parsed.error), namedIn(said));
     if (parsed.data.type === 'ping' || this.#spend(WORK_COST)) this.#obey(parsed.data);
   }
 
@@ -228,7 +228,10 @@ export class FeedConnection {
 const answered = ({ id }: { id?: string | undefined }): { id?: string } => (id === undefined ? {} : { id });
 
 /** As much of a malformed command as its answer has to name. */
-const Named = z.object({ id: z.catch(z.optional(z.string().check(z.maxLength(100))), undefined), type: z.catch(z.optional(z.string().check(z.maxLength(40))), undefined) });
+function namedIn(said: unknown): { id?: string | undefined; type?: string | undefined } {
+  const { id, type } = (typeof said === 'object' && said !== null ? said : {}) as { id?: unknown; type?: unknown };
+  return { id: typeof id === 'string' && id.length <= 100 ? id : undefined, type: typeof type === 'string' ? type.slice(0, 40) : undefined };
+}
 
 function malformed(error: z.core.$ZodError): TradeMindError {
   const { path, detail } = firstIssue(error);
