@@ -12,6 +12,7 @@ export type { Funnel, FunnelCondition } from './screening/funnel.ts';
 export { LaneBook, type BookedTrader } from './screening/lane-book.ts';
 export type { LaneHost } from './screening/lane-host.ts';
 export { LaneSet, type SavedLane } from './screening/lane-set.ts';
+export { LaneWatch, screenedTo, type ScreenedTo } from './screening/lane-watch.ts';
 export { needsOf, type TraderNeeds } from './language/needs.ts';
 export { decodeMatches, encodeMatches } from './screening/match-codec.ts';
 export { signalOf, withdrawalOf, type Match } from './screening/match.ts';

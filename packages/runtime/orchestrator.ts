@@ -138,7 +138,7 @@ export class Orchestrator implements FeedSource {
     this.#publisher = new Publisher({ status: () => this.status(), changedRows: () => this.#table.changed(), marketTime: () => this.#market.clock.now() });
     this.#recent = new RecentSignals(this.store.signals(RecentSignals.kept));
     this.#ledger = new SignalLedger({
-      recent: this.store.signalsSince(86_400_000), waits: (traderId) => this.#screener.shed.has(traderId) || this.#screener.trader(traderId)?.waits === true, rules: (traderId) => this.#traders.rules(traderId),
+      recent: this.store.signalsSince(86_400_000), rules: (traderId) => this.#traders.rules(traderId),
       onTripped: (traderId, why) => setImmediate(() => { if (!this.#ending.signal.aborted) this.#guard(() => { this.#traders.pause(traderId, why); this.#tradersChanged(); }); }),
     });
     this.#screener = new ParallelScreener({
@@ -146,7 +146,7 @@ export class Orchestrator implements FeedSource {
       wall, log: this.#log, marketNow: () => this.#market.clock.now(),
       onScreened: ({ matches, screened }) => {
         this.#ledger.matched(matches);
-        for (const { symbol, interval, closeTime, traderId } of screened) this.#ledger.screened(symbol, interval, closeTime, traderId);
+        for (const to of screened) this.#ledger.screened(to);
         this.#steps.soon();
       },
     });

@@ -8,6 +8,7 @@ import { explain } from './explain.ts';
 import { funnel, type Funnel } from './funnel.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LaneHost } from './lane-host.ts';
+import type { ScreenedTo } from './lane-watch.ts';
 import { LaneSet, type SavedLane } from './lane-set.ts';
 import { MarketTrader, type SavedMarket } from './market-trader.ts';
 import { byTime, NO_MATCHES, type Match } from './match.ts';
@@ -124,9 +125,9 @@ export class Screener {
     return trader && { interval: trader.compiled.interval, symbols: this.#universes.get(traderId) ?? new Set(), waits: trader.compiled.waits };
   }
 
-  /** Traders that look at several symbols, and the close (ms) up to which each has screened all of them. */
-  *market(): Generator<{ id: string; interval: Interval; screenedTo: number; symbols: ReadonlySet<string> }> {
-    for (const [id, market] of this.#market) yield { id, interval: market.trader.compiled.interval, screenedTo: market.screenedTo, symbols: market.symbols };
+  /** How far traders that look at several symbols have come since this was asked last. */
+  takeScreened(): ScreenedTo[] {
+    return this.#market.size === 0 ? [] : [...this.#market.values()].flatMap((market) => market.takeScreened());
   }
 
   /** Intervals on which traders run. */
@@ -299,12 +300,16 @@ export class Screener {
     }
     for (const [id, symbols] of header.universes) this.#universes.set(id, new Set(symbols));
     const local = [...this.#traders.values()].filter(({ compiled }) => !compiled.waits);
-    this.#lanes.restore(local, new Map(local.map(({ id }) => [id, this.#universes.get(id) ?? new Set()])), header.lanes, reader);
+    for (const { id } of local) this.#lanes.setUniverse(id, this.#universes.get(id));
+    this.#lanes.setTraders(local);
+    this.#lanes.restore(header.lanes, reader);
     for (const trader of this.#traders.values()) {
       if (!trader.compiled.waits) continue;
       const saved = header.market.find(({ id }) => id === trader.id);
-      const market = this.#newMarket(trader);
-      if (saved === undefined || !market.restore(saved, reader)) market.warmUp();
+      if (saved !== undefined && this.#newMarket(trader).restore(saved, reader)) continue;
+      // Whoever sets the traders next begins with it anew, and is told what it finds.
+      this.#market.delete(trader.id);
+      this.#traders.delete(trader.id);
     }
   }
 

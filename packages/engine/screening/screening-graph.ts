@@ -57,7 +57,7 @@ export class ScreeningGraph {
     this.settle = Int32Array.from(traders, ({ compiled }) => compiled.settle);
     this.everyCandle = Uint8Array.from(traders, ({ compiled }) => (compiled.document.repeat === 'every-candle' ? 1 : 0));
     this.forming = traders.flatMap(({ compiled }, index) => (compiled.document.candles === 'forming' ? [index] : []));
-    this.booked = traders.map(({ id, compiled }) => ({ id, name: compiled.document.name, settle: compiled.settle }));
+    this.booked = traders.map(({ id, version, compiled }) => ({ id, version, name: compiled.document.name, settle: compiled.settle }));
     this.reads = this.traders.map(({ slots }) => readsOf(this.program.dag, slots, this.own.externals));
   }
 
