@@ -145,7 +145,7 @@ export class Lane {
    * last close. A candle that does not follow the last one screened gives nothing.
    */
   peek(candle: Candle, series: CandleSeries): Match[] {
-    const { program, settle, forming, verdicts, own: { externals } } = this.graph;
+    const { program, settle, everyCandle, forming, verdicts, own: { externals } } = this.graph;
     const next = this.book.next;
     if (forming.length === 0 || next === 0 || next !== series.total || intervalClose(this.interval, series.openTimeOf(next - 1)) !== candle.openTime) return [];
     const v = program.values;
@@ -155,7 +155,7 @@ export class Lane {
     program.run(this.graph.scratch(this.#s), next + this.#phase);
     const matches: Match[] = [];
     for (const k of forming) {
-      if (verdicts.holds(k, v) && this.#held[k] === 0 && next + 1 - this.#counts[k + 1]! > settle[k]!) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
+      if (verdicts.holds(k, v) && (this.#held[k] === 0 || everyCandle[k] === 1) && next + 1 - this.#counts[k + 1]! > settle[k]!) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
     }
     return matches;
   }
