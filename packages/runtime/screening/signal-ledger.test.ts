@@ -60,6 +60,28 @@ test('what was under way before a restart is taken back after it, and limits and
   expect(take()).toEqual(['live withdrawn 14', 'live closed 15 cooldown', 'live closed 15']);
 });
 
+test.each<[how: string, does: (ledger: SignalLedger) => void]>([
+  ['its trader is edited', (ledger) => ledger.setTrader({ traderId: id, version: 2, historyFrom: 0, liveFrom: 13 * MINUTE, liveSignals: 0, historySignals: 0 }, [{ traderId: id, version: 2, symbol: 'AUSDT', interval: '1m', closeTime: 0 }])],
+  ['its symbol leaves the universe', (ledger) => ledger.setTrader({ traderId: id, version: 1, historyFrom: 0, liveFrom: 10 * MINUTE, liveSignals: 0, historySignals: 0 }, [{ traderId: id, version: 1, symbol: 'BUSDT', interval: '1m', closeTime: 0 }])],
+  ['its trader is removed, paused or disabled', (ledger) => ledger.removeTrader(id)],
+  ['only other traders run', (ledger) => ledger.keepOnly(new Set(['another']))],
+])('a signal of a candle under way is taken back at once when %s', (_how, does) => {
+  const forming = at(13, { phase: 'forming' });
+  const { ledger, take } = ledgerOf();
+  ledger.matched([forming]);
+  const recent = ledger.step().signals;
+  take();
+  does(ledger);
+  expect(take()).toEqual(['live withdrawn 13']);
+  ledger.screened(to('AUSDT', 13));
+  ledger.screened(to('AUSDT', 13, 2));
+  expect(take()).toEqual([]);
+  // The same where it was given before a restart.
+  const after = ledgerOf({}, recent);
+  does(after.ledger);
+  expect(after.take()).toEqual(['live withdrawn 13']);
+});
+
 test('what is beyond the limits is kept and marked; a trader that runs wild is reported', () => {
   const { ledger, take, tripped } = ledgerOf({ limits: { perHour: 1 } });
   ledger.matched(Array.from({ length: 12 }, (_, index) => at(20 + index)));

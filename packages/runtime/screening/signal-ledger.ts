@@ -47,6 +47,7 @@ export class SignalLedger {
   setTrader(state: TraderState, marks: readonly Watermark[]): void {
     this.#states.set(state.traderId, state);
     const wanted = new Map(marks.map((mark) => [mark.symbol, mark]));
+    this.#withdraw((open) => open.traderId === state.traderId && !(open.traderVersion === state.version && wanted.has(open.symbol)));
     for (const [symbol, traders] of this.#entries) {
       const entry = traders.get(state.traderId);
       if (entry && !(wanted.has(symbol) && entry.mark.version === state.version)) this.#drop(symbol, state.traderId);
@@ -63,7 +64,22 @@ export class SignalLedger {
   removeTrader(traderId: string): void {
     this.#states.delete(traderId);
     this.#policy.forget(traderId);
+    this.#withdraw((open) => open.traderId === traderId);
     for (const symbol of this.#entries.keys()) this.#drop(symbol, traderId);
+  }
+
+  /** Only these traders run: what others said of candles under way, before a restart too, is taken back. */
+  keepOnly(traderIds: ReadonlySet<string>): void {
+    this.#withdraw((open) => !traderIds.has(open.traderId));
+  }
+
+  /** Nobody will see the close of these candles for whoever gave the signals. */
+  #withdraw(which: (open: Signal) => boolean): void {
+    for (const [key, open] of this.#open) {
+      if (!which(open)) continue;
+      this.#open.delete(key);
+      this.#signals.push(withdrawalOf(open));
+    }
   }
 
   state(traderId: string): TraderState | undefined {
@@ -120,7 +136,7 @@ export class SignalLedger {
       if (open && open.closeTime <= closeTime) {
         // Its candle has closed, and the trader did not hold on it.
         this.#open.delete(`${id} ${symbol}`);
-        if (open.traderVersion === entry.mark.version) this.#signals.push(withdrawalOf(open));
+        this.#signals.push(withdrawalOf(open));
       }
       this.#dirty.add(entry);
     }

@@ -129,6 +129,7 @@ export class TraderSet {
         log('info', 'trader_stopped', `"${trader.document.name}" no longer runs.`);
       }
     }
+    ledger.keepOnly(new Set(this.#wanted.map(({ id }) => id)));
     store.keepOnly(this.#wanted);
     for (const trader of this.#wanted) this.#prepare(trader, reselect);
 
