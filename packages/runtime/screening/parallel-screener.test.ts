@@ -127,6 +127,10 @@ describe.each([0, 1, 3])('on %i worker threads', (workers) => {
     expect(logs).toContain('screening_overloaded');
     expect([...screener.shed]).toEqual(expect.arrayContaining([id(1), id(2), id(3)]));
     expect(screener.shed.has(id(6))).toBe(false);
+    // Who waits is explained all the same, and keeps its symbols.
+    expect(screener.explain(id(1), 'S0USDT')).toMatchObject({ conditions: [{ name: 'turn', ready: true }] });
+    expect(screener.funnel(id(2))).toMatchObject({ symbols: SYMBOLS.length });
+    expect(screener.counts(id(1))).toEqual({ symbols: SYMBOLS.length, ready: 0, matching: 0 });
     await feed(110, 300, 500_000);
     expect(logs).toContain('screening_restored');
     expect(screener.shed.size).toBe(0);

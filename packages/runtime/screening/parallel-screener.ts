@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Candle, Explanation, Interval } from '@trademind/core';
-import { Screener, type Funnel, type Match, type NeededSeries, type RunningTrader, type ScreenedTo } from '@trademind/engine';
+import { Screener, type Funnel, type IdleTrader, type Match, type NeededSeries, type RunningTrader, type ScreenedTo } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import { every, type Wall } from '../time.ts';
 import { toShed } from './overload.ts';
@@ -178,15 +178,24 @@ export class ParallelScreener {
     this.#found = this.#found.map(({ matches, screened }) => ({ matches: matches.filter(other), screened: screened.filter(other) }));
   }
 
+  /** Why a trader holds on a symbol, or why not: of one that is shed too. Throws `unknown_trader`, `unknown_candle`. */
   explain(traderId: string, symbol: string, closeTime?: number): Explanation {
-    return this.#screener.explain(traderId, symbol, closeTime);
+    return this.#screener.explain(this.#idle(traderId), symbol, closeTime);
   }
 
+  /** How many of a trader's symbols pass each of its conditions: of one that is shed too. Throws `unknown_trader`. */
   funnel(traderId: string): Funnel {
-    return this.#screener.funnel(traderId);
+    return this.#screener.funnel(this.#idle(traderId));
   }
 
+  #idle(traderId: string): string | IdleTrader {
+    const trader = this.#shed.has(traderId) ? this.#traders.find(({ id }) => id === traderId) : undefined;
+    return trader === undefined ? traderId : { trader, universe: this.#universes.get(traderId) ?? new Set() };
+  }
+
+  /** Symbols in a trader's universe, those on which it has settled, those on which it holds; of one that is shed the symbols alone. */
   counts(traderId: string): ReturnType<Screener['counts']> {
+    if (this.#shed.has(traderId)) return { symbols: this.#universes.get(traderId)?.size ?? 0, ready: 0, matching: 0 };
     return this.#screener.counts(traderId);
   }
 

@@ -12,6 +12,8 @@ const CATCH_UP_MS = 7 * 86_400_000;
 /** Candles before the first one screened: the one an edge looks back to, and one more. */
 const EXTRA_CANDLES = 2;
 
+const SHED = 'It waits because there is more to screen than time, and traders of higher priority go first. What it misses is caught up as soon as there is room; a larger machine would keep up.';
+
 /** A trader that cannot run: its document is not readable, or its expressions do not compile. */
 export interface InvalidTrader { id: string; name: string; version: number; error: string }
 
@@ -103,8 +105,9 @@ export class TraderSet {
     const running = this.running().map((trader): TraderStatus => {
       const state = ledger.state(trader.id);
       const { symbols, ready, matching } = screener.counts(trader.id);
+      const standing = screener.shed.has(trader.id) ? { state: 'shed' as const, error: SHED } : { state: 'running' as const };
       return {
-        id: trader.id, name: trader.document.name, version: trader.version, interval: trader.document.interval ?? defaultInterval, state: 'running',
+        id: trader.id, name: trader.document.name, version: trader.version, interval: trader.document.interval ?? defaultInterval, ...standing,
         symbols, ready, matching, historyFrom: state?.historyFrom ?? 0, liveFrom: state?.liveFrom ?? 0,
         signals: { live: state?.liveSignals ?? 0, history: state?.historySignals ?? 0 },
       };
