@@ -1,4 +1,3 @@
-import type { Worker } from 'node:worker_threads';
 import type { Candle, Interval } from '@trademind/core';
 import { decodeMatches, LaneBook, LaneSet, LaneWatch, screenedTo, SnapshotReader, SnapshotWriter, type ActiveTrader, type CandleStore, type LaneHost, type Match, type RunningTrader, type SavedLane, type ScreenedTo } from '@trademind/engine';
 import type { Log } from '../log.ts';
