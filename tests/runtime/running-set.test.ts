@@ -50,7 +50,7 @@ test('the intervals that are streamed are those of the traders: a new one brings
   await until('the second runs', () => statusOf(slow)?.state === 'running');
   await goesOn('5m');
   expect(one.orchestrator.status().market.backfilled.total).toBe(10);
-  const told = () => Object.fromEntries(Map.groupBy(one.orchestrator.signals(1_000), ({ interval, origin }) => `${origin} ${interval}`).entries().map(([kind, { length }]) => [kind, length]));
+  const told = () => Object.fromEntries([...Map.groupBy(one.orchestrator.signals(1_000), ({ interval, origin }) => `${origin} ${interval}`)].map(([kind, { length }]) => [kind, length]));
   await until('signals of both intervals', () => 'live 1m' in told() && 'live 5m' in told(), () => ({ told: told(), status: one.orchestrator.status() }));
 }, 240_000);
 
