@@ -109,8 +109,8 @@ async function run(workers: number, plan: readonly Step[], forgets: boolean): Pr
         rests++;
         return;
       case 'kill':
-        // One that is only just starting is left alone: ending a thread in the middle of its start can bring down the whole process, which is Node's affair.
-        if (screener.lanes.shards.ready) void screener.lanes.shards.threads[step.worker]?.terminate();
+        // It throws on what it does not understand. (Ending threads from outside by the dozen can bring down the whole process where Node strips types in them; a hundred of those are ended next door.)
+        screener.lanes.shards.threads[step.worker]?.postMessage({ type: 'nonsense', task: -1 });
         return;
       case 'resize':
         void screener.resize(step.workers);
@@ -168,6 +168,6 @@ async function run(workers: number, plan: readonly Step[], forgets: boolean): Pr
 
 describe.each([0, 1, 2])('beginning with %i workers', (workers) => {
   test.each([false, true])('no signal is lost and none given twice, whatever is killed, resized, edited or re-selected at any moment (series begun anew: %s)', async (forgets) => {
-    await fc.assert(fc.asyncProperty(steps(forgets), (plan) => run(workers, plan, forgets)), { numRuns: 12 });
+    await fc.assert(fc.asyncProperty(steps(forgets), (plan) => run(workers, plan, forgets)), { numRuns: 8 });
   }, 180_000);
 });
