@@ -1,6 +1,7 @@
 import type { BenchRow } from '../frame/row.ts';
 import { addTraderRow } from './add-trader.ts';
 import { allocationRow } from './allocation.ts';
+import { driftRow } from './drift.ts';
 import { memoryRow } from './memory.ts';
 import { passRow } from './pass.ts';
 import { warmupRow } from './warmup.ts';
@@ -16,4 +17,5 @@ export const ROWS: Readonly<Record<string, () => BenchRow>> = {
   'engine.add-trader': addTraderRow,
   'engine.workers': workersRow,
   'engine.allocation': allocationRow,
+  'engine.drift': driftRow,
 };

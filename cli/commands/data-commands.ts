@@ -6,7 +6,7 @@ type Sub = (name: string, description: string, examples: string, parent: Command
 type Act = (load: () => Promise<(options: never, io: Io, ...rest: string[]) => Promise<number>>) => (...given: unknown[]) => Promise<void>;
 
 const EXCHANGE = 'REST URL of another exchange host (BINANCE_REST_URL; default: Binance\'s public market data)';
-const INTERVALS = '1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M';
+const INTERVALS = '1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 1w 1M';
 
 /** `trademind data …`: the local history of candles. */
 export function addDataCommands(program: Command, sub: Sub, act: Act): void {

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { INTERVALS, intervalClose, intervalMs, intervalOpen } from './market.ts';
+import { parseWith } from './parse.ts';
+import { TraderDocument } from './trader.ts';
+import { Interval, INTERVALS, intervalClose, intervalMs, intervalOpen } from './market.ts';
 
 const instant = fc.integer({ min: 0, max: Date.UTC(2100, 0, 1) });
 
@@ -32,4 +34,10 @@ test('February 2024 closes on the first of March', () => {
 test('fixed intervals are as long as their name says', () => {
   expect(intervalMs('5m')).toBe(300_000);
   expect(intervalMs('1w')).toBe(7 * 86_400_000);
+});
+
+test('3d is refused with what to use instead, like anything that is no interval', () => {
+  expect(() => parseWith(Interval, '3d', 'bad', 'interval')).toThrow('Use 1d or 1w');
+  expect(() => parseWith(Interval, '7m', 'bad', 'interval')).toThrow('"1m"');
+  expect(() => parseWith(TraderDocument, { name: 't', side: 'long', interval: '3d', where: { a: 'close > 1' } }, 'bad', 'trader')).toThrow('Use 1d or 1w');
 });

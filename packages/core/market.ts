@@ -4,12 +4,14 @@ import * as z from 'zod/mini';
 const FIXED_MS = {
   '1m': 60_000, '3m': 180_000, '5m': 300_000, '15m': 900_000, '30m': 1_800_000,
   '1h': 3_600_000, '2h': 7_200_000, '4h': 14_400_000, '6h': 21_600_000, '8h': 28_800_000, '12h': 43_200_000,
-  '1d': 86_400_000, '3d': 259_200_000, '1w': 604_800_000,
+  '1d': 86_400_000, '1w': 604_800_000,
 } as const;
 
-/** Candle intervals of Binance Spot that a trader may use. */
+/** Candle intervals of Binance Spot that a trader may use: all but 1s, and 3d, which opens on days that nobody can know beforehand (ADR 15). */
 export const INTERVALS = [...(Object.keys(FIXED_MS) as (keyof typeof FIXED_MS)[]), '1M'] as const;
-export const Interval = z.enum(INTERVALS);
+/** Why an interval that the exchange has is refused. */
+export const NO_3D = '3d candles are not supported: the exchange does not say on which days they open. Use 1d or 1w';
+export const Interval = z.enum(INTERVALS, { error: ({ input }) => (input === '3d' ? NO_3D : undefined) });
 export type Interval = z.infer<typeof Interval>;
 
 /** The Unix epoch was a Thursday; weeks open on Monday 00:00 UTC, four days later. */

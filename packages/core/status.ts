@@ -9,8 +9,8 @@ export const TraderStatus = z.object({
   name: z.string(),
   version: z.int(),
   interval: Interval,
-  /** `invalid`: its expressions do not compile; `paused`: it gave far more than its limits; `error` says why. */
-  state: z.enum(['running', 'paused', 'invalid']),
+  /** `invalid`: its expressions do not compile; `paused`: it gave far more than its limits; `shed`: it waits because there is more to screen than time; `error` says why. */
+  state: z.enum(['running', 'shed', 'paused', 'invalid']),
   error: z.optional(z.string()),
   /** Symbols in its universe, those whose indicators have settled, those on which it holds now. */
   symbols: z.int(),

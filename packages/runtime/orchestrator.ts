@@ -144,14 +144,13 @@ export class Orchestrator {
       defaultInterval, wall, log, capacity: (interval) => candlesKept(interval, this.#screener.settleCandles(interval)), marketNow: () => this.#market.clock.now(),
       onScreened: ({ matches, screened }) => {
         this.#ledger.matched(matches);
-        for (const { symbol, interval, closeTime, traderId } of screened) this.#ledger.screened(symbol, interval, closeTime, traderId);
+        for (const to of screened) this.#ledger.screened(to);
         this.#steps.soon();
       },
     });
     this.#snapshots = new Snapshots({ dataDir, screener: this.#screener, log });
     this.#ledger = new SignalLedger({
       recent: store.signalsSince(86_400_000), rules: (traderId) => this.#traders.rules(traderId), onTripped: (traderId, why) => this.#follower.pauseSoon(traderId, why),
-      waits: (traderId) => this.#screener.shed.has(traderId) || this.#screener.trader(traderId)?.waits === true,
     });
     this.#traders = new TraderSet({ store, market: this.#market, screener: this.#screener, ledger: this.#ledger, defaultInterval, log });
     this.#follower = new TraderFollower({ traders: this.#traders, store, log, signal, mayScreen: () => this.#phase.mayScreen, onChanged: () => this.#tradersChanged() });

@@ -104,8 +104,6 @@ describe('the calendar', () => {
     expect(stepOpen('1M', at('2024-02-01T00:00:00Z')) - at('2024-02-01T00:00:00Z')).toBe(29 * DAY);
     expect(stepOpen('1M', at('2025-12-01T00:00:00Z'))).toBe(at('2026-01-01T00:00:00Z'));
     expect(stepOpen('1M', at('2026-01-01T00:00:00Z'), -1)).toBe(at('2025-12-01T00:00:00Z'));
-    // Binance's three-day candles count from 1970: the first of BTCUSDT opened on 2017-08-16.
-    expect(openOf('3d', at('2017-08-17T04:00:00Z'))).toBe(at('2017-08-16T00:00:00Z'));
   });
 
   test('a candle contains its time and touches the next', () => {

@@ -11,12 +11,12 @@ const FIXED = {
   '1s': SECOND,
   '1m': MINUTE, '3m': 3 * MINUTE, '5m': 5 * MINUTE, '15m': 15 * MINUTE, '30m': 30 * MINUTE,
   '1h': HOUR, '2h': 2 * HOUR, '4h': 4 * HOUR, '6h': 6 * HOUR, '8h': 8 * HOUR, '12h': 12 * HOUR,
-  '1d': DAY, '3d': 3 * DAY,
+  '1d': DAY,
 } as const;
 
 export type Interval = keyof typeof FIXED | '1w' | '1M';
 
-/** Every kline interval of Binance, shortest first. */
+/** Every kline interval of Binance but 3d, whose grid is not documented (ADR 15), shortest first. */
 export const INTERVALS: readonly Interval[] = [...(Object.keys(FIXED) as (keyof typeof FIXED)[]), '1w', '1M'];
 
 export function isInterval(text: string): text is Interval {

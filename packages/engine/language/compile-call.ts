@@ -1,5 +1,5 @@
 import type { CallExpression, Identifier } from 'acorn';
-import { intervalMs, INTERVALS, type Interval } from '@trademind/core';
+import { intervalMs, INTERVALS, NO_3D, type Interval } from '@trademind/core';
 import type { Dag, Ref } from '../graph/dag.ts';
 import { signatureOf, type Argument, type FunctionDefinition } from '../indicators/definition.ts';
 import type { Compiler } from './compile-expression.ts';
@@ -100,6 +100,7 @@ function frameOf(compiler: Compiler, definition: FunctionDefinition, node: CallE
     return frames.of(text, frame.interval);
   }
   const interval = INTERVALS.find((known) => known === text);
+  if (text === '3d') throw compiler.error(place, 'wrong_argument', `${NO_3D}.`, help);
   if (interval === undefined) throw compiler.error(place, 'wrong_argument', `${name} wants an interval in quotes: ${INTERVALS.join(', ')}.`, help);
   if (interval === frame.interval) return frame;
   const order = (one: Interval): number => INTERVALS.indexOf(one);

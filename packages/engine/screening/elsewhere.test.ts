@@ -74,6 +74,7 @@ describe('on another interval', () => {
     expect(error('on("1m", close) > 1')).toMatchObject({ code: 'wrong_argument', column: 4, message: expect.stringContaining('"1m" is lower than 5m') });
     expect(error('on("12h", close) > 1', '8h').message).toContain('12h candles cannot be made of 8h ones');
     expect(error('on("7m", close) > 1').message).toContain('1m, 3m, 5m');
+    expect(error('on("3d", close) > 1').message).toContain('does not say on which days they open. Use 1d or 1w');
     expect(error('on(5, close) > 1').code).toBe('wrong_argument');
     expect(error('on("1h") > 1').code).toBe('wrong_argument');
     expect(error('on("1h", close, 2) > 1').code).toBe('wrong_argument');

@@ -1,7 +1,7 @@
 import type { Interval } from '@trademind/core';
 
 /** A trader as a book names it. */
-export interface BookedTrader { readonly id: string; readonly name: string; readonly settle: number }
+export interface BookedTrader { readonly id: string; readonly version: number; readonly name: string; readonly settle: number }
 
 /**
  * What the traders of a lane have seen and last said, in shared memory: the thread that screens writes it, whoever shows it reads it. The counts are the ordinal of the candle that comes

@@ -24,6 +24,6 @@ export interface LaneHost {
   books(interval: Interval): Iterable<LaneBook>;
   /** Every lane as it stands, for `restore`. */
   save(writer: SnapshotWriter): SavedLane[];
-  /** Runs these traders on the lanes of a snapshot, over candles restored before. A lane that no longer fits what the traders compute begins anew from the stored candles. */
-  restore(traders: readonly ActiveTrader[], universes: ReadonlyMap<string, ReadonlySet<string>>, saved: readonly SavedLane[], reader: SnapshotReader): void;
+  /** Puts the lanes of a snapshot in place, for the traders that run now, over candles restored before. One that no longer fits what they compute begins anew from the stored candles. */
+  restore(saved: readonly SavedLane[], reader: SnapshotReader): void;
 }

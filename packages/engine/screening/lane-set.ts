@@ -10,6 +10,7 @@ import type { SavedNumbers, SnapshotReader, SnapshotWriter } from './snapshot.ts
 export interface SavedLane {
   readonly symbol: string;
   readonly interval: Interval;
+  /** Each with its version: what another version last said is of no use. */
   readonly traders: readonly string[];
   readonly fingerprint: string;
   readonly place: SavedNumbers;
@@ -97,16 +98,14 @@ export class LaneSet implements LaneHost {
 
   save(writer: SnapshotWriter): SavedLane[] {
     return [...this.lanes()].map((lane) => ({
-      symbol: lane.symbol, interval: lane.interval, traders: lane.graph.traders.map(({ trader }) => trader.id), fingerprint: lane.fingerprint, place: writer.add(lane.save()),
+      symbol: lane.symbol, interval: lane.interval, traders: lane.graph.traders.map(({ trader }) => versionOf(trader)), fingerprint: lane.fingerprint, place: writer.add(lane.save()),
     }));
   }
 
-  restore(traders: readonly ActiveTrader[], universes: ReadonlyMap<string, ReadonlySet<string>>, saved: readonly SavedLane[], reader: SnapshotReader): void {
-    for (const trader of traders) this.#traders.set(trader.id, trader);
-    for (const [id, symbols] of universes) this.#universes.set(id, symbols);
+  restore(saved: readonly SavedLane[], reader: SnapshotReader): void {
     for (const { symbol, interval, traders: ids, fingerprint, place } of saved) {
       const screening = this.#tradersOf(symbol, interval);
-      if (screening.length !== ids.length || !screening.every(({ id }, index) => id === ids[index])) continue;
+      if (screening.length !== ids.length || !screening.every((trader, index) => versionOf(trader) === ids[index])) continue;
       const lane = this.#newLane(symbol, interval, this.#graph(interval, screening), 0);
       if (lane.fingerprint !== fingerprint) {
         lane.release();
@@ -183,5 +182,6 @@ export class LaneSet implements LaneHost {
   }
 }
 
+const versionOf = ({ id, version }: ActiveTrader): string => `${id} ${version}`;
 const sameTraders = (graph: ScreeningGraph, traders: readonly ActiveTrader[]): boolean =>
   graph.traders.length === traders.length && graph.traders.every(({ trader }, index) => trader === traders[index]);

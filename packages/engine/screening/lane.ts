@@ -162,7 +162,7 @@ export class Lane {
    * last close. A candle that does not follow the last one screened gives nothing.
    */
   peek(candle: Candle, series: CandleSeries): Match[] {
-    const { program, forming, verdicts, own: { externals } } = this.graph;
+    const { program, everyCandle, forming, verdicts, own: { externals } } = this.graph;
     const next = this.book.next;
     if (forming.length === 0 || next === 0 || next !== series.total || intervalClose(this.interval, series.openTimeOf(next - 1)) !== candle.openTime) return [];
     const v = program.values;
@@ -173,7 +173,7 @@ export class Lane {
     const matches: Match[] = [];
     const now = verdicts.now(v);
     for (const k of forming) {
-      if (((now[k >> 5]! >>> (k & 31)) & 1) === 1 && !this.book.heldBefore(k) && this.#settled(k, next + 1)) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
+      if (((now[k >> 5]! >>> (k & 31)) & 1) === 1 && (!this.book.heldBefore(k) || everyCandle[k] === 1) && this.#settled(k, next + 1)) matches.push(this.#match(k, candle.openTime, 'forming', v, 1, 0));
     }
     return matches;
   }

@@ -3,6 +3,7 @@ import { MARKET, RANK } from '../language/frames.ts';
 import { FrameLane, type CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
+import { screenedTo, type ScreenedTo } from './lane-watch.ts';
 import { byTime, type Match } from './match.ts';
 import type { ExternalSlot } from './link-frames.ts';
 import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
@@ -49,6 +50,8 @@ export class MarketTrader {
   #due = -Infinity;
   #screenedTo = -Infinity;
   readonly #standings: Standing[] = [];
+  /** Symbols whose candles were screened since `takeScreened` was asked last. */
+  readonly #advanced = new Set<string>();
   /** Symbols whose candle of the close under way is there. */
   readonly #arrived = new Set<string>();
 
@@ -118,12 +121,16 @@ export class MarketTrader {
 
   /** The symbol's candles begin anew, and so does what was computed from them. */
   forget(symbol: string): void {
+    this.#advanced.delete(symbol);
     if (this.#lanes.has(symbol)) this.#lanes.set(symbol, this.#newLane(symbol));
   }
 
-  /** The close (ms) up to which all symbols were screened. */
-  get screenedTo(): number {
-    return this.#screenedTo;
+  /** How far it has come, on the symbols whose candles were screened since this was asked last. */
+  takeScreened(): ScreenedTo[] {
+    const { interval } = this.trader.compiled;
+    const screened = [...this.#advanced].flatMap((symbol) => screenedTo(this.#lanes.get(symbol)!.book, this.#candles.series(symbol, interval)) ?? []);
+    this.#advanced.clear();
+    return screened;
   }
 
   /** When the close under way is screened at the latest (ms of market time); undefined where none is. */
@@ -217,7 +224,9 @@ export class MarketTrader {
     const series = this.#candles.series(symbol, interval);
     if (series === undefined || lane.next >= series.total) return [];
     const next = Math.max(lane.next, series.oldest);
-    return intervalClose(interval, series.openTimeOf(next)) === closeTime ? lane.advance(series, next + 1) ?? [] : [];
+    if (intervalClose(interval, series.openTimeOf(next)) !== closeTime) return [];
+    this.#advanced.add(symbol);
+    return lane.advance(series, next + 1) ?? [];
   }
 
   #has(symbol: string, closeTime: number): boolean {

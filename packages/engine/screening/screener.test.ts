@@ -275,3 +275,11 @@ test('a distinct node is computed once per symbol, whoever asks', () => {
   const kinds = program.dag.nodes.flatMap((node) => ('kind' in node ? [node.kind.name] : []));
   expect(kinds.sort()).toEqual(['-', '<', '<', '<', '<', '<', '>', 'ema', 'ema', 'rsi', ...Array.from({ length: 5 }, () => '&&')].map((name) => (name === '<' ? '>' : name)).sort());
 });
+
+test.each(['edge', 'every-candle'] as const)('a candle under way is told, with `repeat: %s`, wherever its close would be', (repeat) => {
+  const screener = running([trader(1, { up: 'close > 10' }, { repeat, candles: 'forming' })]);
+  const told: [minute: number, forming: number, closed: number][] = walk([9, 9, 11, 12, 13, 9, 14]).map((candle, minute) =>
+    [minute, screener.peek('BTCUSDT', '1m', candle).length, screener.onCandle('BTCUSDT', '1m', candle).length]);
+  for (const [minute, forming, closed] of told.slice(1)) expect(forming, `minute ${minute}`).toBe(closed);
+  expect(told.filter(([, forming]) => forming === 1).map(([minute]) => minute)).toEqual(repeat === 'edge' ? [2, 6] : [2, 3, 4, 6]);
+});

@@ -8,9 +8,11 @@ import { explain } from './explain.ts';
 import { funnel, type Funnel } from './funnel.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LaneHost } from './lane-host.ts';
+import type { ScreenedTo } from './lane-watch.ts';
 import { LaneSet, type SavedLane } from './lane-set.ts';
 import { MarketTrader, type SavedMarket } from './market-trader.ts';
 import { byTime, NO_MATCHES, type Match } from './match.ts';
+import { neededSeries, settleOf, type NeededSeries } from './needed-series.ts';
 import type { ActiveTrader } from './screening-graph.ts';
 import { SnapshotReader, SnapshotWriter, type SavedNumbers } from './snapshot.ts';
 
@@ -27,15 +29,8 @@ export interface ScreenerOptions {
   deadlineMs?: number;
 }
 
-/** A series of candles that running traders read. */
-export interface NeededSeries {
-  readonly symbol: string;
-  readonly interval: Interval;
-  /** Candles until all that is computed from it has settled. */
-  readonly settle: number;
-  /** Whether it must come from the exchange candle by candle. Else it is made of a shorter one, and the exchange is asked for its past alone (`seed`). */
-  readonly streamed: boolean;
-}
+/** A trader that is not screened now, with its symbols, to be explained all the same. */
+export interface IdleTrader { readonly trader: RunningTrader; readonly universe: ReadonlySet<string> }
 
 /** What a snapshot says in words; its numbers lie behind. */
 interface SnapshotHeader {
@@ -124,9 +119,9 @@ export class Screener {
     return trader && { interval: trader.compiled.interval, symbols: this.#universes.get(traderId) ?? new Set(), waits: trader.compiled.waits };
   }
 
-  /** Traders that look at several symbols, and the close (ms) up to which each has screened all of them. */
-  *market(): Generator<{ id: string; interval: Interval; screenedTo: number; symbols: ReadonlySet<string> }> {
-    for (const [id, market] of this.#market) yield { id, interval: market.trader.compiled.interval, screenedTo: market.screenedTo, symbols: market.symbols };
+  /** How far traders that look at several symbols have come since this was asked last. */
+  takeScreened(): ScreenedTo[] {
+    return this.#market.size === 0 ? [] : [...this.#market.values()].flatMap((market) => market.takeScreened());
   }
 
   /** Intervals on which traders run. */
@@ -136,34 +131,12 @@ export class Screener {
 
   /** Every series that the running traders read, of their symbols and of those that they name. */
   needs(): NeededSeries[] {
-    const needed = new Map<string, NeededSeries>();
-    const add = (symbol: string, interval: Interval, settle: number, streamed: boolean): void => {
-      const key = `${symbol} ${interval}`;
-      const known = needed.get(key);
-      needed.set(key, { symbol, interval, settle: Math.max(settle, known?.settle ?? 0), streamed: streamed || known?.streamed === true });
-    };
-    for (const { id, compiled } of this.#traders.values()) {
-      for (const symbol of this.#universes.get(id) ?? []) {
-        add(symbol, compiled.interval, compiled.settle, true);
-        for (const one of compiled.elsewhere) if (one.symbol === undefined) add(symbol, one.interval, one.settle, one.interval === compiled.interval);
-      }
-      for (const { symbol, interval, settle } of compiled.elsewhere) {
-        if (symbol === undefined) continue;
-        add(symbol, compiled.interval, compiled.settle, true);
-        add(symbol, interval, settle, interval === compiled.interval);
-      }
-    }
-    return [...needed.values()];
+    return neededSeries(this.#traders.values(), this.#universes);
   }
 
   /** Candles until every node on this interval has settled; the next one is the first that can give a signal. 0 where no trader reads it. */
   settleCandles(interval: Interval): number {
-    let most = 0;
-    for (const { compiled } of this.#traders.values()) {
-      if (compiled.interval === interval) most = Math.max(most, compiled.settle);
-      for (const one of compiled.elsewhere) if (one.interval === interval) most = Math.max(most, one.settle);
-    }
-    return most;
+    return settleOf(this.#traders.values(), interval);
   }
 
   /**
@@ -219,26 +192,31 @@ export class Screener {
    * Why a trader holds on a symbol's closed candle, or why not, or what is missing: on the last one, or on the stored one that closed at `closeTime`
    * (ms). Throws `unknown_trader`, `unknown_candle`.
    */
-  explain(traderId: string, symbol: string, closeTime?: number): Explanation {
-    const trader = this.#running(traderId);
+  explain(who: string | IdleTrader, symbol: string, closeTime?: number): Explanation {
+    const { trader, universe } = this.#compiled(who);
     const { interval } = trader.compiled;
     const series = this.candles.series(symbol, interval);
     const index = series === undefined ? -1 : closeTime === undefined ? series.size - 1 : series.find((openTime) => intervalClose(interval, openTime) >= closeTime);
     if (closeTime !== undefined && (series?.openTime(index) === undefined || intervalClose(interval, series.openTime(index)!) !== closeTime)) {
       throw new TradeMindError({ code: 'unknown_candle', message: `No stored ${interval} candle of ${symbol} closed at ${new Date(closeTime).toISOString()}.`, field: 'closeTime' });
     }
-    return explain(trader, symbol, { candles: this.candles, universe: this.#universes.get(traderId) ?? new Set(), series, index });
+    return explain(trader, symbol, { candles: this.candles, universe, series, index });
   }
 
   /** How many of a trader's symbols are ready, on how many each condition holds, and on which all of it does, on their last closed candles: computed anew from the stored ones. Throws `unknown_trader`. */
-  funnel(traderId: string): Funnel {
-    return funnel(this.#running(traderId), { candles: this.candles, universe: this.#universes.get(traderId) ?? new Set() });
+  funnel(who: string | IdleTrader): Funnel {
+    const { trader, universe } = this.#compiled(who);
+    return funnel(trader, { candles: this.candles, universe });
   }
 
-  #running(traderId: string): ActiveTrader {
-    const trader = this.#traders.get(traderId);
-    if (trader === undefined) throw new TradeMindError({ code: 'unknown_trader', message: `No trader with the id ${traderId} is running.`, field: 'traderId' });
-    return trader;
+  #compiled(who: string | IdleTrader): { trader: ActiveTrader; universe: ReadonlySet<string> } {
+    if (typeof who !== 'string') {
+      const { id, version, document } = who.trader;
+      return { trader: { id, version, compiled: compileTrader(document, this.#options.defaultInterval) }, universe: who.universe };
+    }
+    const trader = this.#traders.get(who);
+    if (trader === undefined) throw new TradeMindError({ code: 'unknown_trader', message: `No trader with the id ${who} is running.`, field: 'traderId' });
+    return { trader, universe: this.#universes.get(who) ?? new Set() };
   }
 
   /** Symbols in a trader's universe, those on which it has settled, those on which it holds now. */
@@ -302,12 +280,16 @@ export class Screener {
     }
     for (const [id, symbols] of header.universes) this.#universes.set(id, new Set(symbols));
     const local = [...this.#traders.values()].filter(({ compiled }) => !compiled.waits);
-    this.#lanes.restore(local, new Map(local.map(({ id }) => [id, this.#universes.get(id) ?? new Set()])), header.lanes, reader);
+    for (const { id } of local) this.#lanes.setUniverse(id, this.#universes.get(id));
+    this.#lanes.setTraders(local);
+    this.#lanes.restore(header.lanes, reader);
     for (const trader of this.#traders.values()) {
       if (!trader.compiled.waits) continue;
       const saved = header.market.find(({ id }) => id === trader.id);
-      const market = this.#newMarket(trader);
-      if (saved === undefined || !market.restore(saved, reader)) market.warmUp();
+      if (saved !== undefined && this.#newMarket(trader).restore(saved, reader)) continue;
+      // Whoever sets the traders next begins with it anew, and is told what it finds.
+      this.#market.delete(trader.id);
+      this.#traders.delete(trader.id);
     }
   }
 

@@ -60,7 +60,7 @@ export class ScreeningGraph {
     this.everyCandle = new Int32Array(Math.ceil(traders.length / 32));
     for (const [k, { compiled }] of traders.entries()) if (compiled.document.repeat === 'every-candle') this.everyCandle[k >> 5]! |= 1 << (k & 31);
     this.forming = traders.flatMap(({ compiled }, index) => (compiled.document.candles === 'forming' ? [index] : []));
-    this.booked = traders.map(({ id, compiled }) => ({ id, name: compiled.document.name, settle: compiled.settle }));
+    this.booked = traders.map(({ id, version, compiled }) => ({ id, version, name: compiled.document.name, settle: compiled.settle }));
     this.reads = this.traders.map(({ slots }) => readsOf(this.program.dag, slots, this.own.externals));
   }
 

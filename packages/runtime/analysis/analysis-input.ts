@@ -15,7 +15,7 @@ const [CONDITIONS, VALUES, EXPRESSION, NAME, DESCRIPTION] = [20, 8, 300, 80, 500
 
 /** The interval a trader of this one looks up to for the larger picture. */
 const HIGHER: Partial<Record<Interval, Interval>> = {
-  '1m': '15m', '3m': '30m', '5m': '1h', '15m': '1h', '30m': '4h', '1h': '4h', '2h': '12h', '4h': '1d', '6h': '1d', '8h': '1d', '12h': '3d', '1d': '1w', '3d': '1M', '1w': '1M',
+  '1m': '15m', '3m': '30m', '5m': '1h', '15m': '1h', '30m': '4h', '1h': '4h', '2h': '12h', '4h': '1d', '6h': '1d', '8h': '1d', '12h': '1w', '1d': '1w', '1w': '1M',
 };
 
 const INDICATORS = {

@@ -17,7 +17,7 @@ const RETRY = { first: 500, most: 60_000 };
 const ROUNDS = 4;
 /** A stream is quiet when so many candles in which somebody traded came late, and not from it; of long intervals one is enough. */
 const QUIET_CANDLES = 2;
-const LONG: ReadonlySet<Interval> = new Set(['15m', '30m', '1h', '2h', '4h', '6h', '8h', '12h', '1d', '3d', '1w', '1M']);
+const LONG: ReadonlySet<Interval> = new Set(['15m', '30m', '1h', '2h', '4h', '6h', '8h', '12h', '1d', '1w', '1M']);
 /** Candles before the missing one that are asked for with it and compared. */
 const OVERLAP = 2;
 

@@ -16,6 +16,6 @@ export function healthEvent({ component: { component, title, state, since, sente
 }
 
 /** A trader that began or ceased to run, once for each version and time. */
-export function traderEvent({ id, name, version, state, error }: Pick<TraderStatus, 'id' | 'name' | 'version' | 'state' | 'error'>, at: number): NotificationEvent {
+export function traderEvent({ id, name, version, state, error }: Pick<TraderStatus, 'id' | 'name' | 'version' | 'error'> & { state: Exclude<TraderStatus['state'], 'shed'> }, at: number): NotificationEvent {
   return { kind: 'trader', id: `trader:${id}:${version}:${state}:${at}`, at, traderId: id, traderName: name, state, sentence: error ?? (state === 'running' ? 'It runs.' : 'It does not run.') };
 }

@@ -31,10 +31,12 @@ export class News {
 
   /** A trader that ceased to run, or runs again, is told. That one runs which was not there before is not. */
   traders(statuses: readonly TraderStatus[]): void {
-    for (const status of statuses) {
+    for (const { state: standing, ...rest } of statuses) {
+      // That some wait for lack of time is the machine's health, which has its own message.
+      const status = { ...rest, state: standing === 'shed' ? 'running' as const : standing };
       const before = this.#states.get(status.id);
       if (before !== status.state && (status.state !== 'running' || before !== undefined)) this.#notifier?.notify(traderEvent(status, this.#wall.epoch()));
     }
-    this.#states = new Map(statuses.map(({ id, state }) => [id, state]));
+    this.#states = new Map(statuses.map(({ id, state }) => [id, state === 'shed' ? 'running' : state]));
   }
 }

@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
 import type { Candle, Explanation, Interval } from '@trademind/core';
-import { Screener, type Funnel, type Match, type NeededSeries, type RunningTrader } from '@trademind/engine';
+import { Screener, type Funnel, type IdleTrader, type Match, type NeededSeries, type RunningTrader, type ScreenedTo } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import { every, type Wall } from '../time.ts';
-import { OverloadWatch, toShed } from './overload.ts';
-import { ShardedLanes, type Screened, type ScreenedTo } from './sharded-lanes.ts';
+import { toShed } from './overload.ts';
+import { PassLoad } from './pass-load.ts';
+import { ShardedLanes, type Screened } from './sharded-lanes.ts';
 import { workersWanted } from './worker-count.ts';
 
 export interface ParallelScreenerOptions {
@@ -16,8 +17,8 @@ export interface ParallelScreenerOptions {
   /** Market time now, ms: traders that look at other symbols do not wait for them for ever. */
   marketNow: () => number;
   /**
-   * What was found and how far screening has come with it, in the order of each symbol's candles. It comes after `push` and `setTraders` have returned; what belongs to a series
-   * that was forgotten meanwhile never comes.
+   * What was found, in the order of each symbol's candles, and how far the traders that found it have come with it: all that they find in those candles is there or was told before. It comes
+   * after `push` and `setTraders` have returned; what belongs to a series that was forgotten meanwhile never comes. A match may be told twice: what a trader found up to where it has come is old.
    */
   onScreened: (found: Screened) => void;
   /** Worker threads: so many, or as the load wants. */
@@ -28,11 +29,6 @@ export interface ParallelScreenerOptions {
 
 /** How often deadlines and load are looked at, ms of wall time. */
 const LOOK_MS = 500;
-/** A close that is longer ago than this (ms of market time) is no live one; nor is one that the market's clock, set a moment ago, has not reached by far. */
-const LIVE_MS = 120_000;
-const EARLY_MS = 5_000;
-/** Passes between two looks at the load, so that one slow pass changes nothing. */
-const PASSES = 5;
 
 /**
  * Owns the screening. Candles go in by `push`, results come out by `onScreened`. It shards the symbols over worker threads where the load wants it; what looks at several symbols runs
@@ -44,18 +40,11 @@ export class ParallelScreener {
   readonly #lanes: ShardedLanes;
   readonly #endLooks: () => void;
   /** What waits for the end of this turn of the event loop. */
-  #matches: Match[] = [];
-  #screened: ScreenedTo[] = [];
+  #found: Screened[] = [];
   #telling: NodeJS.Immediate | undefined;
-  /** Per trader that looks at several symbols: the close up to which it was told to have screened. */
-  readonly #marketTold = new Map<string, number>();
   #candles = 0;
-  #busyMs = 0;
   #lastCloseAt: number | null = null;
-  /** Cost of the close under way and of those before it. */
-  #pass = { closeTime: 0, ms: 0, began: 0 };
-  readonly #passes: number[] = [];
-  readonly #overload = new OverloadWatch();
+  readonly #load = new PassLoad();
   /** All traders and their symbols, also those that are not screened for now because there is too much to do. */
   #traders: readonly RunningTrader[] = [];
   readonly #universes = new Map<string, ReadonlySet<string>>();
@@ -69,8 +58,8 @@ export class ParallelScreener {
       defaultInterval, capacity,
       lanes: (candles) => (lanes = new ShardedLanes({
         candles, defaultInterval, wall, log,
-        onScreened: (found) => this.#tell(found),
-        onWork: (busyMs) => this.#worked(busyMs),
+        onScreened: ({ matches, screened }) => this.#later(matches, screened),
+        onWork: (busyMs) => this.#load.worked(busyMs),
       })),
     });
     this.#lanes = lanes!;
@@ -84,7 +73,7 @@ export class ParallelScreener {
 
   /** Candles taken in since the start, the time that screening took on all threads, the close time (ms, market time) of the latest, and the workers there are and were lost. */
   get work(): { candles: number; busyMs: number; lastCloseAt: number | null; passMs: number; workers: number; replaced: number } {
-    return { candles: this.#candles, busyMs: this.#busyMs, lastCloseAt: this.#lastCloseAt, passMs: this.#passMs(), workers: this.#lanes.workers, replaced: this.#lanes.replaced };
+    return { candles: this.#candles, busyMs: this.#load.busyMs, lastCloseAt: this.#lastCloseAt, passMs: this.#load.passMs, workers: this.#lanes.workers, replaced: this.#lanes.shards.replaced };
   }
 
   /** The lanes, for tests that end a worker. */
@@ -94,15 +83,16 @@ export class ParallelScreener {
 
   /** Takes a closed candle in. Throws TradeMindError `candle_gap` when it is not the next of its series. */
   push(symbol: string, interval: Interval, candle: Candle): void {
-    const { wall } = this.#options;
+    const { wall, marketNow } = this.#options;
     const began = wall.now();
     const matches = this.#screener.onCandle(symbol, interval, candle);
     this.#candles += 1;
     const closeTime = this.#screener.candles.lastCloseTime(symbol, interval)!;
     this.#lastCloseAt = Math.max(this.#lastCloseAt ?? 0, closeTime);
-    if (closeTime > this.#pass.closeTime) this.#nextPass(closeTime, began);
-    this.#worked(wall.now() - began);
-    this.#later(matches, this.#lanes.workers > 0 ? [] : [{ symbol, interval, closeTime }]);
+    const decided = this.#load.closed(closeTime, began, marketNow(), this.#lanes.workers);
+    if (decided !== undefined) setImmediate(() => this.#balance(decided));
+    this.#load.worked(wall.now() - began);
+    this.#later(matches);
   }
 
   /** Makes the running set equal the given one; what new traders find in the stored candles is told as all else. */
@@ -121,8 +111,7 @@ export class ParallelScreener {
       if (symbols !== undefined && this.#screener.trader(id) === undefined) this.#screener.setUniverse(id, symbols);
     }
     const { matches, added, removed, invalid } = this.#screener.setTraders(running);
-    for (const id of removed) this.#marketTold.delete(id);
-    this.#later(matches, added.flatMap((id) => this.#warmed(id)));
+    this.#later(matches);
     return { added, removed, invalid };
   }
 
@@ -151,8 +140,7 @@ export class ParallelScreener {
   setUniverse(traderId: string, symbols: ReadonlySet<string>): void {
     this.#universes.set(traderId, symbols);
     if (this.#shed.has(traderId)) return;
-    const matches = this.#screener.setUniverse(traderId, symbols);
-    this.#later(matches, this.#warmed(traderId));
+    this.#later(this.#screener.setUniverse(traderId, symbols));
   }
 
   /** Shows traders that ask for it each candle under way as it stands: what it would give is told as all else, marked `forming`. */
@@ -160,7 +148,7 @@ export class ParallelScreener {
     for (const { interval, symbols } of this.#screener.forming()) {
       for (const symbol of symbols) {
         const candle = formingOf({ symbol, interval });
-        if (candle) this.#later(this.#screener.peek(symbol, interval, candle), []);
+        if (candle) this.#later(this.#screener.peek(symbol, interval, candle));
       }
     }
   }
@@ -187,19 +175,27 @@ export class ParallelScreener {
   forget(symbol: string, interval: Interval): void {
     this.#screener.forget(symbol, interval);
     const other = (one: { symbol: string; interval: Interval }): boolean => one.symbol !== symbol || one.interval !== interval;
-    this.#matches = this.#matches.filter(other);
-    this.#screened = this.#screened.filter(other);
+    this.#found = this.#found.map(({ matches, screened }) => ({ matches: matches.filter(other), screened: screened.filter(other) }));
   }
 
+  /** Why a trader holds on a symbol, or why not: of one that is shed too. Throws `unknown_trader`, `unknown_candle`. */
   explain(traderId: string, symbol: string, closeTime?: number): Explanation {
-    return this.#screener.explain(traderId, symbol, closeTime);
+    return this.#screener.explain(this.#idle(traderId), symbol, closeTime);
   }
 
+  /** How many of a trader's symbols pass each of its conditions: of one that is shed too. Throws `unknown_trader`. */
   funnel(traderId: string): Funnel {
-    return this.#screener.funnel(traderId);
+    return this.#screener.funnel(this.#idle(traderId));
   }
 
+  #idle(traderId: string): string | IdleTrader {
+    const trader = this.#shed.has(traderId) ? this.#traders.find(({ id }) => id === traderId) : undefined;
+    return trader === undefined ? traderId : { trader, universe: this.#universes.get(traderId) ?? new Set() };
+  }
+
+  /** Symbols in a trader's universe, those on which it has settled, those on which it holds; of one that is shed the symbols alone. */
   counts(traderId: string): ReturnType<Screener['counts']> {
+    if (this.#shed.has(traderId)) return { symbols: this.#universes.get(traderId)?.size ?? 0, ready: 0, matching: 0 };
     return this.#screener.counts(traderId);
   }
 
@@ -211,7 +207,11 @@ export class ParallelScreener {
   /** All that screening knows, candles included, as bytes for `restore`, in parts to be laid end to end. */
   async snapshot(): Promise<Uint8Array[]> {
     await this.#lanes.collect();
-    return this.#screener.snapshot();
+    const bytes = this.#screener.snapshot();
+    // Whoever starts from it is not told again what was found: so that must have been told, and had its turn to be kept.
+    do await new Promise((resolve) => { setImmediate(resolve); }); while (this.#telling !== undefined);
+    await new Promise((resolve) => { setImmediate(resolve); });
+    return bytes;
   }
 
   /** Takes in a snapshot, first of all. Throws `snapshot_unreadable`, and stays as new. */
@@ -223,8 +223,8 @@ export class ParallelScreener {
   async idle(): Promise<void> {
     do {
       await new Promise((resolve) => { setImmediate(resolve); });
-      await this.#lanes.settled();
-    } while (this.#lanes.busy || this.#telling !== undefined);
+      await this.#lanes.shards.settled();
+    } while (this.#lanes.shards.busy || this.#telling !== undefined);
   }
 
   /** Spreads the screening over so many threads; 0: this one. */
@@ -238,74 +238,25 @@ export class ParallelScreener {
     await this.#lanes.stop();
   }
 
-  /** Whether a trader looks at several symbols, and so waits for their candles. */
-  trader(traderId: string): ReturnType<Screener['trader']> {
-    return this.#screener.trader(traderId);
-  }
-
-  /** How far a trader has come with the stored candles, where this thread knows it: workers tell it themselves. */
-  #warmed(traderId: string): ScreenedTo[] {
-    const trader = this.#screener.trader(traderId);
-    if (trader === undefined || trader.waits || this.#lanes.workers > 0) return [];
-    return [...trader.symbols].flatMap((symbol) => {
-      const closeTime = this.candles.lastCloseTime(symbol, trader.interval);
-      return closeTime === undefined ? [] : [{ symbol, interval: trader.interval, closeTime, traderId }];
+  /** One after the other, not together: what was found twice is known for old by how far screening had come with the first. */
+  #later(matches: readonly Match[], screened: readonly ScreenedTo[] = []): void {
+    const market = this.#screener.takeScreened();
+    if (matches.length + screened.length + market.length === 0) return;
+    this.#found.push({ matches, screened: market.length === 0 ? screened : [...screened, ...market] });
+    this.#telling ??= setImmediate(() => {
+      this.#telling = undefined;
+      for (const found of this.#found.splice(0)) if (found.matches.length + found.screened.length > 0) this.#options.onScreened(found);
     });
   }
 
-  #later(matches: readonly Match[], screened: readonly ScreenedTo[]): void {
-    this.#matches.push(...matches);
-    this.#screened.push(...screened);
-    for (const { id, interval, screenedTo, symbols } of this.#screener.market()) {
-      if (screenedTo <= (this.#marketTold.get(id) ?? -Infinity)) continue;
-      this.#marketTold.set(id, screenedTo);
-      for (const symbol of symbols) this.#screened.push({ symbol, interval, closeTime: screenedTo, traderId: id });
-    }
-    if (this.#matches.length + this.#screened.length > 0) this.#telling ??= setImmediate(() => this.#tellNow());
-  }
-
-  #tellNow(): void {
-    this.#telling = undefined;
-    const found = { matches: this.#matches, screened: this.#screened };
-    this.#matches = [];
-    this.#screened = [];
-    this.#tell(found);
-  }
-
-  #tell(found: Screened): void {
-    if (found.matches.length + found.screened.length > 0) this.#options.onScreened(found);
-  }
-
-  #worked(ms: number): void {
-    this.#busyMs += ms;
-    this.#pass.ms += ms;
-  }
-
-  #nextPass(closeTime: number, began: number): void {
-    const before = this.#pass;
-    this.#pass = { closeTime, ms: 0, began };
-    if (before.closeTime === 0) return;
-    this.#passes.push(before.ms);
-    if (this.#passes.length > PASSES) this.#passes.shift();
-    // A backlog, such as history, is worked off as fast as it goes: only what comes live can be too much.
-    const age = this.#options.marketNow() - closeTime;
-    if (age > LIVE_MS || age < -EARLY_MS) return;
-    const decided = this.#overload.pass(before.ms / Math.max(1, this.#lanes.workers), began - before.began);
-    if (decided !== undefined) setImmediate(() => this.#balance(decided));
-  }
-
-  /** The middle of the last passes: one slow pass says nothing. */
-  #passMs(): number {
-    return this.#passes.toSorted((a, b) => a - b)[this.#passes.length >> 1] ?? 0;
-  }
-
   #lookAround(): void {
-    this.#later(this.#screener.advanceTime(this.#options.marketNow()), []);
-    if ((this.#options.workers ?? 'auto') !== 'auto' || this.#passes.length < PASSES) return;
-    const wanted = workersWanted({ passMs: this.#passMs(), workers: this.#lanes.workers, cpus: this.#options.cpus ?? availableParallelism() });
+    this.#later(this.#screener.advanceTime(this.#options.marketNow()));
+    if ((this.#options.workers ?? 'auto') !== 'auto' || !this.#load.known) return;
+    const { passMs } = this.#load;
+    const wanted = workersWanted({ passMs, workers: this.#lanes.workers, cpus: this.#options.cpus ?? availableParallelism() });
     if (wanted === this.#lanes.workers) return;
-    this.#options.log('info', 'screening_threads', `A pass takes ${this.#passMs().toFixed(1)} ms: screening goes on with ${wanted === 0 ? 'no worker thread' : `${wanted} worker ${wanted === 1 ? 'thread' : 'threads'}`}.`);
-    this.#passes.length = 0;
+    this.#options.log('info', 'screening_threads', `A pass takes ${passMs.toFixed(1)} ms: screening goes on with ${wanted === 0 ? 'no worker thread' : `${wanted} worker ${wanted === 1 ? 'thread' : 'threads'}`}.`);
+    this.#load.restart();
     void this.#lanes.resize(wanted);
   }
 }

@@ -1,16 +1,18 @@
-import { Worker } from 'node:worker_threads';
 import type { Candle, Interval } from '@trademind/core';
-import { checksumOfText, decodeMatches, LaneBook, LaneSet, SnapshotReader, SnapshotWriter, type ActiveTrader, type CandleStore, type LaneHost, type Match, type RunningTrader, type SavedLane } from '@trademind/engine';
+import { decodeMatches, LaneBook, LaneSet, LaneWatch, screenedTo, SnapshotReader, SnapshotWriter, type ActiveTrader, type CandleStore, type LaneHost, type Match, type RunningTrader, type SavedLane, type ScreenedTo } from '@trademind/engine';
 import type { Log } from '../log.ts';
-import { Backoff, type Wall } from '../time.ts';
-import type { Answer, Request, SharedSeries } from './worker-messages.ts';
+import type { Wall } from '../time.ts';
+import type { Shard, Task } from './shard.ts';
+import { SeriesNumbers } from './shared-series.ts';
+import { Shards } from './shards.ts';
+import type { Answer, SharedSeries } from './worker-messages.ts';
 
 export interface ShardedLanesOptions {
   candles: CandleStore;
   defaultInterval: Interval;
   wall: Wall;
   log: Log;
-  /** What a worker has found and screened; on this thread it is the answer of each call instead. */
+  /** What was found and screened, on this thread or by a worker. */
   onScreened: (found: Screened) => void;
   /** A worker has worked so long (ms) on one task. */
   onWork: (busyMs: number) => void;
@@ -18,182 +20,135 @@ export interface ShardedLanesOptions {
   patienceMs?: number;
 }
 
-/** How far a symbol's candles were screened (close time, ms): by all traders of the interval that look at one symbol at a time, or by the one named. */
-export interface ScreenedTo { symbol: string; interval: Interval; closeTime: number; traderId?: string }
 /** What was found, and how far screening has come with it. */
 export interface Screened { matches: readonly Match[]; screened: readonly ScreenedTo[] }
 
+/** Lanes as they stood, and the series (symbol and interval) that were begun anew since. */
+interface Collected { lanes: readonly Uint8Array[]; readonly voided: Set<string> }
+
 const PATIENCE_MS = 15_000;
-const RESTART = { first: 50, most: 10_000 };
-/** The worker's file lies beside this one, in the source and in a bundle. */
-const WORKER = new URL(import.meta.url.endsWith('.ts') ? './screening-worker.ts' : './screening-worker.js', import.meta.url);
-
-interface Task {
-  readonly sentAt: number;
-  /** Traders that are new with it, on all symbols or on those named: all that they find is news. */
-  readonly traders: readonly string[];
-  readonly symbols?: ReadonlySet<string> | undefined;
-  /** The traders that the worker runs when it answers: its matches name them by their place. */
-  readonly running: readonly ActiveTrader[];
-  /** Series with this number and above are younger than it. */
-  readonly before: number;
-  readonly answered?: (answer: Answer) => void;
-}
-
-/** One worker thread and what it owes. */
-interface Shard {
-  worker: Worker;
-  readonly tasks: Map<number, Task>;
-  /** Series that wait for the end of this turn of the event loop. */
-  readonly due: Set<number>;
-  readonly peeks: Map<number, Candle>;
-  readonly retry: Backoff;
-  /** Whether it has answered yet. */
-  answered: boolean;
-}
 
 /**
- * Screens symbols on worker threads, each symbol on one of them; with none, on this thread. A worker that throws, hangs or dies is replaced: its symbols are screened again from the
- * shared candles, and what was told before is not told again.
+ * Screens symbols on worker threads, each symbol on one of them; with none, on this thread. Either way what is found is told by `onScreened`, together with how far the traders that
+ * found it have come: whoever has come so far by what was told before knows the rest for a repeat. A worker that throws, hangs or dies is replaced, its symbols are screened again from
+ * the shared candles, and what was not told before is told; nothing is told twice but for what a worker was about to say.
  */
 export class ShardedLanes implements LaneHost {
   readonly #options: ShardedLanesOptions;
-  #local: LaneSet | undefined;
-  #shards: Shard[] = [];
+  #local: { lanes: LaneSet; watch: LaneWatch } | undefined;
+  readonly #shards: Shards;
   #traders: readonly ActiveTrader[] = [];
   readonly #universes = new Map<string, ReadonlySet<string>>();
-  /** Series that the workers know, by name and by number. */
-  readonly #series = new Map<string, SharedSeries & { closeTime: number }>();
-  readonly #byKey = new Map<number, SharedSeries & { closeTime: number }>();
+  readonly #series = new SeriesNumbers();
+  /** Books of the workers' lanes. */
   readonly #books = new Map<Interval, Map<string, LaneBook>>();
-  readonly #hashes = new Map<string, number>();
-  #collected: readonly Uint8Array[] = [];
-  readonly #waiting: (() => void)[] = [];
-  #nextKey = 0;
-  #nextTask = 0;
+  /** What workers have told of each series, by its number. */
+  readonly #told = new Map<number, ScreenedTo>();
+  #collected: Collected | undefined;
+  readonly #collections = new Set<Collected>();
   #flushing: NodeJS.Immediate | undefined;
-  #watch: NodeJS.Timeout | undefined;
   #resizing: Promise<void> | undefined;
-  #replaced = 0;
   #stopped = false;
 
   constructor(options: ShardedLanesOptions) {
     this.#options = options;
-    this.#local = new LaneSet(options.candles);
+    this.#local = this.#newLanes();
+    this.#shards = new Shards({
+      ...options, patienceMs: options.patienceMs ?? PATIENCE_MS, onAnswer: (answer, task) => this.#answered(answer, task),
+      onReplaced: (shard, index) => this.#begin(shard, index), askLanes: (shard, saved) => shard.ask({ type: 'save' }, this.#traders, saved),
+    });
   }
 
   /** Worker threads now; 0 = this thread screens. */
   get workers(): number {
-    return this.#shards.length;
+    return this.#shards.size;
   }
 
-  /** Whether every worker there is has taken over its symbols. */
-  get ready(): boolean {
-    return this.#shards.every(({ answered }) => answered);
-  }
-
-  /** Workers that had to be replaced since the start. */
-  get replaced(): number {
-    return this.#replaced;
-  }
-
-  /** Whether workers owe an answer. */
-  get busy(): boolean {
-    return this.#shards.some(({ tasks, due }) => tasks.size > 0 || due.size > 0);
-  }
-
-  /** Resolves once the workers owe nothing. */
-  settled(): Promise<void> {
-    return this.busy ? new Promise((resolve) => { this.#waiting.push(resolve); }) : Promise.resolve();
-  }
-
-  /** Threads of the workers, for tests that end one. */
-  get threads(): readonly Worker[] {
-    return this.#shards.map(({ worker }) => worker);
+  /** The workers themselves. */
+  get shards(): Pick<Shards, 'ready' | 'replaced' | 'busy' | 'threads' | 'settled'> {
+    return this.#shards;
   }
 
   setTraders(traders: readonly ActiveTrader[]): Match[] {
-    const known = new Set(this.#traders);
-    const fresh = traders.filter((trader) => !known.has(trader)).map(({ id }) => id);
     this.#traders = traders;
-    if (this.#local !== undefined) return this.#local.setTraders(traders);
+    if (this.#local !== undefined) return this.#here(this.#local.lanes.setTraders(traders));
     this.#shareAll();
-    for (const shard of this.#shards) this.#ask(shard, { type: 'traders', task: this.#task(shard, fresh), traders: plain(traders) });
+    for (const shard of this.#shards.all()) shard.ask({ type: 'traders', traders: plain(traders) }, traders);
     return [];
   }
 
   setUniverse(traderId: string, symbols: ReadonlySet<string> | undefined): Match[] {
     const before = this.#universes.get(traderId);
+    if (before === symbols || (symbols !== undefined && before?.size === symbols.size && [...symbols].every((symbol) => before.has(symbol)))) return [];
     if (symbols === undefined) this.#universes.delete(traderId);
     else this.#universes.set(traderId, symbols);
-    if (this.#local !== undefined) return this.#local.setUniverse(traderId, symbols);
+    if (this.#local !== undefined) return this.#here(this.#local.lanes.setUniverse(traderId, symbols));
     this.#shareAll();
-    const joined = new Set([...symbols ?? []].filter((symbol) => before?.has(symbol) !== true));
-    for (const [index, shard] of this.#shards.entries()) {
-      this.#ask(shard, { type: 'universe', task: this.#task(shard, [traderId], undefined, joined), id: traderId, symbols: symbols && this.#part(symbols, index) });
-    }
+    for (const [index, shard] of this.#shards.all().entries()) shard.ask({ type: 'universe', id: traderId, symbols: symbols && this.#shards.part(symbols, index) }, this.#traders);
     return [];
   }
 
-  advance(symbol: string, interval: Interval): readonly Match[] {
-    if (this.#local !== undefined) return this.#local.advance(symbol, interval);
+  advance(symbol: string, interval: Interval): Match[] {
+    if (this.#local !== undefined) return this.#here(this.#local.lanes.advance(symbol, interval), this.#local.lanes.book(symbol, interval));
     const known = this.#share(symbol, interval);
     if (known === undefined) return [];
     // What looks at longer candles reads them there too.
     for (const one of this.#options.candles.intervals()) if (one !== interval) this.#share(symbol, one);
-    this.#shardOf(symbol).due.add(known.key);
+    this.#shards.of(symbol).due.add(known.key);
     this.#flushing ??= setImmediate(() => this.#flush());
     return [];
   }
 
   peek(symbol: string, interval: Interval, candle: Candle): Match[] {
-    if (this.#local !== undefined) return this.#local.peek(symbol, interval, candle);
-    const known = this.#series.get(`${symbol} ${interval}`);
+    if (this.#local !== undefined) return this.#here(this.#local.lanes.peek(symbol, interval, candle));
+    const known = this.#series.find(symbol, interval);
     if (known === undefined) return [];
-    this.#shardOf(symbol).peeks.set(known.key, candle);
+    this.#shards.of(symbol).peeks.set(known.key, candle);
     this.#flushing ??= setImmediate(() => this.#flush());
     return [];
   }
 
+  /** What workers still say of the series as it was is void. */
   forget(symbol: string, interval: Interval): void {
-    this.#local?.forget(symbol, interval);
+    this.#local?.lanes.forget(symbol, interval);
     this.#books.get(interval)?.delete(symbol);
-    const name = `${symbol} ${interval}`;
-    const known = this.#series.get(name);
+    for (const { voided } of this.#collections) voided.add(`${symbol} ${interval}`);
+    const known = this.#series.forget(symbol, interval);
     if (known === undefined) return;
-    this.#series.delete(name);
-    this.#byKey.delete(known.key);
-    const shard = this.#shardOf(symbol);
+    this.#told.delete(known.key);
+    const shard = this.#shards.of(symbol);
     shard.due.delete(known.key);
-    this.#ask(shard, { type: 'forget', key: known.key });
+    shard.peeks.delete(known.key);
+    shard.tell({ type: 'forget', key: known.key });
   }
 
   book(symbol: string, interval: Interval): LaneBook | undefined {
-    return this.#local === undefined ? this.#books.get(interval)?.get(symbol) : this.#local.book(symbol, interval);
+    return this.#local === undefined ? this.#books.get(interval)?.get(symbol) : this.#local.lanes.book(symbol, interval);
   }
 
   books(interval: Interval): Iterable<LaneBook> {
-    return this.#local === undefined ? this.#books.get(interval)?.values() ?? [] : this.#local.books(interval);
+    return this.#local === undefined ? this.#books.get(interval)?.values() ?? [] : this.#local.lanes.books(interval);
   }
 
   /** Gets from the workers what `save` then writes: the lanes as they stand when each has answered. */
   async collect(): Promise<void> {
-    if (this.#local === undefined) this.#collected = await this.#collect();
+    if (this.#local !== undefined) return;
+    if (this.#collected !== undefined) this.#collections.delete(this.#collected);
+    this.#collected = await this.#collect();
   }
 
   save(writer: SnapshotWriter): SavedLane[] {
-    if (this.#local !== undefined) return this.#local.save(writer);
-    return this.#collected.flatMap((bytes) => {
+    if (this.#local !== undefined) return this.#local.lanes.save(writer);
+    return (this.#collected?.lanes ?? []).flatMap((bytes) => {
       const reader = new SnapshotReader(bytes);
-      return (reader.header as { lanes: SavedLane[] }).lanes.map((lane) => ({ ...lane, place: writer.add(reader.at(lane.place)) }));
+      return savedLanes(reader, this.#collected!.voided).map((lane) => ({ ...lane, place: writer.add(reader.at(lane.place)) }));
     });
   }
 
   /** For lanes on this thread, before there are workers. */
-  restore(traders: readonly ActiveTrader[], universes: ReadonlyMap<string, ReadonlySet<string>>, saved: readonly SavedLane[], reader: SnapshotReader): void {
-    this.#traders = traders;
-    for (const [id, symbols] of universes) this.#universes.set(id, symbols);
-    this.#local!.restore(traders, universes, saved, reader);
+  restore(saved: readonly SavedLane[], reader: SnapshotReader): void {
+    this.#local!.lanes.restore(saved, reader);
+    this.#here([]);
   }
 
   /**
@@ -207,86 +162,98 @@ export class ShardedLanes implements LaneHost {
 
   async #resize(workers: number): Promise<void> {
     if (workers === this.workers || this.#stopped) return;
-    const lanes = await this.#collect();
+    const collected = await this.#collect();
+    this.#collections.delete(collected);
     if (this.#stopped) return;
     // From here until the new ones have begun nothing else runs: no candle comes between what was and what will be.
-    const ended = Promise.all(this.#dismiss());
+    const ended = this.#shards.dismiss();
     this.#books.clear();
-    if (workers === 0) {
-      this.#local = new LaneSet(this.#options.candles);
-      for (const bytes of lanes) {
-        const reader = new SnapshotReader(bytes);
-        this.#local.restore(this.#traders, this.#universes, (reader.header as { lanes: SavedLane[] }).lanes, reader);
-      }
-      this.#catchUpHere();
-      await ended;
-      return;
+    if (workers === 0) this.#takeBack(collected);
+    else {
+      this.#local = undefined;
+      this.#shards.start(workers);
+      this.#shareAll(false);
+      for (const [index, shard] of this.#shards.all().entries()) this.#begin(shard, index, collected);
     }
-    this.#local = undefined;
-    this.#shareAll();
-    this.#shards = Array.from({ length: workers }, () => this.#newShard());
-    for (const [index, shard] of this.#shards.entries()) this.#begin(shard, index, lanes);
-    this.#watch ??= setInterval(() => this.#look(), 1_000).unref();
+    this.#shards.wake();
     await ended;
   }
 
   /** Ends all workers; nothing more is told. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#watch);
     if (this.#flushing !== undefined) clearImmediate(this.#flushing);
-    await Promise.all(this.#dismiss());
+    await this.#shards.stop();
+  }
+
+  #newLanes(): { lanes: LaneSet; watch: LaneWatch } {
+    const lanes = new LaneSet(this.#options.candles);
+    return { lanes, watch: new LaneWatch(lanes) };
+  }
+
+  /** Tells what was found on this thread: with the lane that has come further, and those that serve other traders now. */
+  #here(matches: readonly Match[], book?: LaneBook): Match[] {
+    const { candles, onScreened } = this.#options;
+    const { books } = this.#local!.watch.take();
+    const further = book === undefined || books.includes(book) ? books : [...books, book];
+    const screened = further.flatMap((one) => screenedTo(one, candles.series(one.symbol, one.interval)) ?? []);
+    if (matches.length + screened.length > 0) onScreened({ matches, screened });
+    return [];
+  }
+
+  /** This thread screens from now on, from where the workers stopped; what came since they were asked is caught up. */
+  #takeBack({ lanes, voided }: Collected): void {
+    this.#local = this.#newLanes();
+    this.#series.clear();
+    this.#told.clear();
+    for (const [id, symbols] of this.#universes) this.#local.lanes.setUniverse(id, symbols);
+    this.#local.lanes.setTraders(this.#traders);
+    for (const bytes of lanes) {
+      const reader = new SnapshotReader(bytes);
+      this.#local.lanes.restore(savedLanes(reader, voided), reader);
+    }
+    this.#here([...this.#options.candles.all()].flatMap(({ symbol, interval }) => this.#local!.lanes.advance(symbol, interval)));
   }
 
   /** What all lanes have computed, once everything that is owed has been answered. */
-  async #collect(): Promise<Uint8Array[]> {
+  async #collect(): Promise<Collected> {
+    const collected: Collected = { lanes: [], voided: new Set() };
+    this.#collections.add(collected);
     if (this.#local !== undefined) {
       const writer = new SnapshotWriter();
-      const lanes = this.#local.save(writer);
-      return [writer.finish({ lanes })];
+      const lanes = this.#local.lanes.save(writer);
+      collected.lanes = [writer.finish({ lanes })];
+      return collected;
     }
     this.#flush();
-    return Promise.all(this.#shards.map((shard) => new Promise<Uint8Array>((resolve) => {
-      this.#ask(shard, { type: 'save', task: this.#task(shard, [], (answer) => resolve(answer.lanes!)) });
-    })));
+    collected.lanes = await Promise.all(this.#shards.all().map((shard) => new Promise<Uint8Array>((resolve) => { shard.ask({ type: 'save' }, this.#traders, resolve); })));
+    return collected;
   }
 
   /** The end of one turn of the event loop: what came in it goes out together. */
   #flush(): void {
     if (this.#flushing !== undefined) clearImmediate(this.#flushing);
     this.#flushing = undefined;
-    for (const shard of this.#shards) {
-      if (shard.due.size > 0) this.#ask(shard, { type: 'advance', task: this.#task(shard, []), keys: [...shard.due] });
-      if (shard.peeks.size > 0) this.#ask(shard, { type: 'peek', task: this.#task(shard, []), candles: [...shard.peeks] });
+    for (const shard of this.#shards.all()) {
+      if (shard.due.size > 0) shard.ask({ type: 'advance', keys: [...shard.due] }, this.#traders);
+      if (shard.peeks.size > 0) shard.ask({ type: 'peek', candles: [...shard.peeks] }, this.#traders);
       shard.due.clear();
       shard.peeks.clear();
     }
-  }
-
-  #newShard(retry = new Backoff({ ...RESTART, random: this.#options.wall.random })): Shard {
-    const worker = new Worker(WORKER, { workerData: { defaultInterval: this.#options.defaultInterval }, name: 'screening' });
-    const shard: Shard = { worker, tasks: new Map(), due: new Set(), peeks: new Map(), retry, answered: false };
-    worker.on('message', (answer: Answer) => this.#answered(shard, answer));
-    worker.on('error', (error) => this.#replace(shard, `failed: ${error instanceof Error ? error.message : String(error)}`));
-    worker.on('exit', () => this.#replace(shard, 'ended'));
-    return shard;
+    this.#shards.wake();
   }
 
   /** Gives a new worker all that it needs: its series, the traders, and what others computed of its symbols. */
-  #begin(shard: Shard, index: number, lanes: readonly Uint8Array[] | undefined, fresh: readonly string[] = []): void {
-    const series = [...this.#series.values()].filter(({ symbol }) => this.#indexOf(symbol) === index);
-    this.#ask(shard, {
-      type: 'begin', task: this.#task(shard, fresh), series: series.map(({ key, symbol, interval, capacity, memory }) => ({ key, symbol, interval, capacity, memory })), traders: plain(this.#traders),
-      universes: [...this.#universes].map(([id, symbols]) => [id, this.#part(symbols, index)]), lanes, told: series.map(({ key, closeTime }) => [key, closeTime]), fresh,
-    });
+  #begin(shard: Shard, index: number, { lanes, voided }: Collected = { lanes: [], voided: new Set() }): void {
+    const series = [...this.#series.all()].filter(({ symbol }) => this.#shards.indexOf(symbol) === index);
+    shard.ask({
+      type: 'begin', lanes, voided, series, told: series.flatMap(({ key }) => this.#told.get(key) ?? []), traders: plain(this.#traders),
+      universes: [...this.#universes].map(([id, symbols]) => [id, this.#shards.part(symbols, index)]),
+    }, this.#traders);
   }
 
-  #answered(shard: Shard, { task: number, matches, screened, books, gone, busyMs, lanes }: Answer): void {
-    const task = shard.tasks.get(number);
-    if (task === undefined || this.#stopped) return;
-    shard.tasks.delete(number);
-    shard.retry.reset();
-    shard.answered = true;
+  #answered({ matches, screened, books, gone, busyMs, lanes }: Answer, task: Task): void {
+    if (this.#stopped) return;
     this.#options.onWork(busyMs);
     for (const [symbol, interval] of gone) this.#books.get(interval)?.delete(symbol);
     for (const { symbol, interval, traders, memory } of books) {
@@ -294,148 +261,32 @@ export class ShardedLanes implements LaneHost {
       if (byInterval === undefined) this.#books.set(interval, (byInterval = new Map()));
       byInterval.set(symbol, new LaneBook(symbol, interval, traders, memory));
     }
-    this.#tell(decodeMatches(matches, task.running, (key) => this.#byKey.get(key)?.symbol), screened, task, this.#shards.indexOf(shard));
-    if (!this.busy) for (const settled of this.#waiting.splice(0)) settled();
-    task.answered?.({ task: number, matches, screened, books, gone, busyMs, ...(lanes && { lanes }) });
-  }
-
-  /** Tells what was found, but for what was told before: matches of closes that were screened already, unless a trader is new. */
-  #tell(matches: readonly Match[], screened: Answer['screened'], { traders, symbols, before: youngest }: Pick<Task, 'traders' | 'symbols' | 'before'>, index?: number): void {
-    const news: ScreenedTo[] = [];
-    const before = new Map<string, number>();
-    for (const [key, closeTime] of screened) {
-      const known = this.#byKey.get(key);
-      if (known === undefined) continue;
-      const name = `${known.symbol} ${known.interval}`;
-      before.set(name, known.closeTime);
-      if (closeTime <= known.closeTime) continue;
-      known.closeTime = closeTime;
-      news.push({ symbol: known.symbol, interval: known.interval, closeTime });
-    }
-    // A series that was begun anew meanwhile will be screened as a whole: what its forerunner gave is void.
-    const current = (symbol: string, interval: Interval): boolean => (this.#series.get(`${symbol} ${interval}`)?.key ?? Infinity) < youngest;
-    const isNew = (match: Match): boolean => traders.includes(match.traderId) && current(match.symbol, match.interval);
-    const told = matches.filter((match) => match.phase === 'forming' || match.closeTime > (before.get(`${match.symbol} ${match.interval}`) ?? Infinity) || isNew(match));
-    for (const id of traders) {
-      const interval = this.#traders.find((trader) => trader.id === id)?.compiled.interval;
-      if (interval === undefined) continue;
-      for (const symbol of symbols ?? this.#universes.get(id) ?? []) {
-        const known = index === undefined || this.#indexOf(symbol) === index ? this.#series.get(`${symbol} ${interval}`) : undefined;
-        if (known !== undefined && known.closeTime > -Infinity && current(symbol, interval)) news.push({ symbol, interval, closeTime: known.closeTime, traderId: id });
-      }
-    }
-    if (told.length + news.length > 0) this.#options.onScreened({ matches: told, screened: news });
-  }
-
-  /** After workers are gone: what came since they were asked is screened on this thread. */
-  #catchUpHere(): void {
-    const matches: Match[] = [];
-    const screened: [number, number][] = [];
-    for (const { key, symbol, interval } of this.#series.values()) {
-      matches.push(...this.#local!.advance(symbol, interval));
-      const closeTime = this.#options.candles.lastCloseTime(symbol, interval);
-      if (closeTime !== undefined) screened.push([key, closeTime]);
-    }
-    this.#tell(matches, screened, { traders: [], before: this.#nextKey });
-    this.#series.clear();
-    this.#byKey.clear();
-  }
-
-  /** A worker that answers no more: another takes over its symbols, from the shared candles. */
-  #replace(shard: Shard, why: string): void {
-    const index = this.#shards.indexOf(shard);
-    if (index < 0 || this.#stopped) return;
-    this.#replaced += 1;
-    void shard.worker.terminate();
-    const wait = shard.retry.failures === 0 ? 0 : shard.retry.next();
-    if (wait === 0) shard.retry.next();
-    this.#options.log('error', 'worker_replaced', `Screening worker ${index + 1} of ${this.#shards.length} ${why}; another takes over its symbols${wait > 0 ? ` in ${Math.round(wait)} ms` : ''}.`);
-    const owed = [...shard.tasks.values()];
-    const fresh = [...new Set(owed.flatMap(({ traders }) => traders))];
-    if (wait === 0) {
-      this.#takeOver(shard, index, owed, fresh);
-      return;
-    }
-    // Until then what comes waits in the old shard's place.
-    shard.tasks.clear();
-    setTimeout(() => { if (this.#shards[index] === shard && !this.#stopped) this.#takeOver(shard, index, owed, fresh); }, wait);
-  }
-
-  #takeOver(old: Shard, index: number, owed: readonly Task[], fresh: readonly string[]): void {
-    const shard = this.#newShard(old.retry);
-    this.#shards[index] = shard;
-    this.#begin(shard, index, undefined, fresh);
-    for (const { answered } of owed) if (answered !== undefined) this.#ask(shard, { type: 'save', task: this.#task(shard, [], answered) });
-  }
-
-  /** Looks for workers that hang. */
-  #look(): void {
-    const late = this.#options.wall.now() - (this.#options.patienceMs ?? PATIENCE_MS);
-    for (const shard of this.#shards) {
-      for (const { sentAt } of shard.tasks.values()) {
-        if (sentAt > late) break;
-        this.#replace(shard, 'hangs');
-        break;
-      }
-    }
-  }
-
-  #dismiss(): Promise<number>[] {
-    const shards = this.#shards;
-    this.#shards = [];
-    for (const settled of this.#waiting.splice(0)) settled();
-    return shards.map(({ worker }) => worker.terminate());
-  }
-
-  #ask(shard: Shard, request: Request): void {
-    shard.worker.postMessage(request);
-  }
-
-  #task(shard: Shard, traders: readonly string[], answered?: (answer: Answer) => void, symbols?: ReadonlySet<string>): number {
-    const task = this.#nextTask++;
-    shard.tasks.set(task, { sentAt: this.#options.wall.now(), traders, symbols, running: this.#traders, before: this.#nextKey, ...(answered && { answered }) });
-    return task;
+    const found = decodeMatches(matches, task.running, (key) => this.#series.byKey(key)?.symbol);
+    const come = screened.flatMap(([key, closeTime]): ScreenedTo[] => {
+      const series = this.#series.byKey(key);
+      const book = series && this.#books.get(series.interval)?.get(series.symbol);
+      if (book === undefined) return [];
+      const to = { symbol: book.symbol, interval: book.interval, closeTime, traders: book.traders };
+      this.#told.set(key, to);
+      return [to];
+    });
+    if (found.length + come.length > 0) this.#options.onScreened({ matches: found, screened: come });
+    if (lanes !== undefined) task.saved?.(lanes);
   }
 
   /** Makes every series known, such as longer candles that were made for a new trader. */
-  #shareAll(): void {
-    for (const { symbol, interval } of this.#options.candles.all()) this.#share(symbol, interval);
+  #shareAll(tell = true): void {
+    for (const { symbol, interval } of this.#options.candles.all()) this.#share(symbol, interval, tell);
   }
 
-  /** Makes a series known to its worker; undefined where there is none. Who already screened it here has told all of it. */
-  #share(symbol: string, interval: Interval): SharedSeries | undefined {
-    const { candles } = this.#options;
-    const series = candles.series(symbol, interval);
-    if (series === undefined) return undefined;
-    const name = `${symbol} ${interval}`;
-    const known = this.#series.get(name);
-    if (known?.memory === series.memory) return known;
-    const told = this.#shards.length === 0 ? candles.lastCloseTime(symbol, interval) : undefined;
-    const shared = { key: this.#nextKey++, symbol, interval, capacity: series.capacity, memory: series.memory, closeTime: told ?? known?.closeTime ?? -Infinity };
-    if (known !== undefined) this.#byKey.delete(known.key);
-    this.#series.set(name, shared);
-    this.#byKey.set(shared.key, shared);
-    if (this.#shards.length > 0) {
-      const { key, capacity, memory } = shared;
-      this.#ask(this.#shardOf(symbol), { type: 'series', series: { key, symbol, interval, capacity, memory } });
-    }
-    return shared;
-  }
-
-  #shardOf(symbol: string): Shard {
-    return this.#shards[this.#indexOf(symbol)]!;
-  }
-
-  /** The same symbol always on the same worker. */
-  #indexOf(symbol: string): number {
-    let hash = this.#hashes.get(symbol);
-    if (hash === undefined) this.#hashes.set(symbol, (hash = checksumOfText(symbol)));
-    return hash % this.#shards.length;
-  }
-
-  #part(symbols: ReadonlySet<string>, index: number): ReadonlySet<string> {
-    return new Set([...symbols].filter((symbol) => this.#indexOf(symbol) === index));
+  #share(symbol: string, interval: Interval, tell = true): SharedSeries | undefined {
+    const held = this.#options.candles.series(symbol, interval);
+    if (held === undefined) return undefined;
+    const { series, fresh } = this.#series.of(symbol, interval, held);
+    if (fresh && tell) this.#shards.of(symbol).tell({ type: 'series', series });
+    return series;
   }
 }
 
 const plain = (traders: readonly ActiveTrader[]): RunningTrader[] => traders.map(({ id, version, compiled }) => ({ id, version, document: compiled.document }));
+const savedLanes = (reader: SnapshotReader, voided: ReadonlySet<string>): SavedLane[] => (reader.header as { lanes: SavedLane[] }).lanes.filter(({ symbol, interval }) => !voided.has(`${symbol} ${interval}`));

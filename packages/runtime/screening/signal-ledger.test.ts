@@ -9,11 +9,14 @@ const at = (minute: number, over: Partial<Match> = {}): Match => ({
   traderId: id, traderVersion: 1, traderName: 't', side: 'long', symbol: 'AUSDT', interval: '1m', openTime: (minute - 1) * MINUTE, closeTime: minute * MINUTE, price: 1, phase: 'closed', conditions: [], ...over,
 });
 
+/** The trader has screened the symbol up to this minute. */
+const to = (symbol: string, minute: number, version = 1) => ({ symbol, closeTime: minute * MINUTE, traders: [{ id, version }] });
+
 /** A ledger with one trader, live from minute 10 on, and what it has given so far. */
 function ledgerOf(rest: Partial<TraderInput> = {}, recent: readonly Signal[] = [], from = 0) {
   const tripped: string[] = [];
   const { cooldown, limits } = TraderDocument.parse({ name: 't', side: 'long', where: { a: 'close > 1' }, ...rest });
-  const ledger = new SignalLedger({ recent, waits: () => false, rules: () => ({ cooldown, limits, interval: '1m' }), onTripped: (_id, why) => tripped.push(why) });
+  const ledger = new SignalLedger({ recent, rules: () => ({ cooldown, limits, interval: '1m' }), onTripped: (_id, why) => tripped.push(why) });
   ledger.setTrader({ traderId: id, version: 1, historyFrom: 0, liveFrom: 10 * MINUTE, liveSignals: 0, historySignals: 0 }, ['AUSDT', 'BUSDT'].map((symbol) => ({ traderId: id, version: 1, symbol, interval: '1m' as const, closeTime: from })));
   const take = (): string[] => {
     const { signals } = ledger.step();
@@ -27,7 +30,7 @@ function ledgerOf(rest: Partial<TraderInput> = {}, recent: readonly Signal[] = [
 test('a match is history before the trader went live, live after, and old at or before what was screened', () => {
   const { ledger, take } = ledgerOf();
   ledger.matched([at(10), at(11)]);
-  ledger.screened('AUSDT', '1m', 11 * MINUTE);
+  ledger.screened(to('AUSDT', 11));
   ledger.matched([at(11), at(12)]);
   expect(take()).toEqual(['history closed 10', 'live closed 11', 'live closed 12']);
 });
@@ -39,11 +42,11 @@ test('a signal of a candle under way is given once, and is confirmed or taken ba
   ledger.matched([forming]);
   expect(take()).toEqual(['live forming 12']);
   ledger.matched([at(12)]);
-  ledger.screened('AUSDT', '1m', 12 * MINUTE);
+  ledger.screened(to('AUSDT', 12));
   ledger.matched([at(13, { phase: 'forming' })]);
-  ledger.screened('BUSDT', '1m', 13 * MINUTE);
+  ledger.screened(to('BUSDT', 13));
   expect(take()).toEqual(['live closed 12', 'live forming 13']);
-  ledger.screened('AUSDT', '1m', 13 * MINUTE);
+  ledger.screened(to('AUSDT', 13));
   expect(take()).toEqual(['live withdrawn 13']);
 });
 
@@ -52,9 +55,31 @@ test('what was under way before a restart is taken back after it, and limits and
   before.ledger.matched([at(12), at(14, { symbol: 'BUSDT', phase: 'forming' })]);
   const recent = before.ledger.step().signals;
   const { ledger, take } = ledgerOf({ cooldown: '5m' }, recent, 12 * MINUTE);
-  ledger.screened('BUSDT', '1m', 14 * MINUTE);
+  ledger.screened(to('BUSDT', 14));
   ledger.matched([at(15), at(15, { symbol: 'BUSDT' })]);
   expect(take()).toEqual(['live withdrawn 14', 'live closed 15 cooldown', 'live closed 15']);
+});
+
+test.each<[how: string, does: (ledger: SignalLedger) => void]>([
+  ['its trader is edited', (ledger) => ledger.setTrader({ traderId: id, version: 2, historyFrom: 0, liveFrom: 13 * MINUTE, liveSignals: 0, historySignals: 0 }, [{ traderId: id, version: 2, symbol: 'AUSDT', interval: '1m', closeTime: 0 }])],
+  ['its symbol leaves the universe', (ledger) => ledger.setTrader({ traderId: id, version: 1, historyFrom: 0, liveFrom: 10 * MINUTE, liveSignals: 0, historySignals: 0 }, [{ traderId: id, version: 1, symbol: 'BUSDT', interval: '1m', closeTime: 0 }])],
+  ['its trader is removed, paused or disabled', (ledger) => ledger.removeTrader(id)],
+  ['only other traders run', (ledger) => ledger.keepOnly(new Set(['another']))],
+])('a signal of a candle under way is taken back at once when %s', (_how, does) => {
+  const forming = at(13, { phase: 'forming' });
+  const { ledger, take } = ledgerOf();
+  ledger.matched([forming]);
+  const recent = ledger.step().signals;
+  take();
+  does(ledger);
+  expect(take()).toEqual(['live withdrawn 13']);
+  ledger.screened(to('AUSDT', 13));
+  ledger.screened(to('AUSDT', 13, 2));
+  expect(take()).toEqual([]);
+  // The same where it was given before a restart.
+  const after = ledgerOf({}, recent);
+  does(after.ledger);
+  expect(after.take()).toEqual(['live withdrawn 13']);
 });
 
 test('what is beyond the limits is kept and marked; a trader that runs wild is reported', () => {

@@ -1,5 +1,5 @@
-import type { Interval, Signal } from '@trademind/core';
-import { SignalPolicy, signalOf, withdrawalOf, type Match, type SignalRules } from '@trademind/engine';
+import type { Signal } from '@trademind/core';
+import { SignalPolicy, signalOf, withdrawalOf, type Match, type ScreenedTo, type SignalRules } from '@trademind/engine';
 import type { TraderState, Watermark } from '../state/state-store.ts';
 
 interface Entry { mark: Watermark; state: TraderState }
@@ -7,8 +7,6 @@ interface Entry { mark: Watermark; state: TraderState }
 export interface SignalLedgerOptions {
   /** The live signals of the last 24 h and the open ones, in the order in which they were given. */
   recent: readonly Signal[];
-  /** Whether a trader looks at several symbols: how far it has come is told of it by name alone. */
-  waits: (traderId: string) => boolean;
   /** A running trader's cool-down and limits. */
   rules: (traderId: string) => SignalRules | undefined;
   /** A trader gives so much that it is to be paused, and why. */
@@ -49,6 +47,7 @@ export class SignalLedger {
   setTrader(state: TraderState, marks: readonly Watermark[]): void {
     this.#states.set(state.traderId, state);
     const wanted = new Map(marks.map((mark) => [mark.symbol, mark]));
+    this.#withdraw((open) => open.traderId === state.traderId && !(open.traderVersion === state.version && wanted.has(open.symbol)));
     for (const [symbol, traders] of this.#entries) {
       const entry = traders.get(state.traderId);
       if (entry && !(wanted.has(symbol) && entry.mark.version === state.version)) this.#drop(symbol, state.traderId);
@@ -65,7 +64,22 @@ export class SignalLedger {
   removeTrader(traderId: string): void {
     this.#states.delete(traderId);
     this.#policy.forget(traderId);
+    this.#withdraw((open) => open.traderId === traderId);
     for (const symbol of this.#entries.keys()) this.#drop(symbol, traderId);
+  }
+
+  /** Only these traders run: what others said of candles under way, before a restart too, is taken back. */
+  keepOnly(traderIds: ReadonlySet<string>): void {
+    this.#withdraw((open) => !traderIds.has(open.traderId));
+  }
+
+  /** Nobody will see the close of these candles for whoever gave the signals. */
+  #withdraw(which: (open: Signal) => boolean): void {
+    for (const [key, open] of this.#open) {
+      if (!which(open)) continue;
+      this.#open.delete(key);
+      this.#signals.push(withdrawalOf(open));
+    }
   }
 
   state(traderId: string): TraderState | undefined {
@@ -110,18 +124,19 @@ export class SignalLedger {
     if (why) this.#options.onTripped(traderId, why);
   }
 
-  /** The candle of this series that closed at `closeTime` was screened by all traders of its interval that look at one symbol at a time, or by the one named. */
-  screened(symbol: string, interval: Interval, closeTime: number, traderId?: string): void {
-    const traders = this.#entries.get(symbol);
-    if (!traders) return;
-    for (const [id, entry] of traders) {
-      if (entry.mark.interval !== interval || (traderId === undefined ? this.#options.waits(id) : traderId !== id) || closeTime <= entry.mark.closeTime) continue;
+  /** These traders have screened the symbol's candles up to this close. Who is not named has not, whatever the others did. */
+  screened({ symbol, closeTime, traders }: Pick<ScreenedTo, 'symbol' | 'closeTime'> & { traders: readonly { id: string; version: number }[] }): void {
+    const entries = this.#entries.get(symbol);
+    if (!entries) return;
+    for (const { id, version } of traders) {
+      const entry = entries.get(id);
+      if (entry?.mark.version !== version || closeTime <= entry.mark.closeTime) continue;
       entry.mark.closeTime = closeTime;
       const open = this.#open.get(`${id} ${symbol}`);
       if (open && open.closeTime <= closeTime) {
         // Its candle has closed, and the trader did not hold on it.
         this.#open.delete(`${id} ${symbol}`);
-        if (open.traderVersion === entry.mark.version) this.#signals.push(withdrawalOf(open));
+        this.#signals.push(withdrawalOf(open));
       }
       this.#dirty.add(entry);
     }

@@ -17,6 +17,8 @@ const SPARE_CANDLES = 100;
 /** How many candles of a series are kept: 24 h to search, what settles indicators before them, and some to spare. */
 export const candlesKept = (interval: Interval, settle: number): number => Math.ceil(HISTORY_MS / intervalMs(interval)) + settle + SPARE_CANDLES;
 
+const SHED = 'It waits because there is more to screen than time, and traders of higher priority go first. What it misses is caught up as soon as there is room; a larger machine would keep up.';
+
 /** A trader that cannot run: its document is not readable, or its expressions do not compile. */
 export interface InvalidTrader { id: string; name: string; version: number; error: string }
 
@@ -117,8 +119,9 @@ export class TraderSet {
     const running = this.running().map((trader): TraderStatus => {
       const state = ledger.state(trader.id);
       const { symbols, ready, matching } = screener.counts(trader.id);
+      const standing = screener.shed.has(trader.id) ? { state: 'shed' as const, error: SHED } : { state: 'running' as const };
       return {
-        id: trader.id, name: trader.document.name, version: trader.version, interval: trader.document.interval ?? defaultInterval, state: 'running',
+        id: trader.id, name: trader.document.name, version: trader.version, interval: trader.document.interval ?? defaultInterval, ...standing,
         symbols, ready, matching, historyFrom: state?.historyFrom ?? 0, liveFrom: state?.liveFrom ?? 0,
         signals: { live: state?.liveSignals ?? 0, history: state?.historySignals ?? 0 },
       };
@@ -143,6 +146,7 @@ export class TraderSet {
         log('info', 'trader_stopped', `"${trader.document.name}" no longer runs.`);
       }
     }
+    ledger.keepOnly(new Set(this.#wanted.map(({ id }) => id)));
     store.keepOnly(this.#wanted);
     for (const trader of this.#wanted) this.#prepare(trader, reselect);
 

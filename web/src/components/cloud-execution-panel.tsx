@@ -4,7 +4,7 @@ import { counted } from '../view/format.ts';
 import { traderView } from '../view/traders.ts';
 import { Panel } from './panel.tsx';
 
-const TONES = { running: 'good', settling: 'busy', paused: 'bad', invalid: 'bad' } as const;
+const TONES = { running: 'good', settling: 'busy', shed: 'busy', paused: 'bad', invalid: 'bad' } as const;
 
 /** The traders that the machine executes, each with its state and how far its symbols get. */
 export const CloudExecutionPanel = memo(function CloudExecutionPanel({ traders }: { traders: readonly TraderStatus[] }) {

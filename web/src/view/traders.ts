@@ -1,7 +1,7 @@
 import type { TraderStatus } from '@trademind/core';
 import { count, counted } from './format.ts';
 
-export interface TraderView { id: string; name: string; state: 'running' | 'settling' | 'paused' | 'invalid'; interval: string; funnel: { name: string; value: string }[]; sentence: string }
+export interface TraderView { id: string; name: string; state: 'running' | 'settling' | 'shed' | 'paused' | 'invalid'; interval: string; funnel: { name: string; value: string }[]; sentence: string }
 
 /** How a trader fares, and, when it gave no signal, why. */
 export function traderView(trader: TraderStatus): TraderView {
@@ -22,6 +22,7 @@ export function traderView(trader: TraderStatus): TraderView {
 }
 
 function sentenceFor({ state, error, symbols, ready, matching, signals }: TraderStatus, settling: boolean): string {
+  if (state === 'shed') return error ?? 'It waits because there is more to screen than time.';
   if (state === 'paused') return error ?? 'It is paused.';
   if (state === 'invalid') return error ?? 'Its expressions do not compile.';
   if (symbols === 0) return 'Its rules leave no symbol to screen.';

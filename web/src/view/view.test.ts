@@ -115,6 +115,7 @@ test('a trader without signals says why', () => {
   expect(traderView({ ...trader, matching: 1 }).sentence).toContain('begins to hold anew');
   expect(traderView({ ...trader, ready: 1 })).toMatchObject({ state: 'settling', sentence: 'Its indicators have settled on 1 of 3 symbols.' });
   expect(traderView({ ...trader, symbols: 0, ready: 0 }).sentence).toBe('Its rules leave no symbol to screen.');
+  expect(traderView({ ...trader, state: 'shed', ready: 0, error: 'It waits.' })).toMatchObject({ state: 'shed', sentence: 'It waits.' });
   expect(traderView({ ...trader, state: 'invalid', error: 'No such function.' })).toMatchObject({ state: 'invalid', sentence: 'No such function.' });
   expect(traderView({ ...trader, signals: { live: 1, history: 0 } }).sentence).toBe('1 signal since it went live.');
 });
