@@ -20,8 +20,10 @@ let asked: string[];
 let fails: boolean;
 let stored: Map<string, number>;
 let facts: number;
+/** Called with each question for candles. */
+let duringAsk: (() => void) | undefined;
 beforeEach(() => {
-  [now, asked, fails, stored, facts] = [NOW, [], false, new Map(), 0];
+  [now, asked, fails, stored, facts, duringAsk] = [NOW, [], false, new Map(), 0, undefined];
   symbols = ['AUSDT', 'BUSDT', 'CUSDT'].map((name) => pair(name));
   hourly = { AUSDT: 10, BUSDT: 20, CUSDT: 30 };
   rolling = { AUSDT: 700, BUSDT: 480, CUSDT: 690 };
@@ -32,6 +34,7 @@ const rest = {
   quoteVolumes: () => Promise.resolve(new Map(Object.entries(rolling))),
   klines: (symbol: string, interval: Interval, from: number, { until = 0, limit = 0 }: KlinesOptions = {}): Promise<Candle[]> => {
     asked.push(`${symbol} ${interval} ${(from - NOW) / HOUR}-${(until - NOW) / HOUR}`);
+    duringAsk?.();
     if (fails) return Promise.reject(new TradeMindError({ code: 'exchange_unreachable', message: 'away' }));
     return Promise.resolve(Array.from({ length: limit }, (_, index) => candle(from + index * HOUR, hourly[symbol] ?? 0)));
   },
@@ -67,6 +70,38 @@ test('what is read in the same hour is not asked again; with the next hour it is
   hourly['AUSDT'] = 99;
   await universe.refresh();
   expect(universe.select(rules({ largest: 1 }), nobody)).toEqual(['AUSDT']);
+});
+
+test('a symbol that went quiet and left those asked about is found at once when it surges', async () => {
+  symbols = Array.from({ length: 60 }, (_, index) => pair(`C${String(index).padStart(2, '0')}USDT`));
+  const trade = (symbol: string, volume: number) => { [hourly[symbol], rolling[symbol]] = [volume / 24, volume]; };
+  for (const [index, { symbol }] of symbols.entries()) trade(symbol, 1_000 - index * 10);
+  const ten = rules({ largest: 10 });
+  const universe = open({ rules: () => [ten] });
+  // The last of the twenty that are asked about.
+  const surging = 'C19USDT';
+  const next = async () => { asked = []; now += HOUR; await universe.refresh(); return asked.some((one) => one.startsWith(surging)); };
+  await universe.refresh();
+  trade(surging, 5);
+  expect([await next(), await next()]).toEqual([false, false]);
+  expect(universe.why(ten, nobody, surging)).toContain('number 60 of 60 by 24 h quote volume (5 USDT)');
+  trade(surging, 1_000_000);
+  expect(await next()).toBe(true);
+  expect(universe.select(ten, nobody)[0]).toBe(surging);
+  expect(universe.why(ten, nobody, surging)).toBe('C19USDT is in: number 1 of 60 by 24 h quote volume (1000000 USDT).');
+});
+
+test('while a refresh is under way, traders choose by the figures of the last one', async () => {
+  const universe = open();
+  await universe.refresh();
+  now += HOUR;
+  // By the new rolling figures alone the small one would be chosen for a moment.
+  [hourly, rolling] = [{ AUSDT: 10, BUSDT: 20, CUSDT: 40 }, { AUSDT: 900, BUSDT: 480, CUSDT: 690 }];
+  const chosen: string[][] = [];
+  duringAsk = () => { chosen.push(universe.select(rules({ largest: 1 }), nobody)); };
+  await universe.refresh();
+  expect(new Set(chosen.flat())).toEqual(new Set(['CUSDT']));
+  expect(chosen).toHaveLength(3);
 });
 
 test('rules that nobody expected choose by the rolling figure first, and again when the candles are known', async () => {
