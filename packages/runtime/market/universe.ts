@@ -42,7 +42,14 @@ interface Volumes {
   readonly rolling: ReadonlyMap<string, number>;
   /** By the 24 hourly candles up to `hour`, of the symbols that were asked about. */
   readonly closed: Map<string, number>;
+  /** Symbols whose hourly candles cannot be read in this hour. */
+  readonly unread: Set<string>;
 }
+
+/** What is wrong with one symbol's answer alone; any other error ends the reading. */
+const OF_ONE_SYMBOL: ReadonlySet<string> = new Set(['exchange_refused', 'exchange_malformed']);
+/** So many symbols are named where there are more. */
+const MOST_NAMED = 5;
 
 /**
  * The symbols of the exchange and what is known of them: from these each trader's rules choose. The 24 h volume is that of the last 24 closed
@@ -55,7 +62,7 @@ export class Universe {
   readonly #demands = new Map<string, Rules>();
   #symbols: readonly SymbolInfo[] = [];
   /** By which traders choose, and those of a refresh under way or that failed: they take the place of the former once they are complete. */
-  #volumes: Volumes = { hour: 0, rolling: new Map(), closed: new Map() };
+  #volumes: Volumes = { hour: 0, rolling: new Map(), closed: new Map(), unread: new Set() };
   #coming: Volumes | undefined;
   /** Symbols whose first candle was asked for in vain. */
   readonly #ageless = new Set<string>();
@@ -73,10 +80,10 @@ export class Universe {
     this.#symbols = symbols;
     const hour = intervalOpen('1h', clock.now());
     // What was asked in this hour counts on.
-    const closed = [this.#coming, this.#volumes].find((known) => known?.hour === hour)?.closed ?? new Map<string, number>();
-    this.#coming = { hour, rolling, closed };
+    const known = [this.#coming, this.#volumes].find((before) => before?.hour === hour);
+    this.#coming = { hour, rolling, closed: known?.closed ?? new Map(), unread: known?.unread ?? new Set() };
     this.#ageless.clear();
-    for (const known of rules?.() ?? []) this.#demand(known);
+    for (const expected of rules?.() ?? []) this.#demand(expected);
     if (this.#demands.size === 0) this.#demand(USUAL);
     await this.#askFacts(this.#coming);
     this.#volumes = this.#coming;
@@ -136,8 +143,8 @@ export class Universe {
   }
 
   /** Of the largest, those whose closed candles were not asked for in this hour. */
-  #volumesToAsk({ largest, minQuoteVolume = 0 }: Rules, { candidates }: UniverseChoice, { closed, rolling }: Volumes): string[] {
-    return candidates.slice(0, Math.max(LEAST_SHORTLIST, SHORTLIST * largest)).filter((symbol) => (rolling.get(symbol) ?? 0) >= minQuoteVolume / 2 && !closed.has(symbol));
+  #volumesToAsk({ largest, minQuoteVolume = 0 }: Rules, { candidates }: UniverseChoice, { closed, rolling, unread }: Volumes): string[] {
+    return candidates.slice(0, Math.max(LEAST_SHORTLIST, SHORTLIST * largest)).filter((symbol) => (rolling.get(symbol) ?? 0) >= minQuoteVolume / 2 && !closed.has(symbol) && !unread.has(symbol));
   }
 
   /** Asks in the background; tells when something became known. */
@@ -155,35 +162,51 @@ export class Universe {
       for (let round = 0; round < AGE_ROUNDS; round++) {
         const unknown = this.#agesToAsk(this.#choose(rules, new Set(), volumes));
         if (unknown.length === 0) break;
-        await this.#forEach(unknown, async (symbol) => {
+        const unread = await this.#forEach(unknown, async (symbol) => {
           const first = await this.#options.rest.firstDay(symbol);
           if (first === undefined) this.#ageless.add(symbol);
           else this.#listings.setListedAt(symbol, first);
         });
+        for (const symbol of unread) this.#ageless.add(symbol);
       }
     }
   }
 
   async #askVolumes(rules: Rules, volumes: Volumes): Promise<void> {
     const { hour, closed } = volumes;
-    await this.#forEach(this.#volumesToAsk(rules, this.#choose(rules, new Set(), volumes), volumes), async (symbol) => {
+    const unread = await this.#forEach(this.#volumesToAsk(rules, this.#choose(rules, new Set(), volumes), volumes), async (symbol) => {
       const candles = await this.#options.rest.klines(symbol, '1h', hour - DAY_MS, { until: hour - HOUR_MS, limit: 24 });
       closed.set(symbol, candles.reduce((sum, { quoteVolume }) => sum + quoteVolume, 0));
     });
+    for (const symbol of unread) volumes.unread.add(symbol);
   }
 
-  /** A few at a time; the first error ends it. */
-  async #forEach(symbols: readonly string[], ask: (symbol: string) => Promise<void>): Promise<void> {
+  /** A few at a time. Answers the symbols of which alone the exchange says nothing that can be read, said once; any other error ends it. */
+  async #forEach(symbols: readonly string[], ask: (symbol: string) => Promise<void>): Promise<string[]> {
     const waiting = [...symbols];
+    const unread = new Map<string, unknown>();
     await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
       for (let symbol = waiting.shift(); symbol !== undefined; symbol = waiting.shift()) {
-        await ask(symbol).catch((error: unknown) => {
-          waiting.length = 0;
-          throw error;
-        });
+        try {
+          await ask(symbol);
+        } catch (error) {
+          if (!OF_ONE_SYMBOL.has(codeOf(error))) {
+            waiting.length = 0;
+            throw error;
+          }
+          unread.set(symbol, error);
+        }
       }
     }));
+    const [first] = unread.values();
+    if (first !== undefined) this.#options.log('warn', codeOf(first), `What the exchange says of ${named([...unread.keys()])} cannot be read: ${sentenceOf(first)} The universes do without it; it is asked again within an hour or so.`);
+    return [...unread.keys()];
   }
+}
+
+function named(symbols: readonly string[]): string {
+  const more = symbols.length - MOST_NAMED;
+  return symbols.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 function listingsInMemory(): ListingStore {
