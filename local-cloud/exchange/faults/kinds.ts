@@ -41,6 +41,7 @@ const FAULT = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('rest-hang'), ...REQUESTS }),
   // What the exchange believes of its candles and its clock.
   z.strictObject({ kind: z.literal('missing-candle'), ...CANDLES }),
+  z.strictObject({ kind: z.literal('off-grid-candle'), ms: z.int().min(1).max(59_999).default(14_789), ...CANDLES }),
   z.strictObject({ kind: z.literal('wrong-candle'), factor: z.number().gt(0).max(10).default(1.01), resend: z.boolean().default(false), ...CANDLES }),
   z.strictObject({ kind: z.literal('halt'), symbol: pattern.default('*'), minutes }),
   z.strictObject({ kind: z.literal('crash'), symbol: pattern.default('*'), depth: z.number().gt(0).max(0.95).default(0.3), minutes, recoverMinutes: minutes }),
@@ -55,7 +56,7 @@ export const FRAME_KINDS = ['drop', 'delay', 'duplicate', 'reorder', 'truncate',
 export type FrameOrder = OrderOf<(typeof FRAME_KINDS)[number]>;
 export const REST_KINDS = ['rest-slow', 'rest-status', 'rest-truncate', 'rest-corrupt', 'rest-reset', 'rest-hang'] as const;
 export type RestOrder = OrderOf<(typeof REST_KINDS)[number]>;
-export type CandleOrder = OrderOf<'missing-candle' | 'wrong-candle'>;
+export type CandleOrder = OrderOf<'missing-candle' | 'off-grid-candle' | 'wrong-candle'>;
 
 /** Reads the body of POST /faults. Throws an Error with `status` 400 whose message names the field. */
 export function readFaultOrder(body: unknown): FaultOrder {
