@@ -1,5 +1,8 @@
 import { intervalOpen, type Candle, type Interval } from '@trademind/core';
 
+/** The exchange may still be adding the last trades up (market ms): a row of a candle that closed more recently is not final. */
+export const SETTLED_MS = 2_000;
+
 /** Later than any time that an exchange may tell: what goes beyond it is no time, and some of it no date. */
 const LAST_TIME = Date.UTC(2100, 0, 1);
 

@@ -78,7 +78,7 @@ export class MarketLink {
       rest: this.rest, clock: this.clock, wall, log, signal, marks: this.marks, held,
       refreshClock: () => this.#keeper.refresh(),
       saysHalted: (symbol) => this.#saysHalted(symbol),
-      startOf: options.startOf, before: (symbol) => this.#layLonger(symbol), take: options.take, restart: options.restart, onProgress: options.onChange,
+      startOf: options.startOf, longer: (symbol) => options.longer?.(symbol).map(({ interval }) => interval) ?? [], before: (symbol) => this.#layLonger(symbol), take: options.take, restart: options.restart, onProgress: options.onChange,
       doubt: (symbol, interval) => this.#audit.soon(symbol, interval),
       onQuiet: (series) => { if (this.streams.connected) this.streams.renew(series); },
     });
