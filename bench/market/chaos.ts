@@ -45,7 +45,10 @@ async function order(exchange: ExchangeProcess, harm: Harm, draw: Draw): Promise
   for (const one of harm.orders(draw)) {
     // What is done at once takes no time.
     const lasts = harm.seconds > 0 && !('forMs' in one) && (one as { kind: string }).kind !== 'close';
-    await admin(exchange, '/faults', { ...one, ...(lasts ? { forMs: harm.seconds * 1_000 } : {}) });
+    await admin(exchange, '/faults', { ...one, ...(lasts ? { forMs: harm.seconds * 1_000 } : {}) }).catch((error: { status?: number }) => {
+      // Something else happens to that symbol at that time already: that is harm enough.
+      if (error.status !== 409) throw error;
+    });
   }
 }
 

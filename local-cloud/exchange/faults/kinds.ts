@@ -52,6 +52,9 @@ export type FaultOrder = z.output<typeof FAULT>;
 export type FaultKind = FaultOrder['kind'];
 export type OrderOf<K extends FaultKind> = Extract<FaultOrder, { kind: K }>;
 
+/** Every kind there is. */
+export const FAULT_KINDS: readonly FaultKind[] = FAULT.options.map((option) => option.shape.kind.value);
+
 export const FRAME_KINDS = ['drop', 'delay', 'duplicate', 'reorder', 'truncate', 'corrupt', 'freeze'] as const;
 export type FrameOrder = OrderOf<(typeof FRAME_KINDS)[number]>;
 export const REST_KINDS = ['rest-slow', 'rest-status', 'rest-truncate', 'rest-corrupt', 'rest-reset', 'rest-hang'] as const;
@@ -64,6 +67,5 @@ export function readFaultOrder(body: unknown): FaultOrder {
   if (read.success) return read.data;
   const [issue] = read.error.issues;
   const field = issue?.path.join('.') || 'kind';
-  const kinds = FAULT.options.map((option) => option.shape.kind.value).join(', ');
-  throw Object.assign(new Error(`${field}: ${issue?.message ?? 'not understood'}. Kinds: ${kinds}.`), { status: 400 });
+  throw Object.assign(new Error(`${field}: ${issue?.message ?? 'not understood'}. Kinds: ${FAULT_KINDS.join(', ')}.`), { status: 400 });
 }
