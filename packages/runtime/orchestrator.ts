@@ -12,7 +12,9 @@ import type { FeedEvent, FeedSource } from './feed/source.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { LogRing, type Log } from './log.ts';
 import { MachineReport } from './machine-report.ts';
+import type { CandleMark } from './market/candle-marks.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
+import { withUniverse } from './market/explain-universe.ts';
 import { MarketLink } from './market/market-link.ts';
 import { MarketTable } from './market/market-table.ts';
 import { News } from './notifications/news.ts';
@@ -364,8 +366,13 @@ export class Orchestrator implements FeedSource {
     return this.#screener.candles.read(symbol, interval, limit);
   }
 
+  marks(symbol: string, interval: Interval, limit: number): CandleMark[] {
+    return this.#market.marks.of(symbol, interval).slice(-limit);
+  }
+
   explain(traderId: string, symbol: string): unknown {
-    return this.#traders.running().some((trader) => trader.id === traderId) ? this.#screener.explain(traderId, symbol) : undefined;
+    const trader = this.#traders.running().find(({ id }) => id === traderId);
+    return trader && withUniverse(this.#screener.explain(traderId, symbol), this.#market.universe.why(trader.document.universe, this.#ledger.symbolsOf(traderId), symbol));
   }
 
   subscribe(listener: (event: FeedEvent) => void): () => void {
