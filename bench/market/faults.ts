@@ -31,7 +31,8 @@ export const HARMS: readonly Harm[] = [
   { name: 'freeze-all', seconds: 4, orders: () => [{ kind: 'freeze', stream: '*@kline_*' }] },
   { name: 'stall', seconds: 36, long: true, orders: () => [{ kind: 'stall', forMs: 36_000 }] },
   { name: 'refuse-connection', seconds: 3, orders: () => [{ kind: 'refuse-connection', status: 503 }, { kind: 'close' }] },
-  ...[451, 418, 429, 403].map((status): Harm => ({ name: `refuse-connection-${status}`, seconds: 2, long: true, orders: () => [{ kind: 'refuse-connection', status, count: 1 }, { kind: 'close' }] })),
+  // An announced end is answered with another connection at once: that one is refused while the fault lasts.
+  ...[451, 418, 429, 403].map((status): Harm => ({ name: `refuse-connection-${status}`, seconds: 4, long: true, orders: () => [{ kind: 'refuse-connection', status, count: 1 }, { kind: 'server-shutdown', closeAfterMs: 1_000 }] })),
   { name: 'server-shutdown', seconds: 0, orders: (draw) => [{ kind: 'server-shutdown', closeAfterMs: between(0, 5_000, draw) }] },
   { name: 'close', seconds: 0, orders: () => [{ kind: 'close' }] },
   { name: 'close-1001', seconds: 0, orders: () => [{ kind: 'close', code: 1001 }] },
