@@ -77,7 +77,7 @@ test.each([
   expect(ready.filter((one) => !one.ready)).toEqual([]);
 });
 
-test('a longer candle that was under way when the minutes began is the exchange\'s own when it closes', async () => {
+test('a longer candle that was under way when the minutes began is that of the exchange when it closes', async () => {
   await begin();
   expect(screener.candles.read(SYMBOL, '1m')[0]!.openTime).toBe(Date.UTC(2026, 1, 27, 10, 20));
   await until(Date.UTC(2026, 1, 27, 12, 1, 30));
