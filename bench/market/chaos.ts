@@ -35,6 +35,8 @@ async function untilCurrent(exchange: ExchangeProcess, machine: ChaosMachine, wh
   return (performance.now() - began) / 1_000;
 }
 
+const AT_ONCE: ReadonlySet<string> = new Set(['close', 'server-shutdown']);
+
 class NotRecovered extends Error {}
 
 const shown = (seconds: number) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
@@ -44,8 +46,11 @@ async function order(exchange: ExchangeProcess, harm: Harm, draw: Draw): Promise
   if (harm.needsRest) await admin(exchange, '/faults', LOST_CLOSES);
   for (const one of harm.orders(draw)) {
     // What is done at once takes no time.
-    const lasts = harm.seconds > 0 && !('forMs' in one) && (one as { kind: string }).kind !== 'close';
-    await admin(exchange, '/faults', { ...one, ...(lasts ? { forMs: harm.seconds * 1_000 } : {}) });
+    const lasts = harm.seconds > 0 && !('forMs' in one) && !AT_ONCE.has((one as { kind: string }).kind);
+    await admin(exchange, '/faults', { ...one, ...(lasts ? { forMs: harm.seconds * 1_000 } : {}) }).catch((error: { status?: number }) => {
+      // Something else happens to that symbol at that time already: that is harm enough.
+      if (error.status !== 409) throw error;
+    });
   }
 }
 

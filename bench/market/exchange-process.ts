@@ -25,11 +25,11 @@ export async function endExchangeProcess({ child, dataDir }: ExchangeProcess): P
   rmSync(dataDir, { recursive: true, force: true });
 }
 
-/** Asks the admin port. Throws what it refuses. */
+/** Asks the admin port. Throws what it refuses, with its `status`. */
 export async function admin<T>(exchange: Pick<ExchangeProcess, 'admin'>, path: string, body?: unknown): Promise<T> {
   const response = await fetch(exchange.admin + path, body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
   const answer = (await response.json()) as T & { message?: string };
-  if (!response.ok) throw new Error(`${path}: ${answer.message ?? response.status}`);
+  if (!response.ok) throw Object.assign(new Error(`${path}: ${answer.message ?? response.status}`), { status: response.status });
   return answer;
 }
 

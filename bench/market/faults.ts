@@ -16,7 +16,7 @@ export interface Draw { random(): number; symbol(): string; seed(): string }
 const CLOSES = { stream: '*@kline_*', contains: '"x":true' };
 const between = (from: number, to: number, { random }: Draw) => Math.round(from + (to - from) * random());
 
-/** Every fault that the exchange knows, one by one. */
+/** Every fault that the exchange knows, one by one: a kind that is lacking here fails a test. */
 export const HARMS: readonly Harm[] = [
   { name: 'drop', seconds: 3, orders: (draw) => [{ kind: 'drop', ...CLOSES, chance: 0.5, seed: draw.seed() }] },
   { name: 'drop-all', seconds: 3, orders: (draw) => [{ kind: 'drop', chance: 0.9, seed: draw.seed() }] },
@@ -31,6 +31,8 @@ export const HARMS: readonly Harm[] = [
   { name: 'freeze-all', seconds: 4, orders: () => [{ kind: 'freeze', stream: '*@kline_*' }] },
   { name: 'stall', seconds: 36, long: true, orders: () => [{ kind: 'stall', forMs: 36_000 }] },
   { name: 'refuse-connection', seconds: 3, orders: () => [{ kind: 'refuse-connection', status: 503 }, { kind: 'close' }] },
+  // An announced end is answered with another connection at once: that one is refused while the fault lasts.
+  ...[451, 418, 429, 403].map((status): Harm => ({ name: `refuse-connection-${status}`, seconds: 4, long: true, orders: () => [{ kind: 'refuse-connection', status, count: 1 }, { kind: 'server-shutdown', closeAfterMs: 1_000 }] })),
   { name: 'server-shutdown', seconds: 0, orders: (draw) => [{ kind: 'server-shutdown', closeAfterMs: between(0, 5_000, draw) }] },
   { name: 'close', seconds: 0, orders: () => [{ kind: 'close' }] },
   { name: 'close-1001', seconds: 0, orders: () => [{ kind: 'close', code: 1001 }] },
@@ -46,11 +48,13 @@ export const HARMS: readonly Harm[] = [
   { name: 'rest-truncate', seconds: 4, needsRest: true, orders: (draw) => [{ kind: 'rest-truncate', chance: 0.7, seed: draw.seed() }] },
   { name: 'rest-corrupt', seconds: 4, needsRest: true, orders: (draw) => [{ kind: 'rest-corrupt', chance: 0.7, seed: draw.seed() }] },
   { name: 'missing-candle', seconds: 4, needsRest: true, orders: (draw) => [{ kind: 'missing-candle', chance: 0.1, seed: draw.seed() }] },
+  { name: 'off-grid-candle', seconds: 4, needsRest: true, orders: (draw) => [{ kind: 'off-grid-candle', ms: between(1, 59_999, draw), chance: 0.1, seed: draw.seed() }] },
   { name: 'wrong-candle', seconds: 3, orders: (draw) => [{ kind: 'wrong-candle', factor: 1 + (draw.random() - 0.5) / 50, chance: 0.3, seed: draw.seed() }] },
   { name: 'wrong-candle-resent', seconds: 3, orders: (draw) => [{ kind: 'wrong-candle', factor: 1 + (draw.random() - 0.5) / 50, chance: 0.3, resend: true, seed: draw.seed() }] },
   { name: 'clock-ahead', seconds: 4, needsRest: true, orders: () => [{ kind: 'clock-skew', ms: 3_600_000 }] },
   { name: 'clock-behind', seconds: 4, needsRest: true, orders: () => [{ kind: 'clock-skew', ms: -3_600_000 }] },
   { name: 'halt', seconds: 0, orders: (draw) => [{ kind: 'halt', symbol: draw.symbol(), minutes: between(2, 8, draw) }] },
+  { name: 'crash', seconds: 0, orders: (draw) => [{ kind: 'crash', symbol: draw.symbol(), depth: between(10, 90, draw) / 100, minutes: between(2, 5, draw), recoverMinutes: between(2, 5, draw) }] },
 ];
 
 /** Some closes are lost, so that the exchange must be asked. */

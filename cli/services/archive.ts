@@ -3,7 +3,7 @@ import { codeOf, INTERVALS, Interval, sentenceOf, TradeMindError } from '@tradem
 import { ArchiveWriter, CandleArchive, connectExchange, nodeDisk, parseInstant, type ArchiveExchange, type Healed, type SeriesKey } from '@trademind/runtime/archive';
 import { LIVE_REST } from '../dev/market.ts';
 import type { Io } from '../io.ts';
-import { duration } from '../output/format.ts';
+import { count, duration } from '../output/format.ts';
 import { dataFolder } from '../paths.ts';
 
 /** Where the candles lie: `archive/` of the data folder. */
@@ -23,6 +23,11 @@ export function openArchiveWriter(data: string | undefined, io: Io): ArchiveWrit
 export function healedText({ key, period, keptAs }: Healed): string {
   const name = `${key.symbol} ${key.interval} ${period}`;
   return keptAs === undefined ? `${name} ended half-written; its end was cut off.` : `${name} was damaged; what is intact of it was kept, and the damaged file lies at ${keptAs}.`;
+}
+
+/** Rows that the exchange has where no candle can open, in words. */
+export function offGridText(openTimes: readonly number[], interval: Interval): string {
+  return `${count(openTimes.length, 'row')} left out, for no ${interval} candle opens at ${new Date(openTimes[0]!).toISOString()}${openTimes.length > 1 ? ' and so on' : ''} (an outage of the exchange)`;
 }
 
 /** The exchange of `--exchange`, of BINANCE_REST_URL, or Binance's public market data. Waits are said on stderr, once for each cause. */

@@ -103,7 +103,7 @@ export class MachineReport {
     return {
       ...this.#screening(), ...this.#services(), diskFailing: this.#options.diskProblem() !== null, problems: status.problems,
       ...('silenceMs' in answers && { database: answers }), ...this.#clock(clockOffsetMs),
-      candles: status.market.candles, screeningMs: screener.work.busyMs, gaps: market.candles.gaps, frames: { ...market.streams.counts }, reconnects: market.streams.reconnects,
+      candles: status.market.candles, screeningMs: screener.work.busyMs, gaps: market.candles.gaps, frames: { ...market.streams.counts }, marks: { ...market.marks.counts }, reconnects: market.streams.reconnects,
       streamSilenceMs: market.streams.silenceMs(), connected: status.market.connected && !(status.phase === 'booting' && market.problems().length > 0), seriesDone: status.market.backfilled.done, seriesTotal: status.market.backfilled.total,
       weightUsed: market.rest.budget.used, outboxRows: status.outbox.rows, outboxOldestMs: status.outbox.oldestMs,
       signals: status.traders.reduce((sum, { signals }) => ({ live: sum.live + signals.live, history: sum.history + signals.history }), { live: 0, history: 0 }),

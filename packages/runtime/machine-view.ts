@@ -4,11 +4,14 @@ import type { FeedEvent, FeedSource } from './feed/source.ts';
 import type { HealthMonitor } from './health/health-monitor.ts';
 import type { LogRing } from './log.ts';
 import type { MachineReport } from './machine-report.ts';
+import type { CandleMark } from './market/candle-marks.ts';
+import { withUniverse } from './market/explain-universe.ts';
 import type { MarketLink } from './market/market-link.ts';
 import type { MarketTable } from './market/market-table.ts';
 import type { Publisher } from './publisher.ts';
 import type { RecentSignals } from './recent-signals.ts';
 import type { ParallelScreener } from './screening/parallel-screener.ts';
+import type { SignalLedger } from './screening/signal-ledger.ts';
 import type { TraderSet } from './screening/trader-set.ts';
 import type { StoredTrader } from './state/state-store.ts';
 import type { WorkPhase } from './work-phase.ts';
@@ -19,10 +22,11 @@ export interface MachineViewOptions {
   bootId: string;
   report: MachineReport;
   phase: Pick<WorkPhase, 'current'>;
-  market: Pick<MarketLink, 'problems'>;
+  market: Pick<MarketLink, 'problems' | 'marks' | 'universe'>;
   table: Pick<MarketTable, 'rows'>;
   screener: Pick<ParallelScreener, 'candles' | 'explain'>;
   traders: Pick<TraderSet, 'running'>;
+  ledger: Pick<SignalLedger, 'symbolsOf'>;
   recent: Pick<RecentSignals, 'newest'>;
   analyzer: Pick<ConcurrentAnalyzer, 'outcomes'>;
   ring: Pick<LogRing, 'entries'>;
@@ -87,8 +91,15 @@ export class MachineView implements FeedSource {
     return this.#options.screener.candles.read(symbol, interval, limit);
   }
 
+  /** Candles that are not simply the exchange's: holes, corrections, rows off the grid; oldest first. */
+  marks(symbol: string, interval: Interval, limit: number): CandleMark[] {
+    return this.#options.market.marks.of(symbol, interval).slice(-limit);
+  }
+
   explain(traderId: string, symbol: string): unknown {
-    return this.traders().some((trader) => trader.id === traderId) ? this.#options.screener.explain(traderId, symbol) : undefined;
+    const { screener, market, ledger } = this.#options;
+    const trader = this.traders().find(({ id }) => id === traderId);
+    return trader && withUniverse(screener.explain(traderId, symbol), market.universe.why(trader.document.universe, ledger.symbolsOf(traderId), symbol));
   }
 
   subscribe(listener: (event: FeedEvent) => void): () => void {

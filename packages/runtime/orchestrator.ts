@@ -187,7 +187,7 @@ export class Orchestrator {
       diskProblem: () => this.#steps.problem, cloudProblems: () => [...(this.#cloud?.problems() ?? []), ...(this.#keys?.problem ? [this.#keys.problem] : [])],
     });
     this.view = new MachineView({
-      machineId, userId, bootId, report, phase: this.#phase, market: this.#market, table: this.#table, screener: this.#screener, traders: this.#traders, recent: this.#recent, analyzer: this.#analyzer, ring,
+      machineId, userId, bootId, report, phase: this.#phase, market: this.#market, table: this.#table, screener: this.#screener, traders: this.#traders, ledger: this.#ledger, recent: this.#recent, analyzer: this.#analyzer, ring,
       publisher: this.#publisher, health: this.#health,
     });
     this.#control = new WorkControl({

@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Interval } from '@trademind/core';
 import { afterEach, expect, test } from 'vitest';
 import { startLocal, type FeedEvent } from '@trademind/runtime';
 import { startExchange } from '../../local-cloud/exchange/start.ts';
+import { connectRaw, startTestFeed, TestSource } from '../support/feed.ts';
 import { DIP, removeDir, startTestExchange, tempDir, until } from './world.ts';
 
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -15,6 +17,34 @@ async function folder(): Promise<string> {
   cleanups.push(() => removeDir(path));
   return Promise.resolve(path);
 }
+
+test('a client is told why a trader does not screen a symbol, and what is marked of a series beside its candles', async () => {
+  const exchange = await startExchange({ market: 'simulated', seed: 'runtime', symbols: 6, port: 0, adminPort: 0, speed: 600, dataDir: await folder(), log: () => undefined });
+  cleanups.push(() => exchange.close());
+  const order = (fault: object) => fetch(`${exchange.admin}/faults`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(fault) });
+  // One hour of history that it never had.
+  const { marketTime } = await (await fetch(`${exchange.admin}/clock`)).json() as { marketTime: number };
+  const hole = Math.floor(marketTime / 300_000) * 300_000 - 3_600_000;
+  await order({ kind: 'missing-candle', symbol: 'BTCUSDT', interval: '5m', openTime: hole });
+  const local = await startLocal({ dataDir: await folder(), interval: '5m', exchange: { restUrl: exchange.url, streamUrl: exchange.streams as string }, traders: [{ ...DIP, interval: '5m', universe: { quote: 'USDT', largest: 5, exclude: ['ETHUSDT'] } }] });
+  cleanups.push(() => local.stop());
+  await until('it screens', () => local.source.status().phase === 'screening');
+  const source = Object.assign(new TestSource(), {
+    explain: (...asked: [string, string]) => local.source.explain(...asked), candles: (...asked: [string, Interval, number]) => local.source.candles(...asked), marks: (...asked: [string, Interval, number]) => local.source.marks(...asked),
+  });
+  const feed = await startTestFeed({ source });
+  cleanups.push(() => feed.close());
+  const client = connectRaw(feed, await feed.ticket());
+  const { data: { session } } = await client.next('hello');
+  cleanups.push(() => { client.socket.terminate(); });
+  const get = async (path: string) => (await fetch(feed.server.url + path, { headers: { authorization: `Bearer ${session}` } })).json() as Promise<Record<string, unknown>>;
+  const explain = (symbol: string) => get(`/v1/explain?trader=${local.source.traders()[0]!.id}&symbol=${symbol}`);
+  expect(await explain('ETHUSDT')).toMatchObject({ verdict: 'not in the universe', headline: 'Dip does not screen ETHUSDT. ETHUSDT is out: the trader excludes it.', sentence: expect.stringContaining('the trader excludes it') });
+  expect(await explain('NONEUSDT')).toMatchObject({ headline: 'Dip does not screen NONEUSDT. NONEUSDT is out: the exchange does not list it.' });
+  expect(await explain('BTCUSDT')).not.toMatchObject({ headline: expect.stringContaining('is in') });
+  const told = await get('/v1/candles?symbol=BTCUSDT&interval=5m&limit=3');
+  expect(told).toMatchObject({ items: [expect.anything(), expect.anything(), expect.anything()], marks: [{ kind: 'hole', symbol: 'BTCUSDT', interval: '5m', openTime: hole, until: hole + 300_000 }] });
+}, 60_000);
 
 test('the local terminal runs the same machine without a cloud; a changed document is the next version, what was found stays', async () => {
   const exchange = await startTestExchange({ speed: 600 });

@@ -35,6 +35,7 @@ export class TestSource implements FeedSource {
   log = () => this.#log;
   traders = () => [];
   candles = () => [];
+  marks = () => [];
   explain = (traderId: string) => (traderId === 'known' ? { conditions: [] } : undefined);
 
   subscribe(listener: (event: FeedEvent) => void): () => void {

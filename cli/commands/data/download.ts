@@ -1,10 +1,10 @@
 import { codeOf, sentenceOf, TradeMindError } from '@trademind/core';
-import { download, type DownloadResult, type SeriesKey } from '@trademind/runtime/archive';
+import { download, type DownloadResult, type OffGridSeries, type SeriesKey } from '@trademind/runtime/archive';
 import { EXIT } from '../../exit-codes.ts';
 import type { Io } from '../../io.ts';
 import { count, duration } from '../../output/format.ts';
 import { createProgress } from '../../output/progress.ts';
-import { archiveFolder, openArchiveWriter, openHistoryExchange, parseIntervals, parseSymbols, parseTime } from '../../services/archive.ts';
+import { archiveFolder, offGridText, openArchiveWriter, openHistoryExchange, parseIntervals, parseSymbols, parseTime } from '../../services/archive.ts';
 import { event, interruptible, type DataOptions } from './run.ts';
 
 interface Options extends DataOptions { symbols?: string; quote?: string; largest: string; interval: string; from: string; to?: string; exchange?: string }
@@ -35,7 +35,7 @@ export async function downloadCandles(options: Options, io: Io): Promise<number>
         onProgress: (now) => progress.update(now, now.seriesPlanned < now.series ? ` (looked at ${now.seriesPlanned} of ${now.series} series)` : ''),
       });
       progress.end();
-      tell(result, keys, io.now() - began, options, io);
+      tell({ ...result, offGrid: source.offGrid() }, keys, io.now() - began, options, io);
       return result.failed.length > 0 ? EXIT.failed : EXIT.ok;
     } finally {
       progress.end();
@@ -58,15 +58,16 @@ function symbolsWished({ symbols, quote, largest }: Options): string[] | { quote
   return named;
 }
 
-function tell({ candles, gaps, failed }: DownloadResult, keys: readonly SeriesKey[], ms: number, options: Options, io: Io): void {
+function tell({ candles, gaps, failed, offGrid }: DownloadResult & { offGrid: readonly OffGridSeries[] }, keys: readonly SeriesKey[], ms: number, options: Options, io: Io): void {
   if (options.json) {
     event(io, 'done', {
-      series: keys.length, candles, gaps, folder: archiveFolder(options.data, io),
+      series: keys.length, candles, gaps, offGrid, folder: archiveFolder(options.data, io),
       failed: failed.map(({ key, error }) => ({ ...key, code: codeOf(error), message: sentenceOf(error) })),
     });
     return;
   }
   const halts = gaps > 0 ? ` ${count(gaps, 'candle')} were never there (halts) and are marked.` : '';
   io.stdout(candles + gaps > 0 ? `Stored ${count(candles, 'candle')} of ${keys.length} series in ${duration(ms)}.${halts}\n` : `All of ${keys.length} series was there already.\n`);
+  for (const { symbol, interval, openTimes } of offGrid) io.stderr(`trademind: ${symbol} ${interval}: ${offGridText(openTimes, interval)}\n`);
   for (const { key, error } of failed) io.stderr(`trademind: ${key.symbol} ${key.interval}: ${sentenceOf(error)}\n`);
 }

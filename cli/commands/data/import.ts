@@ -5,10 +5,14 @@ import { EXIT } from '../../exit-codes.ts';
 import type { Io } from '../../io.ts';
 import { count, utc } from '../../output/format.ts';
 import { createTerminal } from '../../output/terminal.ts';
-import { openArchiveWriter, parseIntervals, parseSymbols } from '../../services/archive.ts';
+import { offGridText, openArchiveWriter, parseIntervals, parseSymbols } from '../../services/archive.ts';
 import { event, type DataOptions } from './run.ts';
 
 interface Options extends DataOptions { symbol?: string; interval?: string; replace?: boolean }
+
+/** Lines of a file that are named one by one; the rest is counted. */
+const MOST_LISTED = 10;
+const listed = (lines: readonly number[]) => `${lines.slice(0, MOST_LISTED).join(', ')}${lines.length > MOST_LISTED ? ` and ${lines.length - MOST_LISTED} more` : ''}`;
 
 /** `trademind data import FILE…`: all files, or none. */
 export async function importCandles(options: Options, io: Io, ...files: string[]): Promise<number> {
@@ -27,7 +31,11 @@ export async function importCandles(options: Options, io: Io, ...files: string[]
       event(io, 'done', result);
       return EXIT.ok;
     }
-    for (const file of result.files) io.stdout(`${file.name}: ${count(file.candles, 'candle')} of ${file.symbol} ${file.interval}, ${utc(file.from)} to ${utc(file.to)}\n`);
+    for (const file of result.files) {
+      const span = file.from === null || file.to === null ? '' : `, ${utc(file.from)} to ${utc(file.to)}`;
+      io.stdout(`${file.name}: ${count(file.candles, 'candle')} of ${file.symbol} ${file.interval}${span}\n`);
+      if (file.offGrid.length > 0) io.stderr(`trademind: ${file.name}: ${offGridText(file.offGrid.map(({ openTime }) => openTime), file.interval)}: lines ${listed(file.offGrid.map(({ line }) => line))}\n`);
+    }
     const rest = [result.known > 0 ? `${count(result.known, 'candle')} were there already` : '', result.replaced > 0 ? `${count(result.replaced, 'candle')} were replaced` : ''].filter(Boolean).join(', ');
     io.stdout(`Stored ${count(result.added, 'new candle')}${rest ? `; ${rest}` : ''}.\n`);
     return EXIT.ok;

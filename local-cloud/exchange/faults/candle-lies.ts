@@ -5,7 +5,7 @@ import type { Interval } from '../market/intervals.ts';
 
 type Told = Map<string, { symbol: string; interval: Interval; openTime: number }>;
 
-/** What the exchange wrongly says of its finished candles: some it leaves out of a range, some it gives with another close and volume. */
+/** What the exchange wrongly says of its finished candles: some it leaves out of a range, some it begins off the grid, some it gives with another close and volume. */
 export class CandleLies {
   readonly #faults: Faults;
   /** The wrong closes that were streamed, by the order that asked for them: they can be corrected later. */
@@ -28,8 +28,10 @@ export class CandleLies {
   answered(symbol: string, interval: Interval, candles: readonly Candle[], tick: number): Candle[] {
     return candles.flatMap((candle) => {
       if (this.#faults.candle('missing-candle', symbol, interval, candle.openTime)) return [];
+      const shift = this.#faults.candle('off-grid-candle', symbol, interval, candle.openTime)?.ms ?? 0;
       const order = this.#faults.candle('wrong-candle', symbol, interval, candle.openTime);
-      return [order ? wrong(candle, order.factor, tick) : candle];
+      const told = order ? wrong(candle, order.factor, tick) : candle;
+      return [shift > 0 ? { ...told, openTime: told.openTime + shift } : told];
     });
   }
 

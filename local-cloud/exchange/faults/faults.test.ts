@@ -199,6 +199,16 @@ describe('faults of candles', () => {
     expect(await rows(exchange, `symbol=ETHUSDT&interval=1m&startTime=${minute(0)}`)).toHaveLength(6);
   });
 
+  test('begin one off the grid, where a range that ends on the grid no longer has it', async () => {
+    const { exchange, minutes, post } = await stepped();
+    await minutes(5);
+    await post({ kind: 'off-grid-candle', symbol: 'BTCUSDT', interval: '1m', openTime: minute(2) });
+    const told = async (range: string) => (await rows(exchange, `symbol=BTCUSDT&interval=1m&startTime=${minute(1)}${range}`)).map((row) => [row[0], row[6]]);
+    const all = [[minute(1), minute(2) - 1], [minute(2) + 14_789, minute(3) + 14_788], [minute(3), minute(4) - 1]];
+    expect(await told(`&endTime=${minute(3)}`)).toEqual(all);
+    expect(await told(`&endTime=${minute(2)}`)).toEqual(all.slice(0, 1));
+  });
+
   test('give one wrong, over the stream and REST alike, and correct it later', async () => {
     const { exchange, client, minutes, post } = await stepped();
     const { id } = await post({ kind: 'wrong-candle', symbol: 'BTCUSDT', interval: '1m', openTime: minute(1), factor: 1.5, resend: true });

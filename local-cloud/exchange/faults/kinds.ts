@@ -41,6 +41,7 @@ const FAULT = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('rest-hang'), ...REQUESTS }),
   // What the exchange believes of its candles and its clock.
   z.strictObject({ kind: z.literal('missing-candle'), ...CANDLES }),
+  z.strictObject({ kind: z.literal('off-grid-candle'), ms: z.int().min(1).max(59_999).default(14_789), ...CANDLES }),
   z.strictObject({ kind: z.literal('wrong-candle'), factor: z.number().gt(0).max(10).default(1.01), resend: z.boolean().default(false), ...CANDLES }),
   z.strictObject({ kind: z.literal('halt'), symbol: pattern.default('*'), minutes }),
   z.strictObject({ kind: z.literal('crash'), symbol: pattern.default('*'), depth: z.number().gt(0).max(0.95).default(0.3), minutes, recoverMinutes: minutes }),
@@ -51,11 +52,14 @@ export type FaultOrder = z.output<typeof FAULT>;
 export type FaultKind = FaultOrder['kind'];
 export type OrderOf<K extends FaultKind> = Extract<FaultOrder, { kind: K }>;
 
+/** Every kind there is. */
+export const FAULT_KINDS: readonly FaultKind[] = FAULT.options.map((option) => option.shape.kind.value);
+
 export const FRAME_KINDS = ['drop', 'delay', 'duplicate', 'reorder', 'truncate', 'corrupt', 'freeze'] as const;
 export type FrameOrder = OrderOf<(typeof FRAME_KINDS)[number]>;
 export const REST_KINDS = ['rest-slow', 'rest-status', 'rest-truncate', 'rest-corrupt', 'rest-reset', 'rest-hang'] as const;
 export type RestOrder = OrderOf<(typeof REST_KINDS)[number]>;
-export type CandleOrder = OrderOf<'missing-candle' | 'wrong-candle'>;
+export type CandleOrder = OrderOf<'missing-candle' | 'off-grid-candle' | 'wrong-candle'>;
 
 /** Reads the body of POST /faults. Throws an Error with `status` 400 whose message names the field. */
 export function readFaultOrder(body: unknown): FaultOrder {
@@ -63,6 +67,5 @@ export function readFaultOrder(body: unknown): FaultOrder {
   if (read.success) return read.data;
   const [issue] = read.error.issues;
   const field = issue?.path.join('.') || 'kind';
-  const kinds = FAULT.options.map((option) => option.shape.kind.value).join(', ');
-  throw Object.assign(new Error(`${field}: ${issue?.message ?? 'not understood'}. Kinds: ${kinds}.`), { status: 400 });
+  throw Object.assign(new Error(`${field}: ${issue?.message ?? 'not understood'}. Kinds: ${FAULT_KINDS.join(', ')}.`), { status: 400 });
 }

@@ -13,9 +13,11 @@ export const KLINES: Route = {
     if (!isInterval(interval)) throw new ApiError(400, -1120, 'Invalid interval.');
     params.choice('timeZone', ['0', '+0', '00:00', '+00:00', '0:00', '+0:00']);
     const limit = limitOf(params, 500, 1000);
-    const rows = market.book.klines(symbol, interval, now, { start: params.number('startTime'), end: params.number('endTime'), limit });
+    const end = params.number('endTime');
+    const rows = market.book.klines(symbol, interval, now, { start: params.number('startTime'), end, limit });
     const finished = rows.filter((row) => stepOpen(interval, row.openTime) <= now);
-    return [...lies.answered(symbol, interval, finished, tick), ...rows.slice(finished.length)].map((row) => klineRow(row, interval));
+    const answered = lies.answered(symbol, interval, finished, tick).filter(({ openTime }) => openTime <= (end ?? Infinity));
+    return [...answered, ...rows.slice(finished.length)].map((row) => klineRow(row, interval));
   },
 };
 

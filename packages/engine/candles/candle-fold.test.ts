@@ -73,14 +73,15 @@ describe('longer candles made of shorter ones', () => {
   const folder = recordings('klines');
   test.skipIf(folder === null)('of the recorded minutes equal an independent computation at 5m, 15m and 1h', () => {
     for (const [symbol, rows] of readRecordedCandles(folder!)) {
-      const candles = rows.map((row) => ({ ...row, quoteVolume: row.volume * row.close, trades: 1, takerBuy: 0 }));
+      // The files have prices and volume only: what they lack follows from these, so that no two candles have the same.
+      const candles = rows.map((row, index) => ({ ...row, quoteVolume: row.volume * row.close, trades: 1 + (index * 7) % 1_000, takerBuy: row.volume * ((index % 10) / 10) }));
       for (const interval of ['5m', '15m', '1h'] as const) {
         const made = fold(candles, '1m', interval);
         const expected = grouped(candles, '1m', interval);
         expect(made.length, symbol).toBe(expected.length);
         for (const [index, candle] of made.entries()) {
           expect([candle.openTime, candle.open, candle.high, candle.low, candle.close]).toEqual([expected[index]!.openTime, expected[index]!.open, expected[index]!.high, expected[index]!.low, expected[index]!.close]);
-          expect(Math.abs(candle.volume - expected[index]!.volume)).toBeLessThanOrEqual(1e-9 * expected[index]!.volume);
+          for (const sum of ['volume', 'quoteVolume', 'trades', 'takerBuy'] as const) expect(Math.abs(candle[sum] - expected[index]![sum]), `${symbol} ${sum}`).toBeLessThanOrEqual(1e-9 * expected[index]![sum]);
         }
       }
     }

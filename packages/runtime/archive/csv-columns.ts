@@ -11,8 +11,10 @@ const NAMES: Readonly<Record<ColumnName, readonly string[]>> = {
 /** The exchange's own dumps have these columns, mostly without a header line. */
 const DUMP = 'open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore'.split(',');
 
-/** Where each column stands in a row. */
-export interface Layout { at: Partial<Record<ColumnName, number>>; width: number; hasHeader: boolean }
+const plain = (titles: readonly string[]) => titles.map((title) => title.toLowerCase().replace(/[_\-\s]/g, ''));
+
+/** Where each column stands in a row. `isDump`: as the exchange's own dumps have them. */
+export interface Layout { at: Partial<Record<ColumnName, number>>; width: number; hasHeader: boolean; isDump: boolean }
 
 /** The layout by a file's first line; a sentence where it says none. */
 export function layoutOf(firstLine: readonly string[]): Layout | string {
@@ -20,7 +22,7 @@ export function layoutOf(firstLine: readonly string[]): Layout | string {
   if (!hasHeader && firstLine.length !== DUMP.length) {
     return `the first line is no header, and only Binance's own dumps (12 columns) may come without; begin the file with openTime,open,high,low,close,volume`;
   }
-  const titles = (hasHeader ? firstLine : DUMP).map((title) => title.toLowerCase().replace(/[_\-\s]/g, ''));
+  const titles = plain(hasHeader ? firstLine : DUMP);
   const at: Layout['at'] = {};
   for (const [name, known] of Object.entries(NAMES)) {
     const index = titles.findIndex((title) => known.includes(title));
@@ -28,7 +30,7 @@ export function layoutOf(firstLine: readonly string[]): Layout | string {
   }
   const missing = REQUIRED_COLUMNS.filter((name) => at[name] === undefined);
   if (missing.length > 0) return `the column ${missing.join(', ')} is missing; the header must name openTime (or date),open,high,low,close,volume`;
-  return { at, width: titles.length, hasHeader };
+  return { at, width: titles.length, hasHeader, isDump: titles.join() === plain(DUMP).join() };
 }
 
 const DATE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?\s*(Z|UTC|[+-]\d\d:?\d\d)?)?$/i;

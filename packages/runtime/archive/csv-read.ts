@@ -1,4 +1,4 @@
-import { TradeMindError, type Interval } from '@trademind/core';
+import { intervalClose, TradeMindError, type Interval } from '@trademind/core';
 import { isOpenTime, ordinalOf } from './calendar.ts';
 import { allocateColumns, COLUMN_NAMES, sliceColumns, type CandleColumns } from './columns.ts';
 import { layoutOf, parseInstant, type Layout } from './csv-columns.ts';
@@ -9,17 +9,23 @@ const NEWLINE = 10;
 const ROUNDING = 1e-9;
 const NUMBER = /^(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?$/i;
 
+/** A row that opens between two candles: where it stands in its file, and when it opens (ms). */
+export interface OffGridRow { line: number; openTime: number }
+
 /**
  * Reads candles from the text of a CSV file: Binance's own dumps (with or without header, ms or µs), or any with a header that names at least
- * `openTime|date,open,high,low,close,volume`. Rows must ascend; nothing is guessed, sorted or skipped. Throws `candles_malformed` that names file and line.
+ * `openTime|date,open,high,low,close,volume`. Rows must ascend; nothing is guessed or sorted, and nothing skipped unsaid. Throws `candles_malformed` that names file and line.
  * @param interval the interval that the candles must be of; without it they may stand at any times, and prices may be rounded
+ * @param onOffGrid is told of rows of the exchange's own dumps that open where no candle can, an interval or more after the row before: its outages of 2017 and 2018 have left such. They
+ * are no candles; the answer may then be empty. Without it, and in any other file, such a row is refused.
  */
-export function readCandleCsv(file: string, bytes: Uint8Array, interval?: Interval): CandleColumns {
+export function readCandleCsv(file: string, bytes: Uint8Array, interval?: Interval, onOffGrid?: (row: OffGridRow) => void): CandleColumns {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let layout: Layout | undefined;
   let count = 0;
   let columns = allocateColumns(Math.ceil(bytes.byteLength / 40) + 1);
   let line = 0;
+  let before: number | undefined;
   const refuse = (reason: string) => malformed(file, line, reason);
   for (let at = 0; at < text.length;) {
     const newline = text.indexOf(NEWLINE, at);
@@ -37,10 +43,14 @@ export function readCandleCsv(file: string, bytes: Uint8Array, interval?: Interv
     }
     if (count === columns.length) columns = grown(columns);
     readRow(cells, layout, columns, count, interval === undefined ? ROUNDING : 0, refuse);
-    checkTime(columns.openTime, count, interval, refuse);
-    count++;
+    const openTime = columns.openTime[count]!;
+    checkOrder(openTime, before, refuse);
+    if (interval === undefined || isOpenTime(interval, openTime)) count++;
+    else if (!onOffGrid || !layout.isDump || openTime < intervalClose(interval, before ?? -Infinity)) throw refuse(`no ${interval} candle opens at ${iso(openTime)}.`);
+    else onOffGrid({ line, openTime });
+    before = openTime;
   }
-  if (count === 0) throw refuse('there is no candle in it.');
+  if (before === undefined) throw refuse('there is no candle in it.');
   const candles = sliceColumns(columns, 0, count);
   if (interval !== undefined) checkSteps(candles, interval, (reason) => malformed(file, 0, reason));
   return candles;
@@ -71,10 +81,9 @@ function readRow(cells: readonly string[], { at, width }: Layout, columns: Candl
   if (wrong !== undefined) throw refuse(`${wrong}.`);
 }
 
-function checkTime(openTime: Float64Array, index: number, interval: Interval | undefined, refuse: (reason: string) => Error): void {
-  const [now, before] = [openTime[index]!, openTime[index - 1]];
-  const iso = (ms: number) => new Date(ms).toISOString();
-  if (interval !== undefined && !isOpenTime(interval, now)) throw refuse(`no ${interval} candle opens at ${iso(now)}.`);
+const iso = (ms: number) => new Date(ms).toISOString();
+
+function checkOrder(now: number, before: number | undefined, refuse: (reason: string) => Error): void {
   if (before !== undefined && now <= before) throw refuse(`${now === before ? `the candle of ${iso(now)} is there twice` : `${iso(now)} comes after ${iso(before)}`}; rows must ascend without repeats.`);
 }
 

@@ -56,6 +56,15 @@ describe('a download', () => {
     expect(source.calls).toBe(calls);
   });
 
+  test('leaves a candle that closed a moment ago for the next time: the exchange may still be adding its last trades', async () => {
+    const all = { from: START, to: Infinity };
+    // What it says of the last candle 1.9 s after its close is not yet all.
+    const early = exchangeOf(CANDLES.slice(0, 101).map((candle, index) => (index === 99 ? { ...candle, volume: 0.5 } : candle)), { now: at(100) + 1_900 });
+    expect(await fetched(early, all)).toMatchObject({ candles: 99 });
+    expect(await fetched(exchangeOf(CANDLES.slice(0, 101), { now: at(100) + 2_000 }), all)).toMatchObject({ candles: 1 });
+    expect(stored()).toEqual(CANDLES.slice(0, 100));
+  });
+
   test('fills any holes that ranges asked for before have left', async () => {
     await fc.assert(fc.asyncProperty(fc.array(fc.tuple(fc.nat(3_999), fc.nat(3_999)), { minLength: 1, maxLength: 5 }), async (ranges) => {
       rmSync(join(folder, 'BTCUSDT'), { recursive: true, force: true });
@@ -75,13 +84,13 @@ describe('a download', () => {
 
   test('marks a halt by the exchange\'s own answer, not its end that may still come', async () => {
     const halted = [...CANDLES.slice(0, 700), ...CANDLES.slice(760, 1_500)];
-    const now = at(1_600);
+    const now = at(1_600) + 5_000;
     expect(await fetched(exchangeOf(halted, { now }), { from: START, to: at(4_000) })).toEqual({ candles: 1_440, gaps: 60 + 40, failed: [] });
     expect(archive().read(KEY, { from: START, to: at(1_600) })).toMatchObject({
       gaps: [{ from: at(700), to: at(760) }, { from: at(1_500), to: at(1_540) }], missing: [{ from: at(1_540), to: at(1_600) }],
     });
     // An hour later the end is known too, or it has come.
-    expect(await fetched(exchangeOf([...halted, ...CANDLES.slice(1_540, 1_600)], { now: at(1_600) }), { from: START, to: at(1_600) })).toEqual({ candles: 60, gaps: 0, failed: [] });
+    expect(await fetched(exchangeOf([...halted, ...CANDLES.slice(1_540, 1_600)], { now }), { from: START, to: at(1_600) })).toEqual({ candles: 60, gaps: 0, failed: [] });
     expect(archive().read(KEY, { from: START, to: at(1_600) }).missing).toEqual([]);
   });
 

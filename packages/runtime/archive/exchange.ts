@@ -1,4 +1,4 @@
-import { parseWith, TradeMindError, Universe } from '@trademind/core';
+import { parseWith, TradeMindError, Universe, type Interval } from '@trademind/core';
 import { selectUniverse } from '@trademind/engine';
 import { BinanceRest } from '../market/binance-rest.ts';
 import { systemWall } from '../time.ts';
@@ -9,7 +9,11 @@ import type { CandleSource } from './source.ts';
 export interface ArchiveExchange extends CandleSource {
   /** The symbols of a quote asset with the largest 24 h quote volume, largest first; leveraged tokens and halted ones are left out. Rejects with `not_found` when there are none. */
   largest(quote: string, count: number): Promise<string[]>;
+  /** Rows that open where no candle can (its outages of 2017 and 2018 have left some), of those asked for so far: they are left out. Open times in ms, ascending. */
+  offGrid(): OffGridSeries[];
 }
+
+export interface OffGridSeries { symbol: string; interval: Interval; openTimes: readonly number[] }
 
 /**
  * The exchange's public REST API, within its weight budget, asked again when it is away for a moment.
@@ -17,7 +21,14 @@ export interface ArchiveExchange extends CandleSource {
  */
 export function connectExchange(options: { url: string; signal: AbortSignal; onWait?: (error: unknown, ms: number) => void }): ArchiveExchange {
   const { url, signal } = options;
-  const rest = new BinanceRest({ baseUrl: url, wall: systemWall, signal });
+  const offGrid = new Map<string, { symbol: string; interval: Interval; openTimes: Set<number> }>();
+  const rest = new BinanceRest({
+    baseUrl: url, wall: systemWall, signal,
+    onOffGrid: (symbol, interval, openTimes) => {
+      const key = `${symbol} ${interval}`;
+      offGrid.set(key, { symbol, interval, openTimes: new Set([...offGrid.get(key)?.openTimes ?? [], ...openTimes]) });
+    },
+  });
   const source: CandleSource = {
     // An answer weighs the same however many rows it has.
     klines: async (symbol, interval, startTime, limit) => (await rest.klines(symbol, interval, startTime)).slice(0, limit),
@@ -26,6 +37,7 @@ export function connectExchange(options: { url: string; signal: AbortSignal; onW
   const insisting = patient(source, { wall: systemWall, ...options });
   let met = false;
   return {
+    offGrid: () => [...offGrid.values()].map(({ openTimes, ...series }) => ({ ...series, openTimes: [...openTimes].toSorted((a, b) => a - b) })),
     klines: insisting.klines,
     // An exchange that has never answered is said to be away at once.
     time: async () => {

@@ -168,6 +168,24 @@ describe('an import', () => {
     expect(readdirSync(join(folder, 'archive', 'BTCUSDT', '1m'))).toEqual(['2024-12.candles', '2025-01.candles']);
   });
 
+  test('lists rows that open off the grid, as dumps of 2017 and 2018 have them, and takes all others; nothing else may stand there', async () => {
+    const hours = steadyCandles('1h', Date.UTC(2018, 1, 8), 6);
+    const late = (candle: Candle) => ({ ...candle, openTime: candle.openTime + 1_694_789 });
+    const [a, b, c, d, e, f] = hours as [Candle, Candle, Candle, Candle, Candle, Candle];
+    const mixed = file('BTCUSDT-1h-2018-02.csv', dump([a, late(b), late(c), d, e]));
+    const alone = file('BTCUSDT-1h-2018-02-10.csv', dump([late({ ...f, openTime: f.openTime + 3_600_000 })]));
+    const { files, added } = await imported([mixed, alone]);
+    expect(files).toMatchObject([
+      { candles: 3, from: a.openTime, to: e.openTime, offGrid: [{ line: 2, openTime: b.openTime + 1_694_789 }, { line: 3, openTime: c.openTime + 1_694_789 }] }, { candles: 0, from: null, to: null, offGrid: [{ line: 1 }] },
+    ]);
+    expect(added).toBe(3);
+    expect(stored({ symbol: 'BTCUSDT', interval: '1h' })).toEqual([a, d, e]);
+    // Candles of another interval; a row too soon after the one before; a file of somebody else.
+    for (const [name, content] of [['BTCUSDT-1h-x.csv', dump(steadyCandles('30m', a.openTime, 5))], ['BTCUSDT-1h-y.csv', dump([a, late(a)])], ['BTCUSDT-1h-z.csv', generic([a, late(b)], String, 'openTime,open,high,low,close,volume')]] as const) {
+      await expect(imported([file(name, content)]), name).rejects.toMatchObject({ code: 'candles_malformed', message: expect.stringContaining('line') });
+    }
+  });
+
   test('holds a dump against the checksum that lies beside it', async () => {
     const content = zipOf('BTCUSDT-1m-2025-01.csv', Buffer.from(dump(CANDLES)));
     const path = file('BTCUSDT-1m-2025-01.zip', content);

@@ -1,7 +1,7 @@
 import { TradeMindError, type Interval } from '@trademind/core';
 import { readCandleTexts, seriesOfName } from './candle-file.ts';
 import type { CandleColumns } from './columns.ts';
-import { readCandleCsv } from './csv-read.ts';
+import { readCandleCsv, type OffGridRow } from './csv-read.ts';
 import { mergeCandles } from './merge.ts';
 import type { SeriesKey } from './segment.ts';
 import type { ArchiveWriter, MergeEntry } from './writer.ts';
@@ -19,7 +19,8 @@ export interface ImportOptions {
 }
 
 export interface ImportResult {
-  files: { name: string; symbol: string; interval: Interval; candles: number; from: number; to: number }[];
+  /** `from`, `to`: open times of the first and the last candle, null where there is none. `offGrid`: rows that open between two candles; they are not taken. */
+  files: { name: string; symbol: string; interval: Interval; candles: number; from: number | null; to: number | null; offGrid: OffGridRow[] }[];
   added: number;
   /** Were there already, the same. */
   known: number;
@@ -36,11 +37,12 @@ export async function importFiles({ writer, files, symbol, interval, replace, on
   for (const path of files) {
     const key = seriesFor(path, symbol, interval);
     for (const { name, bytes } of await readCandleTexts(path)) {
-      const candles = readCandleCsv(name, bytes, key.interval);
+      const offGrid: OffGridRow[] = [];
+      const candles = readCandleCsv(name, bytes, key.interval, (row) => offGrid.push(row));
       const id = `${key.symbol} ${key.interval}`;
       const before = entries.get(id);
       entries.set(id, { key, candles: before ? joined(before.candles, candles, name) : candles, gaps: [] });
-      result.files.push({ name, ...key, candles: candles.length, from: candles.openTime[0]!, to: candles.openTime[candles.length - 1]! });
+      result.files.push({ name, ...key, candles: candles.length, from: candles.openTime[0] ?? null, to: candles.openTime[candles.length - 1] ?? null, offGrid });
       onFile?.(name, candles.length);
     }
   }

@@ -83,7 +83,8 @@ function sessionRoutes(source: FeedSource): Map<string, Route> {
     ['/v1/candles', (query) => {
       const interval = Interval.safeParse(required(query, 'interval'));
       if (!interval.success) throw new HttpProblem(400, { code: 'query_invalid', field: 'interval', message: 'This is not a candle interval, e.g. 5m.' });
-      return ok({ items: source.candles(required(query, 'symbol'), interval.data, limitOf(query, 500)) });
+      const [symbol, limit] = [required(query, 'symbol'), limitOf(query, 500)];
+      return ok({ items: source.candles(symbol, interval.data, limit), marks: source.marks(symbol, interval.data, limit) });
     }],
     ['/v1/explain', (query) => ok(explained(source, required(query, 'trader'), required(query, 'symbol')))],
     ['/v1/positions', notYet('It does not trade, so it has no positions.')],

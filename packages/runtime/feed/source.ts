@@ -1,4 +1,5 @@
 import type { AnalysisOutcome, Candle, Interval, LogEntry, MachineStatus, MarketRow, Signal, TraderDocument } from '@trademind/core';
+import type { CandleMark } from '../market/candle-marks.ts';
 
 /** Something that changed on the machine and that its feed passes on at once. */
 export type FeedEvent =
@@ -28,6 +29,8 @@ export interface FeedSource {
   traders(): { id: string; version: number; document: TraderDocument }[];
   /** At most `limit` closed candles, oldest first; empty for an unknown series. */
   candles(symbol: string, interval: Interval, limit: number): Candle[];
+  /** What is to be known of the series beyond its candles (holes, corrections, …): at most `limit` marks, the newest, oldest first. */
+  marks(symbol: string, interval: Interval, limit: number): CandleMark[];
   /** Which conditions of a trader hold on a symbol now, with their values; undefined when either is unknown. */
   explain(traderId: string, symbol: string): unknown;
   /** Calls the listener with every event from now on; the answer ends it. */

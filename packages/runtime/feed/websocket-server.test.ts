@@ -337,7 +337,7 @@ describe('HTTP', () => {
     expect((await get('/v1/traders', headers))[1]).toEqual({ items: [] });
     expect((await get('/v1/signals?limit=0', headers))[1]).toMatchObject({ status: 400, code: 'query_invalid', field: 'limit' });
     expect((await get('/v1/candles?symbol=BTCUSDT&interval=7m', headers))[1]).toMatchObject({ status: 400, field: 'interval' });
-    expect((await get('/v1/candles?symbol=BTCUSDT&interval=5m', headers))[1]).toEqual({ items: [] });
+    expect((await get('/v1/candles?symbol=BTCUSDT&interval=5m', headers))[1]).toEqual({ items: [], marks: [] });
     expect((await get('/v1/explain?trader=known', headers))[1]).toMatchObject({ status: 400, field: 'symbol' });
     expect((await get('/v1/explain?trader=nobody&symbol=BTCUSDT', headers))[1]).toMatchObject({ status: 404, code: 'not_found' });
     expect(await get('/v1/explain?trader=known&symbol=BTCUSDT', headers)).toEqual([200, { conditions: [] }]);

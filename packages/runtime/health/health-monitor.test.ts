@@ -11,7 +11,7 @@ import { readingsOf } from './health-readings.ts';
 import { ProcessProbe } from './process-probe.ts';
 
 const well: HealthReadings = {
-  candles: 7, gaps: 0, frames: { kline: 3 }, reconnects: 1, streamSilenceMs: 20, connected: true, seriesDone: 4, seriesTotal: 4, screeningMs: 0, weightUsed: 12, outboxRows: 0, outboxOldestMs: 0,
+  candles: 7, gaps: 0, frames: { kline: 3 }, marks: { hole: 2, corrected: 0 }, reconnects: 1, streamSilenceMs: 20, connected: true, seriesDone: 4, seriesTotal: 4, screeningMs: 0, weightUsed: 12, outboxRows: 0, outboxOldestMs: 0,
   signals: { live: 2, history: 5 }, screening: true, candleLagMs: 0, passShare: 0.01, workers: 0, tradersShed: 0, diskFailing: false, database: { silenceMs: 100, latencyMs: 12 }, clockOffsetMs: -3,
 };
 const monitors: HealthMonitor[] = [];
@@ -184,7 +184,7 @@ describe('the metrics', () => {
     const text = await watched.metrics();
     for (const line of [
       '# TYPE process_cpu_seconds_total counter', '# TYPE process_resident_memory_bytes gauge', '# TYPE trademind_candles_total counter', 'trademind_candles_total 7', 'trademind_stream_silence_seconds 1.5',
-      'trademind_stream_frames_total{kind="kline"} 3', 'trademind_signals_total{origin="history"} 5', 'trademind_errors_total{code="disk_failing"} 1', 'trademind_health{component="exchange"} 0', 'trademind_build_info{version="1.0.0"} 1', 'trademind_clock_offset_seconds -0.003',
+      'trademind_stream_frames_total{kind="kline"} 3', 'trademind_candle_marks_total{kind="hole"} 2', 'trademind_candle_marks_total{kind="corrected"} 0', 'trademind_signals_total{origin="history"} 5', 'trademind_errors_total{code="disk_failing"} 1', 'trademind_health{component="exchange"} 0', 'trademind_build_info{version="1.0.0"} 1', 'trademind_clock_offset_seconds -0.003',
     ]) expect(text.split('\n')).toContain(line);
     const names = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({ name: name!, type: type! }));
     for (const { name, type } of names) {

@@ -6,6 +6,8 @@ export interface HealthReadings {
   candles: number;
   gaps: number;
   frames: Readonly<Record<string, number>>;
+  /** Marks that were made on candles, by kind: holes, corrections, … */
+  marks?: Readonly<Record<string, number>>;
   reconnects: number;
   streamSilenceMs: number;
   connected: boolean;

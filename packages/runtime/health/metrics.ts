@@ -54,6 +54,7 @@ export function machineMetrics(source: MetricsSource): Registry {
   totals('trademind_stream_frames_total', 'Frames taken in, by kind.', 'kind', () => Object.entries(services().frames));
   total('trademind_candles_total', 'Closed candles taken in.', () => services().candles);
   total('trademind_candle_gaps_total', 'Gaps met in the stream.', () => services().gaps);
+  totals('trademind_candle_marks_total', 'Marks made on candles since the start, by kind: what the exchange never had, corrected, withdrew, brought late, or began off the grid.', 'kind', () => Object.entries(services().marks ?? {}));
   gauge('trademind_candle_lag_seconds', 'How late the newest candle is.', () => ms(services().candleLagMs));
   gauge('trademind_series_done', 'Series whose history has been fetched.', () => services().seriesDone);
   gauge('trademind_series', 'Series (symbol and interval) wanted.', () => services().seriesTotal);

@@ -2,13 +2,11 @@ import { intervalClose, type Candle, type Interval } from '@trademind/core';
 import { pause, type Wall } from '../time.ts';
 import { askRows } from './ask-rows.ts';
 import { KLINES_PER_CALL, type BinanceRest } from './binance-rest.ts';
-import { sameCandle } from './candle-check.ts';
+import { sameCandle, SETTLED_MS } from './candle-check.ts';
 import type { CandleMerge } from './candle-merge.ts';
 import type { MarketClock } from './market-clock.ts';
 import type { Priority } from './weight-budget.ts';
 
-/** The exchange may still be adding the last trades up (market ms): a row of a candle that closed just now is not final. */
-const SETTLED_MS = 2_000;
 /** What an answer leaves out is asked for once more after so long (wall ms), before it is believed. */
 const CONFIRM_MS = 300;
 

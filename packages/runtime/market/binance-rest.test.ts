@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemWall } from '../time.ts';
 import { BinanceRest } from './binance-rest.ts';
 
@@ -13,8 +13,10 @@ let answer: (request: IncomingMessage, response: ServerResponse) => void;
 let rest: BinanceRest;
 let ending: AbortController;
 const asked: string[] = [];
+const offGrid: [string, string, readonly number[]][] = [];
 beforeEach(async () => {
   asked.length = 0;
+  offGrid.length = 0;
   server = createServer((request, response) => {
     asked.push(request.url ?? '');
     answer(request, response);
@@ -22,7 +24,7 @@ beforeEach(async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   ending = new AbortController();
-  rest = new BinanceRest({ baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, wall: systemWall, signal: ending.signal });
+  rest = new BinanceRest({ baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, wall: systemWall, signal: ending.signal, onOffGrid: (...rows) => offGrid.push(rows) });
 });
 afterEach(() => {
   ending.abort();
@@ -69,10 +71,37 @@ test.skipIf(!existsSync(real))('a whole real exchangeInfo is read', async () => 
 });
 
 test.each([
-  ['out of order', [[120_000], [60_000]]], ['twice', [[60_000], [60_000]]], ['off the grid', [[60_001]]], ['from before what was asked', [[0]]], ['after what was asked', [[240_000]]],
+  ['out of order', [[120_000], [60_000]]], ['twice', [[60_000], [60_000]]], ['from before what was asked', [[0]]], ['after what was asked', [[240_000]]],
 ])('klines %s are no answer of the exchange', async (_what, opens) => {
   says(200, opens.map(([open]) => [open, '1', '2', '1', '1', '1', open! + 59_999, '1', 1, '1', '1', '0']));
   await expect(rest.klines('BTCUSDT', '1m', 60_000, { until: 180_000 })).rejects.toMatchObject({ code: 'exchange_malformed' });
+});
+
+const row = (openTime: number, closeTime = openTime + 3_599_999) => [openTime, '1', '2', '1', '1', '1', closeTime, '1', 1, '1', '1', '0'];
+
+describe('rows that open off the grid, as the exchange has them since its outage of February 2018,', () => {
+  // Hours from 28 minutes past, and the first on the grid again.
+  const rows = [row(Date.UTC(2018, 1, 8), 1_518_049_694_788), ...Array.from({ length: 43 }, (_, hour) => row(1_518_168_494_789 + hour * 3_600_000)), row(Date.UTC(2018, 1, 11, 4)), row(Date.UTC(2018, 1, 11, 5))];
+  const served = (change: (rows: unknown[][]) => unknown[][] = (all) => all) => {
+    answer = (request, response) => {
+      const query = new URL(request.url ?? '', 'http://exchange').searchParams;
+      response.end(JSON.stringify(change(rows.filter(([open]) => (open as number) >= Number(query.get('startTime'))).slice(0, Number(query.get('limit'))))));
+    };
+  };
+
+  test('are left out once they were said twice; a page that they filled goes on behind them', async () => {
+    served();
+    expect((await rest.klines('BTCUSDT', '1h', Date.UTC(2018, 1, 8), { limit: 3 })).map(({ openTime }) => new Date(openTime).toISOString())).toEqual(['2018-02-08T00:00:00.000Z', '2018-02-11T04:00:00.000Z', '2018-02-11T05:00:00.000Z']);
+    expect(new Set(offGrid.map(([symbol, interval]) => `${symbol} ${interval}`))).toEqual(new Set(['BTCUSDT 1h']));
+    expect(offGrid.flatMap(([, , opens]) => opens)).toEqual(rows.slice(1, 44).map(([open]) => open));
+  });
+
+  test('are no answer when they are said otherwise the second time: then a time was damaged', async () => {
+    let calls = 0;
+    served((all) => all.map((one, index) => (index === 2 ? one.with(0, (one[0] as number) + calls++) : one)));
+    await expect(rest.klines('BTCUSDT', '1h', Date.UTC(2018, 1, 8))).rejects.toMatchObject({ code: 'exchange_malformed' });
+    expect(offGrid).toEqual([]);
+  });
 });
 
 test.each([[null], ['1e400'], ['-1'], [true], [[5]], [''], [5]])('a row with %j for a price is no answer of the exchange', async (price) => {

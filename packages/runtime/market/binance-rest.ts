@@ -1,8 +1,9 @@
-import { intervalClose, TradeMindError, type Candle, type Interval, type SymbolInfo } from '@trademind/core';
+import { TradeMindError, type Candle, type Interval, type SymbolInfo } from '@trademind/core';
 import { httpFetch, type HttpAnswer, type HttpFetch } from '../http-fetch.ts';
 import type { Wall } from '../time.ts';
-import { isCandle, isMarketTime } from './candle-check.ts';
+import { isMarketTime } from './candle-check.ts';
 import { exchangeRefusal, exchangeUnreachable, LONGEST_REFUSAL_MS } from './exchange-error.ts';
+import { decimalOf, klinePageOf, type KlinePage, type KlineRange } from './kline-rows.ts';
 import { WeightBudget, type Priority } from './weight-budget.ts';
 
 /** One look at the exchange's clock: its time lies between `sentAt` and `receivedAt` (wall, monotonic ms). */
@@ -32,6 +33,8 @@ export interface BinanceRestOptions {
   fetch?: HttpFetch | undefined;
   /** Shared with other clients of the same address. */
   budget?: WeightBudget | undefined;
+  /** The exchange has rows of a series that open where no candle can (ms): they are left out. Said each time they are met. */
+  onOffGrid?: ((symbol: string, interval: Interval, openTimes: readonly number[]) => void) | undefined;
 }
 
 export interface KlinesOptions {
@@ -89,21 +92,21 @@ export class BinanceRest {
     return this.#info ? this.#options.wall.now() - this.#info.at : Infinity;
   }
 
-  /** At most 1,000 candles from the one that opens at `from` on, oldest first. The last may still be forming. */
+  /**
+   * At most 1,000 candles from the one that opens at `from` on, oldest first; fewer than `limit` only where there are no more. The last may still be forming. Rows that open off the
+   * grid, as the exchange has some since its outages of 2017 and 2018, are left out once it has said them twice.
+   */
   async klines(symbol: string, interval: Interval, from: number, { until, limit = KLINES_PER_CALL, priority = 'backfill' }: KlinesOptions = {}): Promise<Candle[]> {
-    const query = new URLSearchParams({ symbol, interval, startTime: String(from), ...(until === undefined ? {} : { endTime: String(until) }), limit: String(limit) });
-    const { body } = await this.#get(`/api/v3/klines?${query.toString()}`, WEIGHT.klines, priority);
-    return read('klines', () => {
-      let last = from - 1;
-      const rows = body as unknown[];
-      if (rows.length > limit) throw new TypeError('too many rows');
-      return rows.map((row) => {
-        const candle = candleOfRow(row, interval);
-        if (candle.openTime <= last || (until !== undefined && candle.openTime > until) || !isCandle(interval, candle)) throw new TypeError('no candle');
-        last = candle.openTime;
-        return candle;
-      });
-    });
+    const candles: Candle[] = [];
+    for (let next = from; ;) {
+      const most = limit - candles.length;
+      const ask = (): Promise<KlinePage> => this.#askKlines(symbol, interval, { from: next, until, limit: most }, priority);
+      let page = await ask();
+      if (page.offGrid.length > 0) page = this.#confirmed(symbol, interval, page, await ask());
+      candles.push(...page.candles);
+      if (page.last === undefined || page.rows < most || page.offGrid.length === 0) return candles;
+      next = page.last + 1;
+    }
   }
 
   /** Open time of the symbol's first daily candle: the exchange names no listing date. Undefined when it has none yet. */
@@ -122,6 +125,20 @@ export class BinanceRest {
       });
       return new Map(rows.filter(([, volume]) => volume < Infinity));
     });
+  }
+
+  async #askKlines(symbol: string, interval: Interval, range: KlineRange, priority: Priority): Promise<KlinePage> {
+    const { from, until, limit } = range;
+    const query = new URLSearchParams({ symbol, interval, startTime: String(from), ...(until === undefined ? {} : { endTime: String(until) }), limit: String(limit) });
+    const { body } = await this.#get(`/api/v3/klines?${query.toString()}`, WEIGHT.klines, priority);
+    return read('klines', () => klinePageOf(body, interval, range));
+  }
+
+  /** A damaged time looks like one off the grid: that is believed only when the exchange says the same again. */
+  #confirmed(symbol: string, interval: Interval, page: KlinePage, again: KlinePage): KlinePage {
+    if (JSON.stringify(page.offGrid) !== JSON.stringify(again.offGrid)) throw malformed('klines');
+    this.#options.onOffGrid?.(symbol, interval, again.offGrid.map(({ openTime }) => openTime));
+    return again;
   }
 
   async #askExchangeInfo(): Promise<readonly SymbolInfo[]> {
@@ -172,32 +189,17 @@ function symbolOf(raw: RawSymbol): SymbolInfo {
   return { symbol, baseAsset, quoteAsset, status, leveraged, ...(raw.isSpotTradingAllowed === false ? { spot: false } : {}) };
 }
 
-/**
- * A row of `/api/v3/klines`: [openTime, o, h, l, c, v, closeTime, quoteVolume, trades, takerBase, takerQuote, "0"]. Times and counts are numbers, prices and
- * volumes text. A candle that a halt has cut short may end before its time, never after it.
- */
-function candleOfRow(row: unknown, interval: Interval): Candle {
-  if (!Array.isArray(row) || row.length < 11) throw new TypeError('no row');
-  const [openTime, open, high, low, close, volume, closeTime, quoteVolume, trades, takerBuy] = row as unknown[];
-  if (!isMarketTime(openTime) || !isMarketTime(closeTime) || closeTime < openTime || closeTime >= intervalClose(interval, openTime) || typeof trades !== 'number') throw new TypeError('no row');
-  return {
-    openTime, open: decimalOf(open), high: decimalOf(high), low: decimalOf(low), close: decimalOf(close),
-    volume: decimalOf(volume), quoteVolume: decimalOf(quoteVolume), trades, takerBuy: decimalOf(takerBuy),
-  };
-}
-
-/** Decimals come as text; whatever else is none. */
-function decimalOf(field: unknown): number {
-  return typeof field === 'string' && /^\d+(\.\d+)?$/.test(field) ? Number(field) : Number.NaN;
-}
-
 /** Whatever cannot be read as what it should be is an answer of no Binance. */
 function read<T>(what: string, reading: () => T): T {
   try {
     return reading();
   } catch (cause) {
-    throw new TradeMindError({ code: 'exchange_malformed', message: `The exchange's answer to ${what} cannot be read.`, nextStep: 'Check that the host is a Binance Spot API.', cause });
+    throw malformed(what, cause);
   }
+}
+
+function malformed(what: string, cause?: unknown): TradeMindError {
+  return new TradeMindError({ code: 'exchange_malformed', message: `The exchange's answer to ${what} cannot be read.`, nextStep: 'Check that the host is a Binance Spot API.', cause });
 }
 
 /** `Retry-After` in seconds or as a date. */

@@ -86,7 +86,7 @@ test('a candle that the exchange no longer has is marked, and so is one that it 
   answers = [[candle(-2), ...range(0, 12).filter(({ openTime }) => openTime !== 5 * MINUTE)]];
   expect(await compare()).toMatchObject([{ kind: 'hole' }, { kind: 'withdrawn', openTime: 5 * MINUTE, was: candle(5) }, { kind: 'late', openTime: -2 * MINUTE, now: candle(-2) }]);
   await compare();
-  expect(marks.counts).toEqual({ hole: 1, corrected: 0, late: 1, withdrawn: 1 });
+  expect(marks.counts).toEqual({ hole: 1, corrected: 0, late: 1, withdrawn: 1, 'off-grid': 0 });
 });
 
 test('what was doubted is looked at soon, each series once; all others in turn within the hour', async () => {

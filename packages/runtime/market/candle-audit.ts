@@ -118,7 +118,7 @@ export class CandleAudit {
   #add(mark: CandleMark): void {
     const { marks, log, onChange } = this.#options;
     marks.add(mark);
-    const what = { corrected: 'has corrected', withdrawn: 'no longer has', late: 'has brought late', hole: 'does not have' }[mark.kind];
+    const what = { corrected: 'has corrected', withdrawn: 'no longer has', late: 'has brought late', hole: 'does not have', 'off-grid': 'has begun at another time' }[mark.kind];
     log('warn', `candle_${mark.kind}`, `The exchange ${what} the ${mark.interval} candle of ${mark.symbol} at ${new Date(mark.openTime).toISOString()}; what was screened stays as it was, the mark says the difference.`, { mark });
     onChange();
   }

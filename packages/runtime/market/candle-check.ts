@@ -1,5 +1,8 @@
 import { intervalOpen, type Candle, type Interval } from '@trademind/core';
 
+/** The exchange may still be adding the last trades up (market ms): a row of a candle that closed more recently is not final. */
+export const SETTLED_MS = 2_000;
+
 /** Later than any time that an exchange may tell: what goes beyond it is no time, and some of it no date. */
 const LAST_TIME = Date.UTC(2100, 0, 1);
 
@@ -16,11 +19,20 @@ export function isTradeCount(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= MOST_TRADES;
 }
 
-/** Whether the figures can be a candle of this interval at all: finite, on the grid, low below high, nothing negative. */
-export function isCandle(interval: Interval, { openTime, open, high, low, close, volume, quoteVolume, trades, takerBuy }: Candle): boolean {
+/** Whether the figures can be a candle of this interval at all: on the grid, and each one a figure that a candle may have. */
+export function isCandle(interval: Interval, candle: Candle): boolean {
+  return isMarketTime(candle.openTime) && isOnGrid(interval, candle.openTime) && hasFigures(candle);
+}
+
+/** Whether a candle of this interval can open then. */
+export function isOnGrid(interval: Interval, openTime: number): boolean {
+  return intervalOpen(interval, openTime) === openTime;
+}
+
+/** Whether prices and volumes are finite, low is below high, and nothing is negative. */
+export function hasFigures({ open, high, low, close, volume, quoteVolume, trades, takerBuy }: Candle): boolean {
   // Comparisons with NaN are false.
-  return isMarketTime(openTime) && intervalOpen(interval, openTime) === openTime
-    && low > 0 && low <= high && high < Infinity && open > 0 && open < Infinity && close > 0 && close < Infinity
+  return low > 0 && low <= high && high < Infinity && open > 0 && open < Infinity && close > 0 && close < Infinity
     && volume >= 0 && quoteVolume >= 0 && isTradeCount(trades) && takerBuy >= 0 && volume + quoteVolume + trades + takerBuy < Infinity;
 }
 

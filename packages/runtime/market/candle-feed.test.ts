@@ -55,7 +55,7 @@ beforeEach(() => {
   feed = new CandleFeed({
     rest: market, clock, wall: systemWall, signal: ending.signal, log: (_level, code) => said.push(code), marks: new CandleMarks(store),
     refreshClock: () => { setClock(); return Promise.resolve(); },
-    saysHalted: () => Promise.resolve(market.halted), startOf: () => at(0), before: () => Promise.resolve(), restart: () => { held = []; taken.push('anew'); }, onProgress: () => undefined,
+    saysHalted: () => Promise.resolve(market.halted), startOf: () => at(0), longer: () => [], before: () => Promise.resolve(), restart: () => { held = []; taken.push('anew'); }, onProgress: () => undefined,
     take: (_symbol, interval, taking) => { taken.push(interval === '1m' ? (taking.openTime - START) / MINUTE : `${interval} ${(taking.openTime - START) / MINUTE}`); held.push(taking); },
     held: (_symbol, _interval, limit) => held.slice(-limit), heldFrom: () => held[0]?.openTime, doubt: (symbol, interval) => doubted.push(`${symbol} ${interval}`),
     onQuiet: (series) => quiet.push(...series.map((one) => `${one.symbol} ${one.interval}`)),

@@ -73,7 +73,7 @@ export class CandleFeed {
     const { wall, onQuiet } = this.#options;
     const quiet: Series[] = [];
     for (const feed of this.#feeds.values()) {
-      if (feed.filled ? feed.isLate() : wall.now() - feed.addedAt >= STREAM_WAIT_MS) this.#schedule(feed);
+      if (feed.filled ? feed.isLate() || feed.lacksLonger() : wall.now() - feed.addedAt >= STREAM_WAIT_MS) this.#schedule(feed);
       for (const interval of feed.takeQuiet()) quiet.push({ symbol: feed.symbol, interval });
     }
     if (quiet.length > 0) onQuiet(quiet);

@@ -8,9 +8,10 @@ interface Of { symbol: string; interval: Interval; /** When it was noted: market
  * `corrected`: the exchange now says `now` of a candle that was taken as `was`.
  * `late`: the exchange now has a candle where it had none.
  * `withdrawn`: the exchange no longer has a candle that was taken as `was`.
+ * `off-grid`: where a candle should open at `openTime`, the exchange has one that opens at `opened`: it is left out.
  */
 export type CandleMark = Of & ({ kind: 'hole'; openTime: number; until: number } | { kind: 'corrected'; openTime: number; was: Candle; now: Candle }
-  | { kind: 'late'; openTime: number; now: Candle } | { kind: 'withdrawn'; openTime: number; was: Candle });
+  | { kind: 'late'; openTime: number; now: Candle } | { kind: 'withdrawn'; openTime: number; was: Candle } | { kind: 'off-grid'; openTime: number; opened: number });
 
 /** Where marks survive a restart. A mark replaces one of the same kind, series and open time. */
 export interface MarkStore {
@@ -29,7 +30,7 @@ export function marksInMemory(): MarkStore {
 
 /** Counts marks as they are made, since the start. */
 export class CandleMarks {
-  readonly counts: Record<CandleMark['kind'], number> = { hole: 0, corrected: 0, late: 0, withdrawn: 0 };
+  readonly counts: Record<CandleMark['kind'], number> = { hole: 0, corrected: 0, late: 0, withdrawn: 0, 'off-grid': 0 };
   readonly #store: MarkStore;
 
   constructor(store: MarkStore = marksInMemory()) {

@@ -82,6 +82,12 @@ export class CandleMerge {
     return true;
   }
 
+  /** Close time of the candle that `take` would give now; undefined where it would give none. */
+  nextClose(): number | undefined {
+    const lane = this.#first();
+    return lane?.next !== undefined && lane.waiting.has(lane.next) ? intervalClose(lane.interval, lane.next) : undefined;
+  }
+
   /** Takes out what is next in order; undefined when nothing may go yet. */
   take(): Next | undefined {
     const lane = this.#first();

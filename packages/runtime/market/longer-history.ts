@@ -1,10 +1,8 @@
 import { intervalClose, type Candle } from '@trademind/core';
 import { askRows, type AskOptions } from './ask-rows.ts';
 import { KLINES_PER_CALL } from './binance-rest.ts';
+import { SETTLED_MS } from './candle-check.ts';
 import type { MarketClock } from './market-clock.ts';
-
-/** The exchange may still be adding the last trades up (market ms): a candle that closed just now is not final. */
-const SETTLED_MS = 2_000;
 
 /**
  * The closed candles of a series from `from` (ms) on, as the exchange has them, oldest first: of a longer interval that nobody streams, whose newest are made of shorter ones. Throws

@@ -1,4 +1,4 @@
-import { codeOf, sentenceOf, type Candle, type Interval, type Universe as Rules } from '@trademind/core';
+import { codeOf, intervalOpen, sentenceOf, type Candle, type Interval, type Universe as Rules } from '@trademind/core';
 import type { Log } from '../log.ts';
 import { Backoff, every, pause, type Wall } from '../time.ts';
 import { BinanceRest } from './binance-rest.ts';
@@ -71,7 +71,7 @@ export class MarketLink {
     const { wall, log, signal, exchange, store } = options;
     const held = (symbol: string, interval: Interval, limit: number) => options.held?.(symbol, interval, limit) ?? [];
     this.clock = new MarketClock(wall.now);
-    this.rest = new BinanceRest({ baseUrl: exchange.restUrl, wall, signal, fetch: exchange.fetch });
+    this.rest = new BinanceRest({ baseUrl: exchange.restUrl, wall, signal, fetch: exchange.fetch, onOffGrid: (...rows) => this.#markOffGrid(...rows) });
     this.universe = new Universe({ rest: this.rest, clock: this.clock, log, signal, listings: store, rules: () => options.rules?.() ?? [], onFacts: () => options.onUniverse() });
     this.marks = new CandleMarks(store);
     this.#keeper = new ClockKeeper({ rest: this.rest, clock: this.clock, wall, log, signal });
@@ -80,7 +80,7 @@ export class MarketLink {
       rest: this.rest, clock: this.clock, wall, log, signal, marks: this.marks, held, heldFrom: (symbol, interval) => options.heldFrom?.(symbol, interval),
       refreshClock: () => this.#keeper.refresh(),
       saysHalted: (symbol) => this.#saysHalted(symbol),
-      startOf: options.startOf, before: (symbol) => this.#layLonger(symbol), take: options.take, restart: options.restart, onProgress: options.onChange,
+      startOf: options.startOf, longer: (symbol) => options.longer?.(symbol).map(({ interval }) => interval) ?? [], before: (symbol) => this.#layLonger(symbol), take: options.take, restart: options.restart, onProgress: options.onChange,
       doubt: (symbol, interval) => this.#audit.soon(symbol, interval),
       onQuiet: (series) => { if (this.streams.connected) this.streams.renew(series); },
     });
@@ -151,6 +151,16 @@ export class MarketLink {
     for (const { interval, from } of longer?.(symbol) ?? []) {
       seed?.(symbol, interval, await longerHistory({ rest: this.rest, clock: this.clock, wall, signal, symbol, interval }, from));
     }
+  }
+
+  /** Rows that open where no candle can: each place is marked once. */
+  #markOffGrid(symbol: string, interval: Interval, openTimes: readonly number[]): void {
+    const known = new Set(this.marks.of(symbol, interval).filter(({ kind }) => kind === 'off-grid').map(({ openTime }) => openTime));
+    const places = new Map(openTimes.map((opened) => [intervalOpen(interval, opened), opened]));
+    const fresh = [...places].filter(([openTime]) => !known.has(openTime));
+    for (const [openTime, opened] of fresh) this.marks.add({ kind: 'off-grid', symbol, interval, openTime, opened, at: this.clock.now() });
+    const [first] = fresh;
+    if (first !== undefined) this.#options.log('warn', 'candles_off_grid', `${fresh.length} ${interval} candles of ${symbol} open at other times than they should, the first at ${new Date(first[1]).toISOString()}: they are left out, and their places marked.`);
   }
 
   async #readUniverse(): Promise<void> {

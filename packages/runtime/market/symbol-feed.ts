@@ -3,7 +3,8 @@ import type { Log } from '../log.ts';
 import { Backoff, type Wall } from '../time.ts';
 import { layHistory } from './backfill.ts';
 import type { BinanceRest } from './binance-rest.ts';
-import { agrees, sameCandle } from './candle-check.ts';
+import { BrokenLonger } from './broken-longer.ts';
+import { agrees, sameCandle, SETTLED_MS } from './candle-check.ts';
 import type { CandleMarks } from './candle-marks.ts';
 import { CandleMerge } from './candle-merge.ts';
 import type { MarketClock } from './market-clock.ts';
@@ -35,7 +36,9 @@ export interface FeedContext {
   saysHalted(symbol: string): Promise<boolean>;
   /** Open time of the first candle that a series needs. */
   startOf(symbol: string, interval: Interval): number;
-  /** Fetches what is made of longer candles, and must be there before the symbol's own history goes on. */
+  /** Longer intervals that are made of the symbol's candles. */
+  longer(symbol: string): readonly Interval[];
+  /** Fetches the past of those, as the exchange has it: it must be there before the symbol's own history goes on. */
   before(symbol: string): Promise<void>;
   /** A closed candle, in order, exactly once. */
   take(symbol: string, interval: Interval, candle: Candle): void;
@@ -66,6 +69,7 @@ export class SymbolFeed {
   readonly #merge = new CandleMerge();
   /** Where each series began: the open time that was asked for. */
   readonly #begun = new Map<Interval, number>();
+  readonly #broken = new BrokenLonger();
   readonly #retry: Backoff;
   readonly #quiet = new Map<Interval, number>();
   /** The last rows that no other follows: laid only if the symbol has halted. */
@@ -115,6 +119,7 @@ export class SymbolFeed {
     this.#generation += 1;
     this.filled = false;
     this.#begun.clear();
+    this.#broken.clear();
     for (const interval of this.intervals) {
       this.#merge.unstart(interval);
       this.#context.restart(this.symbol, interval);
@@ -163,6 +168,12 @@ export class SymbolFeed {
     return this.dueAt() <= clock.seen() - Math.max(LATE_MARKET_MS, LATE_WALL_MS * clock.rate);
   }
 
+  /** Whether what comes next waits for longer candles that a hole has broken, and that are over. */
+  lacksLonger(): boolean {
+    const { next } = this.#broken;
+    return next <= this.#context.clock.seen() - SETTLED_MS && next <= (this.#merge.nextClose() ?? -Infinity);
+  }
+
   /** A symbol may trade again: it is asked for once more. */
   revive(): void {
     for (const interval of this.intervals) this.#merge.setHalted(interval, false);
@@ -198,6 +209,10 @@ export class SymbolFeed {
         this.#retry.reset();
         this.#drain();
         await this.#judge(brought);
+        while (this.#generation === generation && this.lacksLonger()) {
+          await this.#fetchLonger();
+          if (this.#generation === generation) this.#drain();
+        }
         if (!this.#merge.blocked()?.hole) return null;
       }
       this.notBefore = wall.now() + this.#retry.next();
@@ -224,7 +239,7 @@ export class SymbolFeed {
     let brought = false;
     const began = wall.now();
     for (const interval of this.intervals) if (this.#merge.nextOpen(interval) === undefined) this.#resume(interval);
-    if (this.intervals.some((interval) => this.#merge.nextOpen(interval) === undefined)) await this.#context.before(this.symbol);
+    if (this.intervals.some((interval) => this.#merge.nextOpen(interval) === undefined)) await this.#fetchLonger();
     for (const interval of this.intervals) {
       const next = this.#merge.nextOpen(interval);
       const from = next ?? startOf(this.symbol, interval);
@@ -239,12 +254,19 @@ export class SymbolFeed {
         onDifference: () => this.#context.doubt(this.symbol, interval),
       });
       if (!stillWanted()) return brought;
+      if (next === undefined) this.#broken.before(this.#context.longer(this.symbol), this.#merge.nextOpen(interval) ?? from);
       if (laid.unfollowed) this.#unfollowed.set(interval, laid.unfollowed);
       else this.#unfollowed.delete(interval);
       if (laid.candles > 0) brought = true;
       if (late && laid.traded > 0 && wall.now() - began < LATE_MARKET_MS) this.#quiet.set(interval, (this.#quiet.get(interval) ?? 0) + 1);
     }
     return brought;
+  }
+
+  async #fetchLonger(): Promise<void> {
+    const settled = this.#context.clock.seen() - SETTLED_MS;
+    await this.#context.before(this.symbol);
+    this.#broken.fetched(settled);
   }
 
   /** A series of which candles are held already, as after a restart, goes on after them. */
@@ -254,6 +276,8 @@ export class SymbolFeed {
     if (first === undefined || last === undefined) return;
     this.#begun.set(interval, first);
     this.#merge.startAt(interval, intervalClose(interval, last.openTime));
+    this.#broken.fetched(intervalClose(interval, last.openTime));
+    this.#broken.before(this.#context.longer(this.symbol), first);
   }
 
   /** After an answer: a symbol that is due but got nothing has halted, if the exchange says so, or if it happens several times. */
@@ -311,12 +335,17 @@ export class SymbolFeed {
   /** Lets all candles go on that are next in order. */
   #drain(halting = false): void {
     const { take, restart, log, marks, clock } = this.#context;
-    for (let next = this.#merge.take(); next; next = this.#merge.take()) {
+    for (;;) {
+      // Longer candles are screened before the shorter one that ends with them.
+      if ((this.#merge.nextClose() ?? -Infinity) >= this.#broken.next) return;
+      const next = this.#merge.take();
+      if (!next) return;
       const { interval } = next;
       if ('hole' in next) {
         const { from, to } = next.hole;
         log('warn', 'candles_missing', `The exchange has no ${interval} candles of ${this.symbol} from ${iso(from)} to ${iso(to)}; its series begins anew after them.`);
         marks.add({ kind: 'hole', symbol: this.symbol, interval, openTime: from, until: to, at: clock.now() });
+        this.#broken.hole(this.#context.longer(this.symbol), from, to);
         restart(this.symbol, interval);
         continue;
       }

@@ -34,21 +34,38 @@ export interface UniverseOptions {
   onFacts(): void;
 }
 
+/** What the exchange said of volumes at one refresh. Figures of different hours are never ranked against each other. */
+interface Volumes {
+  /** Close time of the newest hourly candle that counts, ms. */
+  readonly hour: number;
+  /** The exchange's rolling figures. */
+  readonly rolling: ReadonlyMap<string, number>;
+  /** By the 24 hourly candles up to `hour`, of the symbols that were asked about. */
+  readonly closed: Map<string, number>;
+  /** Symbols whose hourly candles cannot be read in this hour. */
+  readonly unread: Set<string>;
+}
+
+/** What is wrong with one symbol's answer alone; any other error ends the reading. */
+const OF_ONE_SYMBOL: ReadonlySet<string> = new Set(['exchange_refused', 'exchange_malformed']);
+/** So many symbols are named where there are more. */
+const MOST_NAMED = 5;
+
 /**
  * The symbols of the exchange and what is known of them: from these each trader's rules choose. The 24 h volume is that of the last 24 closed
- * hourly candles, so that a backtest chooses the same; the exchange's rolling figure only stands in until they are known. Ages come from the first
- * daily candle and are kept for good.
+ * hourly candles, so that a backtest chooses the same; the exchange's rolling figure of the same hour only stands in until they are known. Ages come
+ * from the first daily candle and are kept for good.
  */
 export class Universe {
   readonly #options: UniverseOptions;
   readonly #listings: ListingStore;
   readonly #demands = new Map<string, Rules>();
-  readonly #volumes = new Map<string, { hour: number; volume: number }>();
   #symbols: readonly SymbolInfo[] = [];
-  #rolling: ReadonlyMap<string, number> = new Map();
+  /** By which traders choose, and those of a refresh under way or that failed: they take the place of the former once they are complete. */
+  #volumes: Volumes = { hour: 0, rolling: new Map(), closed: new Map(), unread: new Set() };
+  #coming: Volumes | undefined;
   /** Symbols whose first candle was asked for in vain. */
   readonly #ageless = new Set<string>();
-  #hour = 0;
   #asking: Promise<void> | undefined;
 
   constructor(options: UniverseOptions) {
@@ -61,12 +78,16 @@ export class Universe {
     const { rest, clock, rules } = this.#options;
     const [symbols, rolling] = await Promise.all([rest.exchangeInfo(), rest.quoteVolumes()]);
     this.#symbols = symbols;
-    this.#rolling = rolling;
-    this.#hour = intervalOpen('1h', clock.now());
+    const hour = intervalOpen('1h', clock.now());
+    // What was asked in this hour counts on.
+    const known = [this.#coming, this.#volumes].find((before) => before?.hour === hour);
+    this.#coming = { hour, rolling, closed: known?.closed ?? new Map(), unread: known?.unread ?? new Set() };
     this.#ageless.clear();
-    for (const known of rules?.() ?? []) this.#demand(known);
+    for (const expected of rules?.() ?? []) this.#demand(expected);
     if (this.#demands.size === 0) this.#demand(USUAL);
-    await this.#askFacts();
+    await this.#askFacts(this.#coming);
+    this.#volumes = this.#coming;
+    this.#coming = undefined;
     // Whoever still wants the same asks for it again by choosing.
     this.#demands.clear();
   }
@@ -96,11 +117,11 @@ export class Universe {
     return this.#choose(rules, members).why(symbol);
   }
 
-  #choose(rules: Rules, members: ReadonlySet<string>): UniverseChoice {
+  #choose(rules: Rules, members: ReadonlySet<string>, { closed, rolling }: Volumes = this.#volumes): UniverseChoice {
     const symbols = this.#symbols.map((info) => (members.has(info.symbol) && info.status !== 'TRADING' ? { ...info, status: 'TRADING' } : info));
     const now = this.#options.clock.now();
     return selectUniverse(rules, symbols, {
-      quoteVolume24h: (symbol) => this.#volumes.get(symbol)?.volume ?? this.#rolling.get(symbol),
+      quoteVolume24h: (symbol) => closed.get(symbol) ?? rolling.get(symbol),
       ageDays: (symbol) => {
         const listedAt = this.#listings.listedAt(symbol);
         return listedAt === undefined ? undefined : Math.floor((now - listedAt) / DAY_MS);
@@ -114,62 +135,78 @@ export class Universe {
 
   /** Facts that a choice would need and that are not known: volumes of the last hour, and ages. */
   #lacking(rules: Rules, choice: UniverseChoice): string[] {
-    return [...this.#shortlist(rules, choice).filter((symbol) => !this.#volumes.has(symbol)), ...this.#agesToAsk(choice)];
+    return [...this.#volumesToAsk(rules, choice, this.#volumes), ...this.#agesToAsk(choice)];
   }
 
   #agesToAsk({ ageUnknown }: UniverseChoice): string[] {
     return ageUnknown.filter((symbol) => !this.#ageless.has(symbol));
   }
 
-  #shortlist({ largest, minQuoteVolume = 0 }: Rules, { candidates }: UniverseChoice): string[] {
-    return candidates.slice(0, Math.max(LEAST_SHORTLIST, SHORTLIST * largest)).filter((symbol) => (this.#rolling.get(symbol) ?? 0) >= minQuoteVolume / 2);
+  /** Of the largest, those whose closed candles were not asked for in this hour. */
+  #volumesToAsk({ largest, minQuoteVolume = 0 }: Rules, { candidates }: UniverseChoice, { closed, rolling, unread }: Volumes): string[] {
+    return candidates.slice(0, Math.max(LEAST_SHORTLIST, SHORTLIST * largest)).filter((symbol) => (rolling.get(symbol) ?? 0) >= minQuoteVolume / 2 && !closed.has(symbol) && !unread.has(symbol));
   }
 
   /** Asks in the background; tells when something became known. */
   #askSoon(): void {
     const { log, signal, onFacts } = this.#options;
     if (this.#asking) return;
-    this.#asking = this.#askFacts().then(onFacts, (error: unknown) => {
+    this.#asking = this.#askFacts(this.#volumes).then(onFacts, (error: unknown) => {
       if (!signal.aborted) log('warn', codeOf(error), `What the traders' universes need could not be read: ${sentenceOf(error)} It is tried again with the next look at the symbols.`);
     }).finally(() => { this.#asking = undefined; });
   }
 
-  async #askFacts(): Promise<void> {
+  async #askFacts(volumes: Volumes): Promise<void> {
     for (const rules of this.#demands.values()) {
-      await this.#askVolumes(rules);
+      await this.#askVolumes(rules, volumes);
       for (let round = 0; round < AGE_ROUNDS; round++) {
-        const unknown = this.#agesToAsk(this.#choose(rules, new Set()));
+        const unknown = this.#agesToAsk(this.#choose(rules, new Set(), volumes));
         if (unknown.length === 0) break;
-        await this.#forEach(unknown, async (symbol) => {
+        const unread = await this.#forEach(unknown, async (symbol) => {
           const first = await this.#options.rest.firstDay(symbol);
           if (first === undefined) this.#ageless.add(symbol);
           else this.#listings.setListedAt(symbol, first);
         });
+        for (const symbol of unread) this.#ageless.add(symbol);
       }
     }
   }
 
-  async #askVolumes(rules: Rules): Promise<void> {
-    const hour = this.#hour;
-    const due = this.#shortlist(rules, this.#choose(rules, new Set())).filter((symbol) => this.#volumes.get(symbol)?.hour !== hour);
-    await this.#forEach(due, async (symbol) => {
+  async #askVolumes(rules: Rules, volumes: Volumes): Promise<void> {
+    const { hour, closed } = volumes;
+    const unread = await this.#forEach(this.#volumesToAsk(rules, this.#choose(rules, new Set(), volumes), volumes), async (symbol) => {
       const candles = await this.#options.rest.klines(symbol, '1h', hour - DAY_MS, { until: hour - HOUR_MS, limit: 24 });
-      this.#volumes.set(symbol, { hour, volume: candles.reduce((sum, { quoteVolume }) => sum + quoteVolume, 0) });
+      closed.set(symbol, candles.reduce((sum, { quoteVolume }) => sum + quoteVolume, 0));
     });
+    for (const symbol of unread) volumes.unread.add(symbol);
   }
 
-  /** A few at a time; the first error ends it. */
-  async #forEach(symbols: readonly string[], ask: (symbol: string) => Promise<void>): Promise<void> {
+  /** A few at a time. Answers the symbols of which alone the exchange says nothing that can be read, said once; any other error ends it. */
+  async #forEach(symbols: readonly string[], ask: (symbol: string) => Promise<void>): Promise<string[]> {
     const waiting = [...symbols];
+    const unread = new Map<string, unknown>();
     await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
       for (let symbol = waiting.shift(); symbol !== undefined; symbol = waiting.shift()) {
-        await ask(symbol).catch((error: unknown) => {
-          waiting.length = 0;
-          throw error;
-        });
+        try {
+          await ask(symbol);
+        } catch (error) {
+          if (!OF_ONE_SYMBOL.has(codeOf(error))) {
+            waiting.length = 0;
+            throw error;
+          }
+          unread.set(symbol, error);
+        }
       }
     }));
+    const [first] = unread.values();
+    if (first !== undefined) this.#options.log('warn', codeOf(first), `What the exchange says of ${named([...unread.keys()])} cannot be read: ${sentenceOf(first)} The universes do without it; it is asked again within an hour or so.`);
+    return [...unread.keys()];
   }
+}
+
+function named(symbols: readonly string[]): string {
+  const more = symbols.length - MOST_NAMED;
+  return symbols.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 function listingsInMemory(): ListingStore {
