@@ -3,7 +3,7 @@ import { codeOf, INTERVALS, Interval, sentenceOf, TradeMindError } from '@tradem
 import { ArchiveWriter, CandleArchive, connectExchange, nodeDisk, parseInstant, type ArchiveExchange, type Healed, type SeriesKey } from '@trademind/runtime/archive';
 import { LIVE_REST } from '../dev/market.ts';
 import type { Io } from '../io.ts';
-import { duration } from '../output/format.ts';
+import { duration, utc } from '../output/format.ts';
 import { dataFolder } from '../paths.ts';
 
 /** Where the candles lie: `archive/` of the data folder. */
@@ -23,6 +23,12 @@ export function openArchiveWriter(data: string | undefined, io: Io): ArchiveWrit
 export function healedText({ key, period, keptAs }: Healed): string {
   const name = `${key.symbol} ${key.interval} ${period}`;
   return keptAs === undefined ? `${name} ended half-written; its end was cut off.` : `${name} was damaged; what is intact of it was kept, and the damaged file lies at ${keptAs}.`;
+}
+
+/** Of a series whose last file ends half-written after `end` (ms; 0: no candle is left). */
+export function tornText({ symbol, interval }: SeriesKey, end: number): string {
+  const where = end === 0 ? 'holds no whole candle' : `is whole up to ${utc(end)}`;
+  return `${symbol} ${interval} ends half-written and ${where}; there may have been more. Another command writes to it now, or was killed while it did.\n  → npx trademind data verify --repair`;
 }
 
 /** The exchange of `--exchange`, of BINANCE_REST_URL, or Binance's public market data. Waits are said on stderr, once for each cause. */

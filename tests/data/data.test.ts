@@ -198,6 +198,31 @@ describe('trademind data verify', () => {
     expect(existsSync(`${file}.damaged`)).toBe(true);
   }, 60_000);
 
+  test('fetches all that a file had lost behind a torn end; list and export say so before', async () => {
+    await data(...download('BTCUSDT', TO - 4 * DAY));
+    const whole = (await data('export', '--symbol', 'BTCUSDT', '--interval', '1m')).stdout;
+    const names = readdirSync(filesOf('BTCUSDT'));
+    const file = join(filesOf('BTCUSDT'), names.at(-1)!);
+    const lastOf = (text: string) => Number(text.trim().split('\n').at(-1)!.split(',')[0]);
+    // Two pages and a half are left of the last file, or half of it in the first days of a month.
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.subarray(0, Math.min(40_000, bytes.length >> 1)));
+
+    expect(await data('list')).toMatchObject({ code: 0, stderr: expect.stringMatching(/BTCUSDT 1m ends half-written[\s\S]*verify --repair/) });
+    expect(events((await data('list', '--json')).stdout)).toMatchObject([{ torn: true }]);
+    const cut = await data('export', '--symbol', 'BTCUSDT', '--interval', '1m');
+    expect(cut.stderr).toMatch(/ends half-written/);
+    expect(lastOf(cut.stdout)).toBeLessThan(lastOf(whole));
+    // A stretch before the torn end is whole, and nothing is said.
+    expect((await data('export', '--symbol', 'BTCUSDT', '--interval', '1m', '--to', new Date(TO - 4 * DAY + 60_000).toISOString().slice(0, 16))).stderr).toBe('');
+
+    expect(await data('verify', '--repair')).toMatchObject({ code: 0, stdout: expect.stringContaining('1 series in order') });
+    const mended = await data('export', '--symbol', 'BTCUSDT', '--interval', '1m');
+    expect(mended.stderr).toBe('');
+    expect(mended.stdout.startsWith(whole)).toBe(true);
+    expect((await data('list')).stderr).toBe('');
+  }, 60_000);
+
   test('of a series that is not there is refused with status 4', async () => {
     expect(await data('verify', '--symbols', 'BTCUSDT')).toMatchObject({ code: 4, stderr: expect.stringContaining('data list') });
     expect(await data('export', '--symbol', 'BTCUSDT', '--interval', '1m')).toMatchObject({ code: 4 });

@@ -8,7 +8,7 @@ import { candleAt, columnsPresent, csvHeader, csvRows, type CandleArchive, type 
 import { EXIT } from '../../exit-codes.ts';
 import type { Io } from '../../io.ts';
 import { count } from '../../output/format.ts';
-import { openArchive, parseIntervals, parseSymbols, parseTime } from '../../services/archive.ts';
+import { openArchive, parseIntervals, parseSymbols, parseTime, tornText } from '../../services/archive.ts';
 import { event, type DataOptions } from './run.ts';
 
 interface Options extends DataOptions { symbol: string; interval: string; from?: string; to?: string; out?: string }
@@ -37,6 +37,8 @@ export async function exportCandles(options: Options, io: Io): Promise<number> {
       if (codeOf(error) !== 'EPIPE') throw error;
     }
   }
+  const torn = archive.tornAt(key);
+  if (torn !== undefined && torn < (range.to ?? Infinity)) io.stderr(`trademind: ${tornText(key, torn)}\n`);
   if (tally.missing > 0 && !options.json) io.stderr(`trademind: ${count(tally.missing, 'stretch', 'stretches')} of this range are missing in the archive.\n  → npx trademind data verify --repair\n`);
   return EXIT.ok;
 }
