@@ -136,6 +136,12 @@ describe('trademind data download', () => {
     expect(await runCommand(['data', ...args, '--data', folder])).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
   });
 
+  test.skipIf(!existsSync('/proc/self'))('a data folder that cannot be made is said, not tried for ever', async () => {
+    const args = [...command(download('BTCUSDT')).slice(0, -1), '/proc/nope'];
+    const answer = await promisify(execFile)(process.execPath, args, { cwd: ROOT, timeout: 60_000, killSignal: 'SIGKILL' }).catch((error: Ended) => error);
+    expect(answer).toMatchObject({ code: 1, stderr: expect.stringMatching(/archive \/proc\/nope\/archive cannot be written[\s\S]*--data DIR/) });
+  });
+
   test('an exchange that is away is said at once', async () => {
     const answer = await data(...download('BTCUSDT'), '--exchange', 'http://127.0.0.1:9');
     expect(answer).toMatchObject({ code: 1, stderr: expect.stringContaining('127.0.0.1:9 does not answer') });
