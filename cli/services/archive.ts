@@ -39,7 +39,7 @@ export function openHistoryExchange(option: string | undefined, io: Io, signal: 
     onWait: (error, ms) => {
       if (codeOf(error) === told) return;
       told = codeOf(error);
-      io.stderr(`trademind: ${sentenceOf(error)} Trying again, first in ${duration(ms)}.\n`);
+      io.stderr(`trademind: ${sentenceOf(error)} Asking again in ${duration(ms)}.\n`);
     },
   });
 }

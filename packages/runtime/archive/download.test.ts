@@ -10,7 +10,7 @@ import { candleAt, columnsOf, type CandleColumns } from './columns.ts';
 import { nodeDisk } from './disk.ts';
 import { download, type DownloadResult, type Progress } from './download.ts';
 import { repairSeries } from './repair.ts';
-import { patient } from './retry.ts';
+import { insisting } from './retry.ts';
 import type { CandleSource } from './source.ts';
 import { exchangeOf, type Fault } from './testing/exchange.ts';
 import { steadyCandles } from './testing/candles.ts';
@@ -130,14 +130,15 @@ test('an exchange that is away for a moment is asked again, one that refuses is 
   const refused = new TradeMindError({ code: 'exchange_refused', message: 'no' });
   const waits: number[] = [];
   const wall = { ...systemWall, random: () => 0 };
-  const flaky = patient(exchangeOf(CANDLES, { fault: (call) => (call < 2 ? away : undefined) }), { wall, signal: quiet, onWait: (_, ms) => waits.push(ms) });
-  expect(await flaky.klines('BTCUSDT', '1m', START, 2)).toEqual(CANDLES.slice(0, 2));
+  const flaky = exchangeOf(CANDLES, { fault: (call) => (call < 2 ? away : undefined) });
+  expect(await insisting({ wall, signal: quiet, onWait: (_, ms) => waits.push(ms) })(() => flaky.klines('BTCUSDT', '1m', START, 2))).toEqual(CANDLES.slice(0, 2));
   expect(waits).toEqual([125, 250]);
   const never = exchangeOf(CANDLES, { fault: () => refused });
-  await expect(patient(never, { wall, signal: quiet }).klines('X', '1m', START, 1)).rejects.toBe(refused);
+  await expect(insisting({ wall, signal: quiet })(() => never.klines('X', '1m', START, 1))).rejects.toBe(refused);
   expect(never.calls).toBe(1);
   const ended = new AbortController();
-  const waiting = patient(exchangeOf(CANDLES, { fault: () => away }), { wall, signal: ended.signal, onWait: () => ended.abort(new Error('over')) }).klines('X', '1m', START, 1);
+  const gone = exchangeOf(CANDLES, { fault: () => away });
+  const waiting = insisting({ wall, signal: ended.signal, onWait: () => ended.abort(new Error('over')) })(() => gone.klines('X', '1m', START, 1));
   await expect(waiting).rejects.toThrow('over');
 });
 
