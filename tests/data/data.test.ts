@@ -118,6 +118,15 @@ describe('trademind data download', () => {
     expect(events((await data('list', '--json')).stdout).map(({ interval, candles }) => `${String(interval)} ${String(candles)}`).toSorted()).toEqual(['1d 9', '1d 9', '1d 9', '1h 216', '1h 216', '1h 216']);
   });
 
+  test('says what the exchange does not have, and never that it was there already', async () => {
+    const none = /^The exchange has no candles in this range: BTCUSDT 1m\.\n$/;
+    expect(await data(...download('BTCUSDT', TO + 400 * DAY, TO + 401 * DAY))).toMatchObject({ code: 0, stdout: expect.stringMatching(none) });
+    expect(await data(...download('BTCUSDT', Date.UTC(1990, 0, 1), Date.UTC(1990, 0, 2)))).toMatchObject({ code: 0, stdout: expect.stringMatching(none) });
+    expect(await data(...download('NOPE', TO - DAY))).toMatchObject({ code: 1, stdout: '' });
+    await data(...download('BTCUSDT', TO - DAY));
+    expect(await data(...download('BTCUSDT', TO - DAY))).toMatchObject({ code: 0, stdout: 'All of 1 series was there already.\n' });
+  });
+
   test('stores what it can and tells of a symbol that the exchange does not know', async () => {
     const answer = await data(...download('NOPE,BTCUSDT', TO - DAY));
     expect(answer).toMatchObject({ code: 1, stdout: expect.stringContaining('Stored 1,440 candles'), stderr: expect.stringMatching(/NOPE 1m: .*Invalid symbol/) });

@@ -48,11 +48,11 @@ describe('a download', () => {
   test('stores what the exchange has, once, and asks for nothing twice', async () => {
     const source = exchangeOf(CANDLES);
     const seen: Progress[] = [];
-    expect(await fetched(source, { from: START, to: at(3_500) }, { onProgress: (progress) => seen.push({ ...progress }) })).toEqual({ candles: 3_500, gaps: 0, failed: [] });
+    expect(await fetched(source, { from: START, to: at(3_500) }, { onProgress: (progress) => seen.push({ ...progress }) })).toEqual({ candles: 3_500, gaps: 0, empty: [], failed: [] });
     expect(stored()).toEqual(CANDLES.slice(0, 3_500));
     expect(seen.at(-1)).toMatchObject({ done: 3_500, total: 3_500, series: 1, seriesPlanned: 1 });
     const calls = source.calls;
-    expect(await fetched(source, { from: START, to: at(3_500) })).toEqual({ candles: 0, gaps: 0, failed: [] });
+    expect(await fetched(source, { from: START, to: at(3_500) })).toEqual({ candles: 0, gaps: 0, empty: [], failed: [] });
     expect(source.calls).toBe(calls);
   });
 
@@ -68,7 +68,7 @@ describe('a download', () => {
   test('leaves out the candle under way, and what is before the first candle of a young symbol', async () => {
     const now = at(50) + 20_000;
     const result = await fetched(exchangeOf(CANDLES.slice(10, 51), { now }), { from: START, to: at(4_000) });
-    expect(result).toEqual({ candles: 40, gaps: 0, failed: [] });
+    expect(result).toEqual({ candles: 40, gaps: 0, empty: [], failed: [] });
     expect(stored()).toEqual(CANDLES.slice(10, 50));
     expect(archive().read(KEY)).toMatchObject({ gaps: [], missing: [] });
   });
@@ -76,12 +76,12 @@ describe('a download', () => {
   test('marks a halt by the exchange\'s own answer, not its end that may still come', async () => {
     const halted = [...CANDLES.slice(0, 700), ...CANDLES.slice(760, 1_500)];
     const now = at(1_600);
-    expect(await fetched(exchangeOf(halted, { now }), { from: START, to: at(4_000) })).toEqual({ candles: 1_440, gaps: 60 + 40, failed: [] });
+    expect(await fetched(exchangeOf(halted, { now }), { from: START, to: at(4_000) })).toEqual({ candles: 1_440, gaps: 60 + 40, empty: [], failed: [] });
     expect(archive().read(KEY, { from: START, to: at(1_600) })).toMatchObject({
       gaps: [{ from: at(700), to: at(760) }, { from: at(1_500), to: at(1_540) }], missing: [{ from: at(1_540), to: at(1_600) }],
     });
     // An hour later the end is known too, or it has come.
-    expect(await fetched(exchangeOf([...halted, ...CANDLES.slice(1_540, 1_600)], { now: at(1_600) }), { from: START, to: at(1_600) })).toEqual({ candles: 60, gaps: 0, failed: [] });
+    expect(await fetched(exchangeOf([...halted, ...CANDLES.slice(1_540, 1_600)], { now: at(1_600) }), { from: START, to: at(1_600) })).toEqual({ candles: 60, gaps: 0, empty: [], failed: [] });
     expect(archive().read(KEY, { from: START, to: at(1_600) }).missing).toEqual([]);
   });
 
@@ -116,7 +116,7 @@ describe('a download', () => {
     const source = exchangeOf(CANDLES);
     const picky: CandleSource = { ...source, klines: async (symbol, ...rest) => { if (symbol === 'NOPE') throw refused; return source.klines(symbol, ...rest); } };
     const nope = { symbol: 'NOPE', interval: '1m' as Interval };
-    expect(await fetched(picky, { from: START, to: at(100) }, { keys: [nope, KEY] })).toEqual({ candles: 100, gaps: 0, failed: [{ key: nope, error: refused }] });
+    expect(await fetched(picky, { from: START, to: at(100) }, { keys: [nope, KEY] })).toEqual({ candles: 100, gaps: 0, empty: [], failed: [{ key: nope, error: refused }] });
     expect(stored()).toHaveLength(100);
     const away = new TradeMindError({ code: 'exchange_unreachable', message: 'away' });
     await expect(fetched(exchangeOf(CANDLES, { fault: (call) => (call > 1 ? away : undefined) }), { from: START, to: at(4_000) })).rejects.toBe(away);
