@@ -140,6 +140,10 @@ describe('trademind data download', () => {
     [['download', '--symbols', 'A', '--interval', '1m', '--from', '2025-01-01', '--exchange', 'ftp://x'], /--exchange must be a URL/],
     [['download', '--quote', 'USDT', '--largest', 'all', '--interval', '1m', '--from', '2025-01-01'], /--largest all/],
     [['export', '--symbol', 'BTCUSDT'], /--interval/],
+    [['export', '--symbol', 'BTCUSDT,ETHUSDT', '--interval', '1m'], /--symbol BTCUSDT,ETHUSDT: an export is of one series[\s\S]*→/],
+    [['export', '--symbol', ',', '--interval', '1m'], /--symbol ,: an export is of one series/],
+    [['export', '--symbol', 'BTCUSDT', '--interval', '1m,1h'], /--interval 1m,1h: an export is of one series/],
+    [['export', '--symbol', 'BTCUSDT', '--interval', '1m', '--from', '2025-02-01', '--to', '2025-01-01'], /--to must be later/],
     [['import'], /file/],
   ])('a wrong command line is refused with status 2 and what to do: %j', async (args, message) => {
     expect(await runCommand(['data', ...args, '--data', folder])).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
@@ -280,6 +284,16 @@ describe('trademind data import and export', () => {
     const lines = events((await data('export', '--symbol', 'BTCUSDT', '--interval', '1m', '--json')).stdout);
     expect(lines).toHaveLength(1_440);
     expect(Object.keys(lines[0]!)).toEqual(['openTime', 'open', 'high', 'low', 'close', 'volume', 'quoteVolume', 'trades', 'takerBuy']);
+  });
+
+  test('export of what was never fetched advises a download that brings it', async () => {
+    await data(...download('BTCUSDT', TO - DAY));
+    const args = ['export', '--symbol', 'BTCUSDT', '--interval', '1m', '--from', day(TO - 2 * DAY), '--to', day(TO)];
+    const advice = /1 stretch of this range is missing in the archive\.\n {2}→ npx trademind data (.*)\n/;
+    const { stderr } = await data(...args);
+    expect(stderr).toMatch(advice);
+    expect((await data(...advice.exec(stderr)![1]!.split(' '))).code).toBe(0);
+    expect(await data(...args)).toMatchObject({ code: 0, stderr: '' });
   });
 
   test('a reader that goes away ends an export without a word', async () => {
