@@ -242,6 +242,14 @@ describe('trademind data verify', () => {
     expect((await data('list')).stderr).toBe('');
   }, 60_000);
 
+  test('--complete of a symbol that the exchange does not know has failed', async () => {
+    const file = join(folder, 'nope.csv');
+    writeFileSync(file, 'openTime,open,high,low,close,volume\n2025-01-01T00:00,1,2,1,2,3\n');
+    await data('import', file, '--symbol', 'NOPEUSDT', '--interval', '1m');
+    expect(await data('verify')).toMatchObject({ code: 0 });
+    expect(await data('verify', '--complete')).toMatchObject({ code: 1, stdout: expect.stringContaining('1 of 1 series not in order'), stderr: expect.stringContaining('NOPEUSDT 1m: ') });
+  });
+
   test('of a series that is not there is refused with status 4', async () => {
     expect(await data('verify', '--symbols', 'BTCUSDT')).toMatchObject({ code: 4, stderr: expect.stringContaining('data list') });
     expect(await data('export', '--symbol', 'BTCUSDT', '--interval', '1m')).toMatchObject({ code: 4 });
