@@ -284,6 +284,7 @@ describe('trademind data import and export', () => {
     expect(existsSync(filesOf('BTCUSDT'))).toBe(false);
     expect(await data('import', file)).toMatchObject({ code: 2, stderr: expect.stringContaining('Add --symbol') });
     expect(events((await data('import', join(folder, 'none.csv'), '--symbol', 'A', '--interval', '1m', '--json')).stdout)).toMatchObject([{ error: { code: 'not_found' } }]);
+    expect(await data('import', join(folder, 'none.csv'))).toMatchObject({ code: 4, stderr: expect.stringContaining('There is no file') });
   });
 
   test('export says when the place cannot be written, and gives JSON lines when asked to', async () => {
