@@ -72,7 +72,9 @@ describe('longer candles made of shorter ones', () => {
 
   const folder = recordings('klines');
   test.skipIf(folder === null)('of the recorded minutes equal an independent computation at 5m, 15m and 1h', () => {
-    for (const [symbol, rows] of readRecordedCandles(folder!)) {
+    const recorded = readRecordedCandles(folder!);
+    expect([...recorded.keys()].toSorted()).toEqual(['BTCUSDT', 'DASHUSDT', 'LTCUSDT']);
+    for (const [symbol, rows] of recorded) {
       const candles = rows.map((row) => ({ ...row, quoteVolume: row.volume * row.close, trades: 1, takerBuy: 0 }));
       for (const interval of ['5m', '15m', '1h'] as const) {
         const made = fold(candles, '1m', interval);
