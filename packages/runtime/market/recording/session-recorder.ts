@@ -123,7 +123,8 @@ export class SessionRecorder implements StreamTap {
     if (this.#ended) return;
     try {
       const block = await compress(lines.join(''));
-      await this.#file.write(block);
+      // One write may take less than it is given.
+      for (let done = 0; done < block.length;) done += (await this.#file.write(block, done)).bytesWritten;
       await this.#file.datasync();
       this.#written += block.length;
       if (this.#written >= mostBytes) await this.#giveUp(`${path} has reached ${Math.round(mostBytes / 1024 ** 2)} MB.`);
