@@ -11,6 +11,7 @@ export function archiveFolder(data: string | undefined, io: Io): string {
   return join(dataFolder(data, io.cwd), 'archive');
 }
 
+/** The archive for reading; nothing is locked, and nothing need be there. */
 export function openArchive(data: string | undefined, io: Io): CandleArchive {
   return new CandleArchive(archiveFolder(data, io), nodeDisk);
 }
@@ -20,6 +21,7 @@ export function openArchiveWriter(data: string | undefined, io: Io): ArchiveWrit
   return new ArchiveWriter(archiveFolder(data, io), { disk: nodeDisk, pid: process.pid, onHealed: (healed) => io.stderr(`trademind: ${healedText(healed)}\n`) });
 }
 
+/** What was done to a file that was found torn or damaged, as a sentence. */
 export function healedText({ key, period, keptAs }: Healed): string {
   const name = `${key.symbol} ${key.interval} ${period}`;
   return keptAs === undefined ? `${name} ended half-written; its end was cut off.` : `${name} was damaged; what is intact of it was kept, and the damaged file lies at ${keptAs}.`;

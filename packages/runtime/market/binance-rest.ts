@@ -30,8 +30,6 @@ export interface BinanceRestOptions {
   /** Ends every call, also those that wait for the weight budget. */
   signal: AbortSignal;
   fetch?: HttpFetch | undefined;
-  /** Shared with other clients of the same address. */
-  budget?: WeightBudget | undefined;
 }
 
 export interface KlinesOptions {
@@ -58,7 +56,7 @@ export class BinanceRest {
   constructor(options: BinanceRestOptions) {
     this.#options = options;
     this.#host = new URL(options.baseUrl).host;
-    this.budget = options.budget ?? new WeightBudget(options.wall);
+    this.budget = new WeightBudget(options.wall);
   }
 
   async time(): Promise<TimeSample> {
