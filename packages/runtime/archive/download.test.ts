@@ -166,6 +166,18 @@ describe('verify and repair', () => {
     }), { numRuns: 25 });
   });
 
+  test.each([0.3, 0.6, 0.99])('a finished file that was cut to %f of its length is whole again, though nothing follows it', async (part) => {
+    const year = { symbol: 'BTCUSDT', interval: '1h' as Interval };
+    const hours = steadyCandles('1h', Date.UTC(2023, 0, 1), 365 * 24);
+    await writing((writer) => writer.append(year, columnsOf(hours)));
+    const file = join(folder, 'BTCUSDT', '1h', '2023.candles');
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.subarray(0, Math.floor(bytes.length * part)));
+    await writing((writer) => repairSeries(year, { writer, source: exchangeOf(hours, { now: Date.UTC(2024, 5, 1) }), signal: quiet, complete: false }));
+    expect(archive().read(year).candles.openTime).toHaveLength(365 * 24);
+    expect(archive().isFinished(year, '2023')).toBe(true);
+  });
+
   test('missing candles are named, fetched, or marked where the exchange has none', async () => {
     const has = CANDLES.filter((_, index) => index < 300 || index >= 320);
     await write(columnsOf(CANDLES.filter((_, index) => (index < 100 || index >= 110) && (index < 300 || index >= 320))));

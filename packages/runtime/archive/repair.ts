@@ -44,10 +44,13 @@ export async function repairSeries(key: SeriesKey, { writer, source, signal, com
   const periods = archive.periods(key);
   let torn = false;
   for (const period of periods) {
+    const header = archive.segment(key, period)?.header;
     const healed = writer.heal(key, period);
     if (!healed) continue;
     result.healed.push(healed);
     lost.push(...healed.damage.flatMap((damage) => damage.lost ?? []));
+    // A finished file held its whole period.
+    if (header?.sealed) lost.push({ from: header.from, to: header.to });
     torn = period === periods.at(-1) && healed.damage.some(({ kind }) => kind === 'torn');
   }
   const now = await source.time();
