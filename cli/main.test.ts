@@ -22,16 +22,24 @@ test('an unknown command and an unknown option are usage errors with status 2', 
   expect((await run('status', '--jsno')).code).toBe(2);
 });
 
-test('a session is either recorded or replayed; what cannot be replayed says what to do', async () => {
+test('a session is either recorded or replayed; frames alone are counted by type; what is no recording says what to do', async () => {
   expect((await run('local', '--record', 'a.gz', '--replay', 'b.gz')).code).toBe(2);
   const folder = mkdtempSync(join(tmpdir(), 'trademind-main-'));
   const frames = join(folder, 'frames');
-  writeFileSync(frames, '1723161254087896568 {"stream":"btcusdt@trade","data":{}}\n');
-  for (const [file, code] of [['nowhere.gz', 'recording_unreadable'], [frames, 'recording_frames_only']] as const) {
-    const answer = await run('local', '--replay', file, '--json');
-    expect(answer.code).toBe(1);
-    expect(answer.stdout + answer.stderr).toContain(code);
-  }
+  writeFileSync(frames, [
+    '{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161254080,"s":"BTCUSDT","t":1,"p":"61000.10000000","q":"0.00100000","T":1723161254079,"m":true,"M":true}}',
+    '{"stream":"btcusdt@trade","data":{}}', '{"stream":"btcusdt@trade","data":{', '{"stream":"btcusdt@new","data":{"e":"new","E":1723161254080,"s":"BTCUSDT"}}',
+  ].map((frame, index) => `172316125408789656${index} ${frame}\n`).join(''));
+  const counted = await run('local', '--replay', frames, '--json');
+  expect(counted.code).toBe(0);
+  const counts = JSON.parse(counted.stdout) as { byType: Record<string, number> };
+  expect(counts).toMatchObject({ event: 'counted', frames: 4, parsed: 1, undelivered: 0, byType: { trade: 1 }, digest: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  expect((counts.byType['unknown'] ?? 0) + (counts.byType['malformed'] ?? 0)).toBe(3);
+  expect((await run('local', '--replay', frames, '--json')).stdout).toBe(counted.stdout);
+  expect(await run('local', '--replay', frames)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Frames: 4 of .*; parsed 1, unknown \d, malformed \d\.\n {2}by type: .*trade 1.*\n {2}digest/) });
+  const nothing = await run('local', '--replay', 'nowhere.gz', '--json');
+  expect(nothing.code).toBe(1);
+  expect(nothing.stdout).toContain('recording_unreadable');
   rmSync(folder, { recursive: true });
 });
 

@@ -11,6 +11,9 @@ const BEFORE_MS = 50_000;
 /** What is measured: so long before the hour, and so long after it. */
 const FROM_MS = 20_000;
 const UNTIL_MS = 15_000;
+/** The sender spreads the closes of the hour over two seconds; its last timer, and ours, may be a little late. */
+const CLOSES_MS = 2_000;
+const LATE_MS = 100;
 
 interface Load { corePercent: number; loopP99Ms: number; klinesPerSecond: number; tickerFrames: number; closes: number; closesWithinMs: number }
 
@@ -46,7 +49,7 @@ export function rows(): BenchRow[] {
       { name: 'event loop delay, p99', value: Math.max(...loads.map(({ loopP99Ms }) => loopP99Ms)), unit: 'ms', must: 10 },
       { name: 'kline frames', value: Math.min(...loads.map(({ klinesPerSecond }) => klinesPerSecond)), unit: '/s', must: SERIES / 2, atLeast: true },
       { name: 'closes taken in', value: Math.min(...loads.map(({ closes }) => closes)), unit: 'candles', must: SERIES, atLeast: true },
-      { name: 'from the first close to the last', value: Math.max(...loads.map(({ closesWithinMs }) => closesWithinMs)), unit: 'ms', must: 2_500 },
+      { name: 'from the first close to the last', value: Math.max(...loads.map(({ closesWithinMs }) => closesWithinMs)), unit: 'ms', must: CLOSES_MS + LATE_MS },
     ]),
   }];
 }

@@ -10,7 +10,7 @@ const INTERVALS = '1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 1w 1M';
 
 /** `trademind data …`: the local history of candles. */
 export function addDataCommands(program: Command, sub: Sub, act: Act): void {
-  const data = program.command('data').description('candles on this computer: for backtests and fast starts');
+  const data = program.command('data').description('candles on this computer: an archive to fill, check and export from');
 
   sub('download', 'fetches candles from the exchange; may be ended and called again at any time', `npx trademind data download --symbols BTCUSDT,ETHUSDT --interval 1m --from 2025-01-01
 npx trademind data download --quote USDT --largest 100 --interval 1m,1h --from 2025-01-01 --to 2026-01-01

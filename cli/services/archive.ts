@@ -3,7 +3,7 @@ import { codeOf, INTERVALS, Interval, sentenceOf, TradeMindError } from '@tradem
 import { ArchiveWriter, CandleArchive, connectExchange, nodeDisk, parseInstant, type ArchiveExchange, type Healed, type SeriesKey } from '@trademind/runtime/archive';
 import { LIVE_REST } from '../dev/market.ts';
 import type { Io } from '../io.ts';
-import { count, duration } from '../output/format.ts';
+import { count, duration, utc } from '../output/format.ts';
 import { dataFolder } from '../paths.ts';
 
 /** Where the candles lie: `archive/` of the data folder. */
@@ -11,6 +11,7 @@ export function archiveFolder(data: string | undefined, io: Io): string {
   return join(dataFolder(data, io.cwd), 'archive');
 }
 
+/** The archive for reading; nothing is locked, and nothing need be there. */
 export function openArchive(data: string | undefined, io: Io): CandleArchive {
   return new CandleArchive(archiveFolder(data, io), nodeDisk);
 }
@@ -20,6 +21,7 @@ export function openArchiveWriter(data: string | undefined, io: Io): ArchiveWrit
   return new ArchiveWriter(archiveFolder(data, io), { disk: nodeDisk, pid: process.pid, onHealed: (healed) => io.stderr(`trademind: ${healedText(healed)}\n`) });
 }
 
+/** What was done to a file that was found torn or damaged, as a sentence. */
 export function healedText({ key, period, keptAs }: Healed): string {
   const name = `${key.symbol} ${key.interval} ${period}`;
   return keptAs === undefined ? `${name} ended half-written; its end was cut off.` : `${name} was damaged; what is intact of it was kept, and the damaged file lies at ${keptAs}.`;
@@ -30,6 +32,12 @@ export function offGridText(openTimes: readonly number[], interval: Interval): s
   return `${count(openTimes.length, 'row')} left out, for no ${interval} candle opens at ${new Date(openTimes[0]!).toISOString()}${openTimes.length > 1 ? ' and so on' : ''} (an outage of the exchange)`;
 }
 
+/** Of a series whose last file ends half-written after `end` (ms; 0: no candle is left). */
+export function tornText({ symbol, interval }: SeriesKey, end: number): string {
+  const where = end === 0 ? 'holds no whole candle' : `is whole up to ${utc(end)}`;
+  return `${symbol} ${interval} ends half-written and ${where}; there may have been more. Another command writes to it now, or was killed while it did.\n  → npx trademind data verify --repair`;
+}
+
 /** The exchange of `--exchange`, of BINANCE_REST_URL, or Binance's public market data. Waits are said on stderr, once for each cause. */
 export function openHistoryExchange(option: string | undefined, io: Io, signal: AbortSignal): ArchiveExchange {
   let told = '';
@@ -38,7 +46,7 @@ export function openHistoryExchange(option: string | undefined, io: Io, signal: 
     onWait: (error, ms) => {
       if (codeOf(error) === told) return;
       told = codeOf(error);
-      io.stderr(`trademind: ${sentenceOf(error)} Trying again, first in ${duration(ms)}.\n`);
+      io.stderr(`trademind: ${sentenceOf(error)} Asking again in ${duration(ms)}.\n`);
     },
   });
 }

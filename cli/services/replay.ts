@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TradeMindError, type Interval, type TraderInput } from '@trademind/core';
-import { openReplay, startLocal } from '@trademind/runtime';
+import type { Interval, TraderInput } from '@trademind/core';
+import { countRecording, openReplay, startLocal, type RecordingCounts, type Replay } from '@trademind/runtime';
 import { listenForShutdown } from '../dev/shutdown.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
@@ -18,31 +18,49 @@ export interface ReplaySessionOptions {
   json: boolean;
 }
 
-/** Screens a recorded session again, from nothing: what it finds, and at the end what was played. Nothing is kept. */
-export async function replaySession({ file, speed, interval, traders, json }: ReplaySessionOptions, io: Io): Promise<number> {
-  const replay = await openReplay(file, speed === undefined ? {} : { speed });
-  if (!replay.hasAnswers) {
-    throw new TradeMindError({
-      code: 'recording_frames_only', message: `${file} holds frames, but nothing that the exchange answered: its symbols and history are not known.`,
-      nextStep: 'Replay a session that `trademind local --record` has recorded.',
-    });
-  }
-  const dataDir = mkdtempSync(join(tmpdir(), 'trademind-replay-'));
+/**
+ * Screens a recorded session again, from nothing: what it finds, and at the end what was played. Nothing is kept. A recording of frames alone, without what the
+ * exchange answered (its symbols, history), is counted instead.
+ */
+export async function replaySession(options: ReplaySessionOptions, io: Io): Promise<number> {
+  const { file, speed } = options;
   const shutdown = listenForShutdown(() => process.exit(EXIT.interrupted), io.now);
+  try {
+    const replay = await openReplay(file, speed === undefined ? {} : { speed });
+    if (replay.hasAnswers) await screen(replay, options, io, shutdown.signal);
+    else if (!options.json) io.stderr('This recording holds frames, but nothing that the exchange answered: its frames are read and counted, and nothing is screened.\n');
+    if (!shutdown.signal.aborted) tellCounts(await countRecording(file, replay.hasAnswers || speed === undefined ? {} : { speed }, shutdown.signal), options.json, io);
+    return shutdown.by() === null ? EXIT.ok : EXIT.interrupted;
+  } finally {
+    shutdown.dispose();
+  }
+}
+
+async function screen(replay: Replay, { interval, traders, json }: ReplaySessionOptions, io: Io, signal: AbortSignal): Promise<void> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'trademind-replay-'));
   try {
     const machine = await startLocal({ dataDir, interval, exchange: replay.exchange, wall: replay.wall, traders });
     let signals = 0;
     const end = followSource(machine.source, printFacts(json, io));
     const endCount = machine.source.subscribe((event) => { if (event.type === 'signal') signals += 1; });
-    const report = await replay.run(shutdown.signal);
+    const report = await replay.run(signal);
     end();
     endCount();
     await machine.stop();
     if (json) io.stdout(`${JSON.stringify({ event: 'replayed', ...report, signals })}\n`);
     else io.stdout(`Replayed ${report.frames} frames of ${(report.coversMs / 1_000).toFixed(1)} s${report.torn ? ', up to where the file is torn' : ''}: ${signals} signals.\n`);
-    return shutdown.by() === null ? EXIT.ok : EXIT.interrupted;
   } finally {
-    shutdown.dispose();
     rmSync(dataDir, { recursive: true, force: true });
   }
+}
+
+/** What the client made of the frames. */
+function tellCounts(counts: RecordingCounts, json: boolean, io: Io): void {
+  if (json) {
+    io.stdout(`${JSON.stringify({ event: 'counted', ...counts })}\n`);
+    return;
+  }
+  const { frames, parsed, coversMs, torn, byType, digest } = counts;
+  io.stdout(`Frames: ${frames} of ${(coversMs / 1_000).toFixed(1)} s${torn ? ', up to where the file is torn' : ''}; parsed ${parsed}, unknown ${byType.unknown ?? 0}, malformed ${byType.malformed ?? 0}.\n`
+    + `  by type: ${Object.entries(byType).map(([kind, count]) => `${kind} ${count}`).join(', ')}\n  digest of all that the client told: ${digest}\n`);
 }

@@ -245,11 +245,10 @@ describe('a data folder', () => {
 });
 
 describe('recorded candles', () => {
-  test('are shifted so that all overlap, play on, and halt at their end with a word', async () => {
-    const folder = recordings('klines');
-    if (folder === null) return;
+  const folder = recordings('klines');
+  test.skipIf(folder === null)('are shifted so that all overlap, play on, and halt at their end with a word', async () => {
     const wall = { now: Date.UTC(2026, 10, 22, 23) };
-    const { exchange, lines } = await start({ market: folder, seed: undefined, speed: 3_600 }, wall);
+    const { exchange, lines } = await start({ market: folder!, seed: undefined, speed: 3_600 }, wall);
     expect(await marketTime(exchange)).toBe(Date.UTC(2026, 10, 16, 6));
     const raw = (await rows(exchange, `symbol=BTCUSDT&interval=1m&startTime=0&limit=1`))[0];
     expect(raw?.slice(1, 6)).toEqual(['51552.61000000', '51657.05000000', '51545.00000000', '51613.38000000', '134.98921800']);

@@ -118,6 +118,15 @@ describe('trademind data download', () => {
     expect(events((await data('list', '--json')).stdout).map(({ interval, candles }) => `${String(interval)} ${String(candles)}`).toSorted()).toEqual(['1d 9', '1d 9', '1d 9', '1h 216', '1h 216', '1h 216']);
   });
 
+  test('says what the exchange does not have, and never that it was there already', async () => {
+    const none = /^The exchange has no candles in this range: BTCUSDT 1m\.\n$/;
+    expect(await data(...download('BTCUSDT', TO + 400 * DAY, TO + 401 * DAY))).toMatchObject({ code: 0, stdout: expect.stringMatching(none) });
+    expect(await data(...download('BTCUSDT', Date.UTC(1990, 0, 1), Date.UTC(1990, 0, 2)))).toMatchObject({ code: 0, stdout: expect.stringMatching(none) });
+    expect(await data(...download('NOPE', TO - DAY))).toMatchObject({ code: 1, stdout: '' });
+    await data(...download('BTCUSDT', TO - DAY));
+    expect(await data(...download('BTCUSDT', TO - DAY))).toMatchObject({ code: 0, stdout: 'All of 1 series was there already.\n' });
+  });
+
   test('stores what it can and tells of a symbol that the exchange does not know', async () => {
     const answer = await data(...download('NOPE,BTCUSDT', TO - DAY));
     expect(answer).toMatchObject({ code: 1, stdout: expect.stringContaining('Stored 1,440 candles'), stderr: expect.stringMatching(/NOPE 1m: .*Invalid symbol/) });
@@ -131,9 +140,19 @@ describe('trademind data download', () => {
     [['download', '--symbols', 'A', '--interval', '1m', '--from', '2025-01-01', '--exchange', 'ftp://x'], /--exchange must be a URL/],
     [['download', '--quote', 'USDT', '--largest', 'all', '--interval', '1m', '--from', '2025-01-01'], /--largest all/],
     [['export', '--symbol', 'BTCUSDT'], /--interval/],
+    [['export', '--symbol', 'BTCUSDT,ETHUSDT', '--interval', '1m'], /--symbol BTCUSDT,ETHUSDT: an export is of one series[\s\S]*→/],
+    [['export', '--symbol', ',', '--interval', '1m'], /--symbol ,: an export is of one series/],
+    [['export', '--symbol', 'BTCUSDT', '--interval', '1m,1h'], /--interval 1m,1h: an export is of one series/],
+    [['export', '--symbol', 'BTCUSDT', '--interval', '1m', '--from', '2025-02-01', '--to', '2025-01-01'], /--to must be later/],
     [['import'], /file/],
   ])('a wrong command line is refused with status 2 and what to do: %j', async (args, message) => {
     expect(await runCommand(['data', ...args, '--data', folder])).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
+  });
+
+  test.skipIf(!existsSync('/proc/self'))('a data folder that cannot be made is said, not tried for ever', async () => {
+    const args = [...command(download('BTCUSDT')).slice(0, -1), '/proc/nope'];
+    const answer = await promisify(execFile)(process.execPath, args, { cwd: ROOT, timeout: 60_000, killSignal: 'SIGKILL' }).catch((error: Ended) => error);
+    expect(answer).toMatchObject({ code: 1, stderr: expect.stringMatching(/archive \/proc\/nope\/archive cannot be written[\s\S]*--data DIR/) });
   });
 
   test('an exchange that is away is said at once', async () => {
@@ -143,7 +162,10 @@ describe('trademind data download', () => {
 
   test('every command has help with examples', async () => {
     for (const name of ['download', 'import', 'verify', 'list', 'export']) expect((await runCommand(['data', name, '--help'])).stdout).toMatch(/Examples:\n {2}\$ npx trademind data/);
-    expect((await runCommand(['data', '--help'])).stdout).toContain('candles on this computer');
+    const { stdout } = await runCommand(['data', '--help']);
+    expect(stdout).toContain('candles on this computer');
+    // Nothing starts from the archive yet, and there are no backtests.
+    expect(stdout).not.toMatch(/backtest|fast start/);
   });
 });
 
@@ -198,6 +220,39 @@ describe('trademind data verify', () => {
     expect(existsSync(`${file}.damaged`)).toBe(true);
   }, 60_000);
 
+  test('fetches all that a file had lost behind a torn end; list and export say so before', async () => {
+    await data(...download('BTCUSDT', TO - 4 * DAY));
+    const whole = (await data('export', '--symbol', 'BTCUSDT', '--interval', '1m')).stdout;
+    const names = readdirSync(filesOf('BTCUSDT'));
+    const file = join(filesOf('BTCUSDT'), names.at(-1)!);
+    const lastOf = (text: string) => Number(text.trim().split('\n').at(-1)!.split(',')[0]);
+    // Two pages and a half are left of the last file, or half of it in the first days of a month.
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.subarray(0, Math.min(40_000, bytes.length >> 1)));
+
+    expect(await data('list')).toMatchObject({ code: 0, stderr: expect.stringMatching(/BTCUSDT 1m ends half-written[\s\S]*verify --repair/) });
+    expect(events((await data('list', '--json')).stdout)).toMatchObject([{ torn: true }]);
+    const cut = await data('export', '--symbol', 'BTCUSDT', '--interval', '1m');
+    expect(cut.stderr).toMatch(/ends half-written/);
+    expect(lastOf(cut.stdout)).toBeLessThan(lastOf(whole));
+    // A stretch before the torn end is whole, and nothing is said.
+    expect((await data('export', '--symbol', 'BTCUSDT', '--interval', '1m', '--to', new Date(TO - 4 * DAY + 60_000).toISOString().slice(0, 16))).stderr).toBe('');
+
+    expect(await data('verify', '--repair')).toMatchObject({ code: 0, stdout: expect.stringContaining('1 series in order') });
+    const mended = await data('export', '--symbol', 'BTCUSDT', '--interval', '1m');
+    expect(mended.stderr).toBe('');
+    expect(mended.stdout.startsWith(whole)).toBe(true);
+    expect((await data('list')).stderr).toBe('');
+  }, 60_000);
+
+  test('--complete of a symbol that the exchange does not know has failed', async () => {
+    const file = join(folder, 'nope.csv');
+    writeFileSync(file, 'openTime,open,high,low,close,volume\n2025-01-01T00:00,1,2,1,2,3\n');
+    await data('import', file, '--symbol', 'NOPEUSDT', '--interval', '1m');
+    expect(await data('verify')).toMatchObject({ code: 0 });
+    expect(await data('verify', '--complete')).toMatchObject({ code: 1, stdout: expect.stringContaining('1 of 1 series not in order'), stderr: expect.stringContaining('NOPEUSDT 1m: ') });
+  });
+
   test('of a series that is not there is refused with status 4', async () => {
     expect(await data('verify', '--symbols', 'BTCUSDT')).toMatchObject({ code: 4, stderr: expect.stringContaining('data list') });
     expect(await data('export', '--symbol', 'BTCUSDT', '--interval', '1m')).toMatchObject({ code: 4 });
@@ -232,6 +287,7 @@ describe('trademind data import and export', () => {
     expect(existsSync(filesOf('BTCUSDT'))).toBe(false);
     expect(await data('import', file)).toMatchObject({ code: 2, stderr: expect.stringContaining('Add --symbol') });
     expect(events((await data('import', join(folder, 'none.csv'), '--symbol', 'A', '--interval', '1m', '--json')).stdout)).toMatchObject([{ error: { code: 'not_found' } }]);
+    expect(await data('import', join(folder, 'none.csv'))).toMatchObject({ code: 4, stderr: expect.stringContaining('There is no file') });
   });
 
   test('export says when the place cannot be written, and gives JSON lines when asked to', async () => {
@@ -240,6 +296,16 @@ describe('trademind data import and export', () => {
     const lines = events((await data('export', '--symbol', 'BTCUSDT', '--interval', '1m', '--json')).stdout);
     expect(lines).toHaveLength(1_440);
     expect(Object.keys(lines[0]!)).toEqual(['openTime', 'open', 'high', 'low', 'close', 'volume', 'quoteVolume', 'trades', 'takerBuy']);
+  });
+
+  test('export of what was never fetched advises a download that brings it', async () => {
+    await data(...download('BTCUSDT', TO - DAY));
+    const args = ['export', '--symbol', 'BTCUSDT', '--interval', '1m', '--from', day(TO - 2 * DAY), '--to', day(TO)];
+    const advice = /1 stretch of this range is missing in the archive\.\n {2}→ npx trademind data (.*)\n/;
+    const { stderr } = await data(...args);
+    expect(stderr).toMatch(advice);
+    expect((await data(...advice.exec(stderr)![1]!.split(' '))).code).toBe(0);
+    expect(await data(...args)).toMatchObject({ code: 0, stderr: '' });
   });
 
   test('a reader that goes away ends an export without a word', async () => {

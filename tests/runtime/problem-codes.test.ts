@@ -7,8 +7,8 @@ import { expect, test } from 'vitest';
 const RUNTIME = join(import.meta.dirname, '../../packages/runtime');
 /** Rooms whose errors go to whoever called (a command line, a client of the feed), or are reasons for a size: never problems of a running machine. */
 const ELSEWHERE = /^(archive|scaling|feed|market\/recording|.*testing)\/|\.test\.ts$/;
-/** Codes of single answers, and of a start that does not come about. */
-const ANSWERS = ['answer_too_large', 'channel_unknown', 'data_dir_unusable', 'state_newer', 'state_unreadable', 'too_soon', 'trader_invalid', 'trader_unreadable', 'traders_in_database'];
+/** Codes of single answers, of a message that a rule left out, and of a start that does not come about. */
+const ANSWERS = ['answer_too_large', 'channel_unknown', 'data_dir_unusable', 'rule_limit', 'state_newer', 'state_unreadable', 'too_soon', 'trader_invalid', 'trader_unreadable', 'traders_in_database'];
 
 const sources = readdirSync(RUNTIME, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !ELSEWHERE.test(path));
 /** Where a code is given: as a field, alone or as one of two, or to a function that makes an error of it. */

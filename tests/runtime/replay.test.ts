@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { intervalClose, type Candle, type Signal } from '@trademind/core';
-import { openReplay, startLocal } from '@trademind/runtime';
+import { countRecording, openReplay, startLocal } from '@trademind/runtime';
 import { startExchange } from '../../local-cloud/exchange/start.ts';
 import { BUSY, DIP, removeDir, tempDir, until } from './world.ts';
 
@@ -62,4 +62,12 @@ test('a recorded session, replayed through the same machine, finds the same to t
   // Which candle is the first live one depends on how fast the machine booted: but for that, all is the same.
   const played = new Set(first.signals.map((signal) => signal.split(' ')[0]));
   expect(live.signals.filter(({ id }) => !played.has(id))).toEqual([]);
+});
+
+test('the frames of a recorded session are counted by type, with the same digest every time', async () => {
+  const counts = await countRecording(recording);
+  expect(counts).toMatchObject({ undelivered: 0, torn: false, byType: { kline: expect.any(Number), miniTicker: expect.any(Number) } });
+  // Every frame is read as what it is: the exchange harmed none in itself.
+  expect(counts.parsed).toBe(counts.frames);
+  expect(await countRecording(recording)).toEqual(counts);
 });

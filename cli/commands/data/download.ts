@@ -58,16 +58,19 @@ function symbolsWished({ symbols, quote, largest }: Options): string[] | { quote
   return named;
 }
 
-function tell({ candles, gaps, failed, offGrid }: DownloadResult & { offGrid: readonly OffGridSeries[] }, keys: readonly SeriesKey[], ms: number, options: Options, io: Io): void {
+function tell({ candles, gaps, empty, failed, offGrid }: DownloadResult & { offGrid: readonly OffGridSeries[] }, keys: readonly SeriesKey[], ms: number, options: Options, io: Io): void {
   if (options.json) {
     event(io, 'done', {
-      series: keys.length, candles, gaps, offGrid, folder: archiveFolder(options.data, io),
+      series: keys.length, candles, gaps, empty, offGrid, folder: archiveFolder(options.data, io),
       failed: failed.map(({ key, error }) => ({ ...key, code: codeOf(error), message: sentenceOf(error) })),
     });
     return;
   }
   const halts = gaps > 0 ? ` ${count(gaps, 'candle')} were never there (halts) and are marked.` : '';
-  io.stdout(candles + gaps > 0 ? `Stored ${count(candles, 'candle')} of ${keys.length} series in ${duration(ms)}.${halts}\n` : `All of ${keys.length} series was there already.\n`);
+  const there = keys.length - empty.length - failed.length;
+  if (candles + gaps > 0) io.stdout(`Stored ${count(candles, 'candle')} of ${keys.length} series in ${duration(ms)}.${halts}\n`);
+  else if (there > 0) io.stdout(`All of ${there} series was there already.\n`);
+  if (empty.length > 0) io.stdout(`The exchange has no candles in this range: ${empty.map(({ symbol, interval }) => `${symbol} ${interval}`).join(', ')}.\n`);
   for (const { symbol, interval, openTimes } of offGrid) io.stderr(`trademind: ${symbol} ${interval}: ${offGridText(openTimes, interval)}\n`);
   for (const { key, error } of failed) io.stderr(`trademind: ${key.symbol} ${key.interval}: ${sentenceOf(error)}\n`);
 }

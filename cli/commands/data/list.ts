@@ -3,7 +3,7 @@ import { EXIT } from '../../exit-codes.ts';
 import type { Io } from '../../io.ts';
 import { utc } from '../../output/format.ts';
 import { createTerminal } from '../../output/terminal.ts';
-import { archiveFolder, chosenSeries, openArchive } from '../../services/archive.ts';
+import { archiveFolder, chosenSeries, openArchive, tornText } from '../../services/archive.ts';
 import type { DataOptions } from './run.ts';
 
 interface Options extends DataOptions { symbols?: string; interval?: string }
@@ -33,7 +33,8 @@ export async function listCandles(options: Options, io: Io): Promise<number> {
   const widths = HEAD.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
   const text = (row: readonly string[]) => row.map((cell, column) => (column < FIRST_NUMBER ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ').trimEnd();
   line(c.dim(text(HEAD)));
-  for (const [index, row] of rows.entries()) line(found[index]!.missing > 0 ? c.yellow(text(row)) : text(row));
+  for (const [index, row] of rows.entries()) line(found[index]!.missing > 0 || found[index]!.torn ? c.yellow(text(row)) : text(row));
+  for (const { symbol, interval, to } of found.filter(({ torn }) => torn)) io.stderr(`trademind: ${tornText({ symbol, interval }, to ?? 0)}\n`);
   if (found.some(({ missing }) => missing > 0)) line('  → npx trademind data verify --repair fetches what is missing');
   return EXIT.ok;
 }

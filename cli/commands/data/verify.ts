@@ -34,18 +34,20 @@ async function repair(keys: readonly SeriesKey[], options: Options, io: Io, sign
         told(before, options, io);
         continue;
       }
+      let failed = false;
       const progress = createProgress(`${key.symbol} ${key.interval}`, options.json === true, io);
       try {
         tellRepair(key, await repairSeries(key, { writer, source, signal, complete: options.complete === true, onProgress: (done, total) => progress.update({ done, total }) }), options, io);
       } catch (error) {
         signal.throwIfAborted();
         if (codeOf(error) !== 'exchange_refused') throw error;
+        failed = true;
         if (options.json) event(io, 'failed', { ...key, code: codeOf(error), message: sentenceOf(error) });
         else io.stderr(`trademind: ${key.symbol} ${key.interval}: ${sentenceOf(error)}\n`);
       } finally {
         progress.end();
       }
-      if (told(verifySeries(writer.archive, key), options, io).problems.length > 0) wrong++;
+      if (told(verifySeries(writer.archive, key), options, io).problems.length > 0 || failed) wrong++;
     }
   } finally {
     writer.close();

@@ -19,6 +19,7 @@ export type Interval = keyof typeof FIXED | '1w' | '1M';
 /** Every kline interval of Binance but 3d, whose grid is not documented (ADR 15), shortest first. */
 export const INTERVALS: readonly Interval[] = [...(Object.keys(FIXED) as (keyof typeof FIXED)[]), '1w', '1M'];
 
+/** True for the name of an interval, as Binance writes it (`1m`, `1M`). */
 export function isInterval(text: string): text is Interval {
   return (INTERVALS as readonly string[]).includes(text);
 }

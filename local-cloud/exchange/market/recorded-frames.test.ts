@@ -60,10 +60,9 @@ describe('a recording of frames', () => {
   });
 });
 
-test('the real frames are played trade by trade, at their times, moved by whole weeks', async () => {
-  const folder = recordings('binance');
-  if (folder === null) return;
-  const path = join(folder, 'btcusdt-spot-stream-2024-08-08.gz');
+const folder = recordings('binance');
+test.skipIf(folder === null)('the real frames are played trade by trade, at their times, moved by whole weeks', async () => {
+  const path = join(folder!, 'btcusdt-spot-stream-2024-08-08.gz');
   type Trade = { T: number; p: string; q: string; m: boolean };
   const recorded = gunzipSync(readFileSync(path)).toString('utf8').split('\n').filter((line) => line.includes('"e":"trade"')).map((line) => (JSON.parse(line.slice(line.indexOf('{'))) as { data: Trade }).data);
   const { exchange } = await start({ market: path, seed: undefined, speed: 0, adminPort: 0 }, { now: Date.UTC(2026, 10, 22, 23) });

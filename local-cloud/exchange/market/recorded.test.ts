@@ -139,8 +139,7 @@ describe('the shifts', () => {
   });
 });
 
-test('the real recordings are read whole', () => {
-  const folder = recordings('klines');
-  if (folder === null) return;
-  expect(readRecordings(folder).map(({ symbol, candles }) => [symbol, candles?.length])).toEqual([['BTCUSDT', 10_080], ['DASHUSDT', 10_080], ['LTCUSDT', 2_880]]);
+const folder = recordings('klines');
+test.skipIf(folder === null)('the real recordings are read whole', () => {
+  expect(readRecordings(folder!).map(({ symbol, candles }) => [symbol, candles?.length])).toEqual([['BTCUSDT', 10_080], ['DASHUSDT', 10_080], ['LTCUSDT', 2_880]]);
 });

@@ -26,6 +26,7 @@ export function weeksOnto(stretch: Stretch, window: Stretch): number {
   return best.weeks;
 }
 
+/** The same stretch, so many whole weeks later: days of the week and hours stay. */
 export function move(stretch: Stretch, weeks: number): Stretch {
   return { from: stretch.from + weeks * WEEK, to: stretch.to + weeks * WEEK };
 }

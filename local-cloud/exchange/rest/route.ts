@@ -33,6 +33,7 @@ export function limitOf(params: Params, usual: number, most: number): number {
   return Math.min(limit, most);
 }
 
+/** The symbols, or those of `symbolStatus` as it is at the moment. Throws ApiError for another status. */
 export function withStatus(params: Params, { market, now }: Context): readonly SymbolInfo[] {
   const status = params.choice('symbolStatus', ['TRADING', 'HALT', 'BREAK']);
   if (status === undefined) return market.source.symbols;

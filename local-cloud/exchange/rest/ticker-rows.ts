@@ -7,6 +7,7 @@ import type { Views } from '../market/views.ts';
 /** The change of a price in percent, with three decimals. */
 export const percent = ({ open, close }: Candle) => (((close - open) / open) * 100).toFixed(3);
 
+/** The volume-weighted average price, with eight decimals; zero when nothing traded. */
 export const average = ({ volume, quoteVolume }: Candle) => (volume > 0n ? formatUnits((quoteVolume * BigInt(UNITS)) / volume) : '0.00000000');
 
 /** Best prices as the exchange writes them; zeros while the book is empty. */

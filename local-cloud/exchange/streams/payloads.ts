@@ -19,11 +19,13 @@ export function klinePayload(symbol: string, interval: Interval, candle: Candle,
     + `"V":"${formatUnits(candle.takerBase)}","Q":"${formatUnits(candle.takerQuote)}","B":"0"}}`;
 }
 
+/** `<symbol>@miniTicker`: the last 24 h in short. Times in ms. */
 export function miniTickerPayload({ symbol, day }: Ticker, eventTime: number): string {
   return `{"e":"24hrMiniTicker","E":${eventTime},"s":"${symbol}","c":"${formatUnits(day.close)}","o":"${formatUnits(day.open)}",`
     + `"h":"${formatUnits(day.high)}","l":"${formatUnits(day.low)}","v":"${formatUnits(day.volume)}","q":"${formatUnits(day.quoteVolume)}"}`;
 }
 
+/** `<symbol>@ticker`: the last 24 h, with the best prices as they stand. */
 export function dayTickerPayload(ticker: Ticker, info: SymbolInfo, { tickers, quotes }: Views, now: number): string {
   const { bidPrice, bidQty, askPrice, askQty } = touchTexts(quotes.at(ticker.symbol, now), info);
   return JSON.stringify({
@@ -32,6 +34,7 @@ export function dayTickerPayload(ticker: Ticker, info: SymbolInfo, { tickers, qu
   });
 }
 
+/** `<symbol>@ticker_<window>`: the last `1h`, `4h` or `1d`, without best prices. */
 export function windowTickerPayload(ticker: Ticker, window: string, now: number): string {
   return JSON.stringify({ e: `${window}Ticker`, E: now, s: ticker.symbol, ...changes(ticker) });
 }
@@ -43,6 +46,7 @@ function changes({ day, openTime, closeTime, firstId, lastId }: Ticker): Record<
   };
 }
 
+/** `<symbol>@trade`: one trade; its own time is `T`, that of the event `E`. */
 export function tradePayload(symbol: string, { id, price, quantity, time, buyerMaker }: NumberedTrade, eventTime: number): string {
   return `{"e":"trade","E":${eventTime},"s":"${symbol}","t":${id},"p":"${formatUnits(price)}","q":"${formatUnits(quantity)}","T":${time},"m":${buyerMaker},"M":true}`;
 }
@@ -52,15 +56,18 @@ export function aggregateTradePayload(symbol: string, { id, price, quantity, tim
   return `{"e":"aggTrade","E":${eventTime},"s":"${symbol}","a":${id},"p":"${formatUnits(price)}","q":"${formatUnits(quantity)}","f":${id},"l":${id},"T":${time},"m":${buyerMaker},"M":true}`;
 }
 
+/** `<symbol>@bookTicker`: the best prices; as the exchange, without a time. */
 export function bookTickerPayload(info: SymbolInfo, touch: Touch): string {
   const { bidPrice, bidQty, askPrice, askQty } = touchTexts(touch, info);
   return `{"u":${touch.id},"s":"${info.symbol}","b":"${bidPrice}","B":"${bidQty}","a":"${askPrice}","A":"${askQty}"}`;
 }
 
+/** `<symbol>@depth`: the levels that have changed between two update ids, both included; a quantity of zero is a level that is gone. */
 export function depthPayload(info: SymbolInfo, { firstId, lastId, bids, asks }: Change, eventTime: number): string {
   return `{"e":"depthUpdate","E":${eventTime},"s":"${info.symbol}","U":${firstId},"u":${lastId},"b":${JSON.stringify(levelTexts(bids, info))},"a":${JSON.stringify(levelTexts(asks, info))}}`;
 }
 
+/** `<symbol>@depth<levels>`: the best levels as they stand, whole. */
 export function partialDepthPayload(info: SymbolInfo, { id, bids, asks }: Snapshot): string {
   return `{"lastUpdateId":${id},"bids":${JSON.stringify(levelTexts(bids, info))},"asks":${JSON.stringify(levelTexts(asks, info))}}`;
 }

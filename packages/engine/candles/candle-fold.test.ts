@@ -72,7 +72,9 @@ describe('longer candles made of shorter ones', () => {
 
   const folder = recordings('klines');
   test.skipIf(folder === null)('of the recorded minutes equal an independent computation at 5m, 15m and 1h', () => {
-    for (const [symbol, rows] of readRecordedCandles(folder!)) {
+    const recorded = readRecordedCandles(folder!);
+    expect([...recorded.keys()].toSorted()).toEqual(['BTCUSDT', 'DASHUSDT', 'LTCUSDT']);
+    for (const [symbol, rows] of recorded) {
       // The files have prices and volume only: what they lack follows from these, so that no two candles have the same.
       const candles = rows.map((row, index) => ({ ...row, quoteVolume: row.volume * row.close, trades: 1 + (index * 7) % 1_000, takerBuy: row.volume * ((index % 10) / 10) }));
       for (const interval of ['5m', '15m', '1h'] as const) {

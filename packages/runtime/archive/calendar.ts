@@ -38,6 +38,13 @@ export function periodOf(interval: Interval, ordinal: number): Period {
   return { name: monthly ? `${year}-${String(month + 1).padStart(2, '0')}` : String(year), from: bound(0), to: bound(1) };
 }
 
+/** The period that a file is named after; undefined for a name that is none. */
+export function periodNamed(interval: Interval, name: string): Period | undefined {
+  const [, year, month] = /^(\d{4})(?:-(\d{2}))?$/.exec(name) ?? [];
+  const period = year === undefined ? undefined : periodOf(interval, ordinalFrom(interval, Date.UTC(Number(year), month === undefined ? 0 : Number(month) - 1, 1)));
+  return period?.name === name ? period : undefined;
+}
+
 /** Cuts a stretch where files begin. */
 export function periodsOf(interval: Interval, range: Range): { period: Period; range: Range }[] {
   const parts: { period: Period; range: Range }[] = [];

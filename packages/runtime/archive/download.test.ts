@@ -10,7 +10,7 @@ import { candleAt, columnsOf, type CandleColumns } from './columns.ts';
 import { nodeDisk } from './disk.ts';
 import { download, type DownloadResult, type Progress } from './download.ts';
 import { repairSeries } from './repair.ts';
-import { patient } from './retry.ts';
+import { insisting } from './retry.ts';
 import type { CandleSource } from './source.ts';
 import { exchangeOf, type Fault } from './testing/exchange.ts';
 import { steadyCandles } from './testing/candles.ts';
@@ -48,11 +48,11 @@ describe('a download', () => {
   test('stores what the exchange has, once, and asks for nothing twice', async () => {
     const source = exchangeOf(CANDLES);
     const seen: Progress[] = [];
-    expect(await fetched(source, { from: START, to: at(3_500) }, { onProgress: (progress) => seen.push({ ...progress }) })).toEqual({ candles: 3_500, gaps: 0, failed: [] });
+    expect(await fetched(source, { from: START, to: at(3_500) }, { onProgress: (progress) => seen.push({ ...progress }) })).toEqual({ candles: 3_500, gaps: 0, empty: [], failed: [] });
     expect(stored()).toEqual(CANDLES.slice(0, 3_500));
     expect(seen.at(-1)).toMatchObject({ done: 3_500, total: 3_500, series: 1, seriesPlanned: 1 });
     const calls = source.calls;
-    expect(await fetched(source, { from: START, to: at(3_500) })).toEqual({ candles: 0, gaps: 0, failed: [] });
+    expect(await fetched(source, { from: START, to: at(3_500) })).toEqual({ candles: 0, gaps: 0, empty: [], failed: [] });
     expect(source.calls).toBe(calls);
   });
 
@@ -77,7 +77,7 @@ describe('a download', () => {
   test('leaves out the candle under way, and what is before the first candle of a young symbol', async () => {
     const now = at(50) + 20_000;
     const result = await fetched(exchangeOf(CANDLES.slice(10, 51), { now }), { from: START, to: at(4_000) });
-    expect(result).toEqual({ candles: 40, gaps: 0, failed: [] });
+    expect(result).toEqual({ candles: 40, gaps: 0, empty: [], failed: [] });
     expect(stored()).toEqual(CANDLES.slice(10, 50));
     expect(archive().read(KEY)).toMatchObject({ gaps: [], missing: [] });
   });
@@ -85,12 +85,12 @@ describe('a download', () => {
   test('marks a halt by the exchange\'s own answer, not its end that may still come', async () => {
     const halted = [...CANDLES.slice(0, 700), ...CANDLES.slice(760, 1_500)];
     const now = at(1_600) + 5_000;
-    expect(await fetched(exchangeOf(halted, { now }), { from: START, to: at(4_000) })).toEqual({ candles: 1_440, gaps: 60 + 40, failed: [] });
+    expect(await fetched(exchangeOf(halted, { now }), { from: START, to: at(4_000) })).toEqual({ candles: 1_440, gaps: 60 + 40, empty: [], failed: [] });
     expect(archive().read(KEY, { from: START, to: at(1_600) })).toMatchObject({
       gaps: [{ from: at(700), to: at(760) }, { from: at(1_500), to: at(1_540) }], missing: [{ from: at(1_540), to: at(1_600) }],
     });
     // An hour later the end is known too, or it has come.
-    expect(await fetched(exchangeOf([...halted, ...CANDLES.slice(1_540, 1_600)], { now }), { from: START, to: at(1_600) })).toEqual({ candles: 60, gaps: 0, failed: [] });
+    expect(await fetched(exchangeOf([...halted, ...CANDLES.slice(1_540, 1_600)], { now }), { from: START, to: at(1_600) })).toEqual({ candles: 60, gaps: 0, empty: [], failed: [] });
     expect(archive().read(KEY, { from: START, to: at(1_600) }).missing).toEqual([]);
   });
 
@@ -125,7 +125,7 @@ describe('a download', () => {
     const source = exchangeOf(CANDLES);
     const picky: CandleSource = { ...source, klines: async (symbol, ...rest) => { if (symbol === 'NOPE') throw refused; return source.klines(symbol, ...rest); } };
     const nope = { symbol: 'NOPE', interval: '1m' as Interval };
-    expect(await fetched(picky, { from: START, to: at(100) }, { keys: [nope, KEY] })).toEqual({ candles: 100, gaps: 0, failed: [{ key: nope, error: refused }] });
+    expect(await fetched(picky, { from: START, to: at(100) }, { keys: [nope, KEY] })).toEqual({ candles: 100, gaps: 0, empty: [], failed: [{ key: nope, error: refused }] });
     expect(stored()).toHaveLength(100);
     const away = new TradeMindError({ code: 'exchange_unreachable', message: 'away' });
     await expect(fetched(exchangeOf(CANDLES, { fault: (call) => (call > 1 ? away : undefined) }), { from: START, to: at(4_000) })).rejects.toBe(away);
@@ -139,14 +139,15 @@ test('an exchange that is away for a moment is asked again, one that refuses is 
   const refused = new TradeMindError({ code: 'exchange_refused', message: 'no' });
   const waits: number[] = [];
   const wall = { ...systemWall, random: () => 0 };
-  const flaky = patient(exchangeOf(CANDLES, { fault: (call) => (call < 2 ? away : undefined) }), { wall, signal: quiet, onWait: (_, ms) => waits.push(ms) });
-  expect(await flaky.klines('BTCUSDT', '1m', START, 2)).toEqual(CANDLES.slice(0, 2));
+  const flaky = exchangeOf(CANDLES, { fault: (call) => (call < 2 ? away : undefined) });
+  expect(await insisting({ wall, signal: quiet, onWait: (_, ms) => waits.push(ms) })(() => flaky.klines('BTCUSDT', '1m', START, 2))).toEqual(CANDLES.slice(0, 2));
   expect(waits).toEqual([125, 250]);
   const never = exchangeOf(CANDLES, { fault: () => refused });
-  await expect(patient(never, { wall, signal: quiet }).klines('X', '1m', START, 1)).rejects.toBe(refused);
+  await expect(insisting({ wall, signal: quiet })(() => never.klines('X', '1m', START, 1))).rejects.toBe(refused);
   expect(never.calls).toBe(1);
   const ended = new AbortController();
-  const waiting = patient(exchangeOf(CANDLES, { fault: () => away }), { wall, signal: ended.signal, onWait: () => ended.abort(new Error('over')) }).klines('X', '1m', START, 1);
+  const gone = exchangeOf(CANDLES, { fault: () => away });
+  const waiting = insisting({ wall, signal: ended.signal, onWait: () => ended.abort(new Error('over')) })(() => gone.klines('X', '1m', START, 1));
   await expect(waiting).rejects.toThrow('over');
 });
 
@@ -172,6 +173,18 @@ describe('verify and repair', () => {
       await fetched(exchangeOf(CANDLES), { from: START, to: at(4_000) });
       expect(stored()).toEqual(CANDLES);
     }), { numRuns: 25 });
+  });
+
+  test.each([0.3, 0.6, 0.99])('a finished file that was cut to %f of its length is whole again, though nothing follows it', async (part) => {
+    const year = { symbol: 'BTCUSDT', interval: '1h' as Interval };
+    const hours = steadyCandles('1h', Date.UTC(2023, 0, 1), 365 * 24);
+    await writing((writer) => writer.append(year, columnsOf(hours)));
+    const file = join(folder, 'BTCUSDT', '1h', '2023.candles');
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.subarray(0, Math.floor(bytes.length * part)));
+    await writing((writer) => repairSeries(year, { writer, source: exchangeOf(hours, { now: Date.UTC(2024, 5, 1) }), signal: quiet, complete: false }));
+    expect(archive().read(year).candles.openTime).toHaveLength(365 * 24);
+    expect(archive().isFinished(year, '2023')).toBe(true);
   });
 
   test('missing candles are named, fetched, or marked where the exchange has none', async () => {

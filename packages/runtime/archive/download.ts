@@ -1,8 +1,9 @@
 import { codeOf } from '@trademind/core';
 import type { TimeRange } from './archive.ts';
+import { ordinalFrom } from './calendar.ts';
 import { fetchPages, type CandleSource } from './source.ts';
 import { mayBeYounger, planDownload, type Work } from './plan.ts';
-import { span } from './ranges.ts';
+import { clip, span } from './ranges.ts';
 import type { SeriesKey } from './segment.ts';
 import type { ArchiveWriter } from './writer.ts';
 
@@ -19,6 +20,8 @@ export interface DownloadResult {
   candles: number;
   /** Candles of stretches that the exchange never had. */
   gaps: number;
+  /** Series of which nothing lies in the range: the exchange has no candle there, and none was known. */
+  empty: SeriesKey[];
   /** Series that could not be had, and why; what was stored of them stays. */
   failed: { key: SeriesKey; error: unknown }[];
 }
@@ -42,8 +45,8 @@ const OF_ONE_SERIES = new Set(['exchange_refused', 'exchange_malformed']);
  * signal's reason, or with what stops all of it (the exchange is away, the disk is full).
  */
 export async function download(options: DownloadOptions): Promise<DownloadResult> {
-  const { writer, source, keys, onProgress } = options;
-  const result: DownloadResult = { candles: 0, gaps: 0, failed: [] };
+  const { writer, source, keys, range, onProgress } = options;
+  const result: DownloadResult = { candles: 0, gaps: 0, empty: [], failed: [] };
   const progress: Progress = { seriesPlanned: 0, series: keys.length, done: 0, total: 0 };
   const now = await source.time();
 
@@ -59,9 +62,9 @@ export async function download(options: DownloadOptions): Promise<DownloadResult
   });
 
   await inParallel(queue, options.concurrency, options.signal, (work, signal) => ofOneSeries(work.key, result, async () => {
-    for (const range of work.ranges) {
-      let at = range.from;
-      for await (const page of fetchPages(source, work.key, range, work.settled)) {
+    for (const stretch of work.ranges) {
+      let at = stretch.from;
+      for await (const page of fetchPages(source, work.key, stretch, work.settled)) {
         signal.throwIfAborted();
         writer.append(work.key, page.candles, page.gaps);
         result.candles += page.candles.length;
@@ -71,10 +74,11 @@ export async function download(options: DownloadOptions): Promise<DownloadResult
         onProgress(progress);
       }
       // What is too young to be called a gap is asked for again next time.
-      progress.done += range.to - at;
+      progress.done += stretch.to - at;
     }
   }));
   writer.sync();
+  result.empty = keys.filter((key) => !result.failed.some((one) => one.key === key) && !hasCandles(writer, key, range));
   onProgress(progress);
   return result;
 }
@@ -89,6 +93,10 @@ async function planSeries({ writer, source, range }: DownloadOptions, key: Serie
     first = row.openTime;
   }
   return planDownload(key, range, known, { now, first });
+}
+
+function hasCandles({ archive }: ArchiveWriter, key: SeriesKey, { from, to }: TimeRange): boolean {
+  return clip(archive.coverage(key).candles, { from: ordinalFrom(key.interval, from), to: ordinalFrom(key.interval, to) }).length > 0;
 }
 
 /** Notes the error of one series, once, and lets the others go on. */

@@ -47,9 +47,9 @@ test('the history of 2018 is downloaded around the rows that open off the grid: 
   const writer = new ArchiveWriter(folder, { disk: nodeDisk, pid: process.pid });
   const ask = () => download({ writer, source, keys: [KEY], range: { from: FROM, to: TO }, concurrency: 1, signal: new AbortController().signal, onProgress: () => undefined });
   const lost = (OUTAGE.onGrid - OUTAGE.last) / HOUR - 1;
-  expect(await ask()).toEqual({ candles: (TO - FROM) / HOUR - lost, gaps: lost, failed: [] });
+  expect(await ask()).toEqual({ candles: (TO - FROM) / HOUR - lost, gaps: lost, empty: [], failed: [] });
   expect(source.offGrid()).toEqual([{ ...KEY, openTimes: opens.filter((open) => open % HOUR !== 0) }]);
-  expect(await ask()).toEqual({ candles: 0, gaps: 0, failed: [] });
+  expect(await ask()).toEqual({ candles: 0, gaps: 0, empty: [], failed: [] });
   writer.close();
   expect(verifySeries(writer.archive, KEY).problems).toEqual([]);
 });

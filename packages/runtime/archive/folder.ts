@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { INTERVALS, TradeMindError, type Interval } from '@trademind/core';
-import { periodOf, type Range } from './calendar.ts';
+import { openTimeOf, periodOf, type Range } from './calendar.ts';
 import type { Disk } from './disk.ts';
 import { union } from './ranges.ts';
 import { coverageOf, scanSegment, type Segment, type SeriesKey } from './segment.ts';
@@ -52,6 +52,17 @@ export class ArchiveFolder {
   isFinished(key: SeriesKey, period: string): boolean {
     const head = this.#head(key, period);
     return head?.header?.sealed !== undefined && head.size === head.header.sealed.bytes;
+  }
+
+  /**
+   * Where a series whose last file ends half-written is intact to (ms; 0 when no candle is left): a process writes to it now, or was killed while it did, or the
+   * file was cut. What lay behind cannot be known. Undefined when the last file ends whole.
+   */
+  tornAt(key: SeriesKey): number | undefined {
+    const last = this.periods(key).at(-1);
+    if (last === undefined || this.isFinished(key, last) || !this.segment(key, last)?.damage.some(({ kind }) => kind === 'torn')) return undefined;
+    const end = this.coverage(key).candles.at(-1)?.to;
+    return end === undefined ? 0 : openTimeOf(key.interval, end);
   }
 
   /** Which candles are there, and which never were, by ordinals. Of finished files without a gap only the header is read. */

@@ -35,8 +35,9 @@ export async function importFiles({ writer, files, symbol, interval, replace, on
   const result: ImportResult = { files: [], added: 0, known: 0, replaced: 0 };
   const entries = new Map<string, MergeEntry>();
   for (const path of files) {
+    const texts = await readCandleTexts(path);
     const key = seriesFor(path, symbol, interval);
-    for (const { name, bytes } of await readCandleTexts(path)) {
+    for (const { name, bytes } of texts) {
       const offGrid: OffGridRow[] = [];
       const candles = readCandleCsv(name, bytes, key.interval, (row) => offGrid.push(row));
       const id = `${key.symbol} ${key.interval}`;

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TradeMindError } from '@trademind/core';
+import { makeFolder } from '../make-folder.ts';
 
 /** What SQLite answers when another process holds its lock. */
 const SQLITE_BUSY = 5;
@@ -16,7 +17,7 @@ export function lockArchive(folder: string, pid: number): Lock {
   const pidFile = join(folder, 'writer.pid');
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     database = new DatabaseSync(join(folder, 'writer.lock'));
     database.exec('begin exclusive');
     writeFileSync(pidFile, `${pid}\n`);

@@ -1,4 +1,5 @@
-import { ordinalOf, type Range } from './calendar.ts';
+import { SETTLED_MS } from '../market/candle-check.ts';
+import { ordinalOf, periodNamed, type Range } from './calendar.ts';
 import { joinColumns, type CandleColumns } from './columns.ts';
 import type { Prefer } from './merge.ts';
 import { worksFor } from './plan.ts';
@@ -28,25 +29,35 @@ export interface RepairOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
+
 /**
  * Brings a series in order: half-written ends are cut off, damaged files set aside with all that is intact kept, and then everything that is missing between its
- * first and last candle, or cannot be, is asked of the exchange. Rejects with the exchange's error; what was repaired until then stays.
+ * first and last candle, or cannot be, is asked of the exchange. Of a last file that ended half-written nobody knows how far it went: it is filled to the end of its
+ * period, or up to now. Rejects with the exchange's error; what was repaired until then stays.
  */
 export async function repairSeries(key: SeriesKey, { writer, source, signal, complete, onProgress }: RepairOptions): Promise<RepairResult> {
   const { archive } = writer;
   const result: RepairResult = { healed: [], added: 0, replaced: 0, gaps: 0 };
   const before = archive.coverage(key);
   const lost: Range[] = [];
-  for (const period of archive.periods(key)) {
+  const periods = archive.periods(key);
+  let torn = false;
+  for (const period of periods) {
+    const header = archive.segment(key, period)?.header;
     const healed = writer.heal(key, period);
     if (!healed) continue;
     result.healed.push(healed);
     lost.push(...healed.damage.flatMap((damage) => damage.lost ?? []));
+    // A finished file held its whole period.
+    if (header?.sealed) lost.push({ from: header.from, to: header.to });
+    torn = period === periods.at(-1) && healed.damage.some(({ kind }) => kind === 'torn');
   }
   const now = await source.time();
   const { candles, gaps } = archive.coverage(key);
   // What a damaged file held at its end is missing too, though nothing follows it any more.
-  const held = union([...before.candles, ...candles, ...lost]);
+  const known = union([...before.candles, ...candles, ...lost]);
+  const end = torn ? endOfPeriod(key, periods.at(-1)!, now) : undefined;
+  const held = end === undefined || known.length === 0 ? known : union([...known, { from: known.at(-1)!.from, to: end }]);
   const [first, last] = [held[0], held.at(-1)];
   const missing = first && last ? subtract([{ from: first.from, to: last.to }], [...candles, ...gaps]) : [];
   const impossible = archive.periods(key).flatMap((period) => rangesWhere(writer, key, period, (columns, i) => impossibility(columns, i) !== undefined));
@@ -77,6 +88,12 @@ export async function repairSeries(key: SeriesKey, { writer, source, signal, com
       if (prefer === 'stored') result.gaps += span(found);
     }
   }
+}
+
+/** Up to where a file can hold final candles by now. */
+function endOfPeriod({ interval }: SeriesKey, name: string, now: number): number | undefined {
+  const period = periodNamed(interval, name);
+  return period && Math.min(period.to, ordinalOf(interval, now - SETTLED_MS));
 }
 
 /** Stretches of candles of which something holds. */

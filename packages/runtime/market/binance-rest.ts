@@ -31,8 +31,6 @@ export interface BinanceRestOptions {
   /** Ends every call, also those that wait for the weight budget. */
   signal: AbortSignal;
   fetch?: HttpFetch | undefined;
-  /** Shared with other clients of the same address. */
-  budget?: WeightBudget | undefined;
   /** The exchange has rows of a series that open where no candle can (ms): they are left out. Said each time they are met. */
   onOffGrid?: ((symbol: string, interval: Interval, openTimes: readonly number[]) => void) | undefined;
 }
@@ -61,7 +59,7 @@ export class BinanceRest {
   constructor(options: BinanceRestOptions) {
     this.#options = options;
     this.#host = new URL(options.baseUrl).host;
-    this.budget = options.budget ?? new WeightBudget(options.wall);
+    this.budget = new WeightBudget(options.wall);
   }
 
   async time(): Promise<TimeSample> {

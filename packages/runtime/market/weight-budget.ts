@@ -61,6 +61,11 @@ export class WeightBudget {
     return { code: this.#refusal.code, message: `${sentenceOf(this.#refusal)} It may be asked again in ${Math.ceil(waitMs / 1_000)} s.` };
   }
 
+  /** How long nothing may be asked, since the exchange has refused, ms; 0 when the gate is open. */
+  get closedMs(): number {
+    return Math.max(0, this.#closedUntil - this.#wall.now());
+  }
+
   /** The exchange's own limit, as its exchangeInfo says it. */
   setLimit(limit: number): void {
     if (Number.isFinite(limit) && limit >= 100) this.#limit = limit;

@@ -21,14 +21,17 @@ export class RecordedMarket {
   readonly firstAt: number;
   readonly lastAt: number;
   readonly torn: boolean;
+  /** What frames came of: kline streams, and the names of all others. */
+  readonly streams: { series: readonly { symbol: string; interval: Interval }[]; others: readonly string[] };
   readonly #answers: ReadonlyMap<string, readonly Answer[]>;
   readonly #rows: ReadonlyMap<string, ReadonlyMap<number, Known[]>>;
   readonly #times: readonly { at: number; serverTime: number; rate: number }[];
 
-  private constructor(read: { firstAt: number; lastAt: number; torn: boolean; answers: Map<string, Answer[]>; rows: Map<string, Map<number, Known[]>>; times: { at: number; serverTime: number; rate: number }[] }) {
+  private constructor(read: Pick<RecordedMarket, 'firstAt' | 'lastAt' | 'torn' | 'streams'> & { answers: Map<string, Answer[]>; rows: Map<string, Map<number, Known[]>>; times: { at: number; serverTime: number; rate: number }[] }) {
     this.firstAt = read.firstAt;
     this.lastAt = read.lastAt;
     this.torn = read.torn;
+    this.streams = read.streams;
     this.#answers = read.answers;
     this.#rows = read.rows;
     this.#times = read.times;
@@ -43,14 +46,19 @@ export class RecordedMarket {
     let lastAt = -Infinity;
     let torn = false;
     let firstEvent: { at: number; serverTime: number; rate: number } | undefined;
-    const closed = closedCandles((series, at, eventTime, row) => {
+    const klines = new Map<string, KlineStream>();
+    const names = new Set<string>();
+    const closed = closedCandles(klines, (series, at, eventTime, row) => {
       firstEvent ??= { at, serverTime: eventTime, rate: 1 };
       if (row) keep(rows, series, at, row);
     });
     for await (const event of readRecording(path, () => { torn = true; })) {
       firstAt = Math.min(firstAt, event.kind === 'answer' ? event.answer.sentAt : event.at);
       lastAt = Math.max(lastAt, event.at);
-      if (event.kind === 'frame') closed(event);
+      if (event.kind === 'frame') {
+        closed(event);
+        names.add(streamName(event.bytes));
+      }
       if (event.kind !== 'answer' || event.answer.status !== 200) continue;
       const { path: asked, body, sentAt, headers } = event.answer;
       answers.set(asked, [...(answers.get(asked) ?? []), { ...event.answer, tookMs: event.at - sentAt }]);
@@ -64,7 +72,8 @@ export class RecordedMarket {
       }
     }
     if (times.length === 0 && firstEvent) times.push(firstEvent);
-    return new RecordedMarket({ firstAt, lastAt, torn, answers, rows, times });
+    const streams = { series: [...klines.values()].map(({ symbol, interval }) => ({ symbol, interval })), others: [...names].filter((name) => name !== '' && !klines.has(name)) };
+    return new RecordedMarket({ firstAt, lastAt, torn, streams, answers, rows, times });
   }
 
   get hasAnswers(): boolean {
@@ -131,9 +140,8 @@ function keep(rows: Map<string, Map<number, Known[]>>, series: string, at: numbe
   if (JSON.stringify(versions.at(-1)?.row) !== JSON.stringify(row)) versions.push({ at, row });
 }
 
-/** Finds the closed candles of frames; tells each frame's time too. */
-function closedCandles(tell: (series: string, at: number, eventTime: number, row: Row | undefined) => void): (event: RecordedEvent & { kind: 'frame' }) => void {
-  const streams = new Map<string, KlineStream>();
+/** Finds the closed candles of frames; tells each frame's time too, and fills `streams` with the kline streams that it meets. */
+function closedCandles(streams: Map<string, KlineStream>, tell: (series: string, at: number, eventTime: number, row: Row | undefined) => void): (event: RecordedEvent & { kind: 'frame' }) => void {
   const reader = new FrameReader(streams);
   let at = 0;
   const nothing = () => undefined;

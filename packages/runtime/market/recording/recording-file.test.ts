@@ -1,9 +1,10 @@
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemWall } from '../../time.ts';
 import { eventOf, lineOf, readRecording, type RecordedEvent } from './recording-file.ts';
 import { SessionRecorder } from './session-recorder.ts';
@@ -118,4 +119,29 @@ test.skipIf(!existsSync(recordings)).each([
   const lines = gunzipSync(readFileSync(join(recordings, name))).toString().split('\n').filter((line) => /^\d/.test(line));
   expect([events.length, torn]).toEqual([lines.length, false]);
   expect(events[0]?.at).toBeCloseTo(at, 2);
+});
+
+test('a write that takes less than it is given leaves the recording whole', async () => {
+  const probe = await open(join(folder, 'probe'), 'w');
+  const prototype = Object.getPrototypeOf(probe) as FileHandle;
+  await probe.close();
+  // As a disk that is almost full, or a network file system, may do it.
+  const write = Reflect.get(prototype, 'write') as (this: FileHandle, bytes: Buffer, offset?: number, length?: number) => ReturnType<FileHandle['write']>;
+  const short = vi.spyOn(prototype as { write: typeof write }, 'write').mockImplementation(function some(this: FileHandle, bytes, offset = 0) {
+    return write.call(this, bytes, offset, Math.min(7, bytes.length - offset));
+  });
+  try {
+    const recorder = await start();
+    for (let block = 0; block < 3; block++) {
+      recorder.frame(1, Buffer.from(`{"block":${block}}`));
+      await recorder.flush();
+    }
+    await recorder.close();
+  } finally {
+    short.mockRestore();
+  }
+  const { events, torn } = await read();
+  expect(framesOf(events)).toEqual(['{"block":0}', '{"block":1}', '{"block":2}']);
+  expect(torn).toBe(false);
+  expect(said).toEqual([]);
 });

@@ -39,6 +39,8 @@ export interface Replay {
   wall: Wall;
   /** False where the recording holds no answers (symbols, time): its frames can be read, but no machine can boot from it. */
   hasAnswers: boolean;
+  /** What frames are in it. */
+  streams: RecordedMarket['streams'];
   /** Plays it to the end, or until aborted. */
   run(signal?: AbortSignal): Promise<ReplayReport>;
 }
@@ -54,7 +56,7 @@ export async function openReplay(path: string, { speed = Infinity, seed = 1, rea
   const sockets = new Set<ReplaySocket>();
   const clock = new PacedClock(wall, real, speed);
   return {
-    wall, hasAnswers: market.hasAnswers,
+    wall, hasAnswers: market.hasAnswers, streams: market.streams,
     exchange: {
       restUrl: 'http://recording', streamUrl: 'ws://recording',
       fetch: (input, init) => new Promise((resolve, reject) => {

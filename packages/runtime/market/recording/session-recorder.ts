@@ -1,9 +1,10 @@
-import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { codeOf, sentenceOf, TradeMindError } from '@trademind/core';
 import type { Log } from '../../log.ts';
+import { makeFolder } from '../../make-folder.ts';
 import { every, type Wall } from '../../time.ts';
 import type { ExchangeAccess } from '../exchange-access.ts';
 import type { StreamTap } from '../stream-connection.ts';
@@ -56,7 +57,7 @@ export class SessionRecorder implements StreamTap {
   /** Opens the file. Throws `recording_exists` or `recording_unwritable`. */
   static async open(options: RecorderOptions): Promise<SessionRecorder> {
     try {
-      await mkdir(dirname(options.path), { recursive: true });
+      makeFolder(dirname(options.path));
       return new SessionRecorder(options, await open(options.path, 'ax', 0o600));
     } catch (cause) {
       const exists = codeOf(cause) === 'EEXIST';
@@ -122,7 +123,8 @@ export class SessionRecorder implements StreamTap {
     if (this.#ended) return;
     try {
       const block = await compress(lines.join(''));
-      await this.#file.write(block);
+      // One write may take less than it is given.
+      for (let done = 0; done < block.length;) done += (await this.#file.write(block, done)).bytesWritten;
       await this.#file.datasync();
       this.#written += block.length;
       if (this.#written >= mostBytes) await this.#giveUp(`${path} has reached ${Math.round(mostBytes / 1024 ** 2)} MB.`);
