@@ -31,6 +31,9 @@ test.each([
   [{ size: { risk: 'constructor' } }, 'execution.size.risk', 'unknown_name', 'constructor'],
   [{ trail: 'close[1' }, 'execution.trail', 'syntax', 'column'],
   [{ entry: { limit: 'sma(1_001)' } }, 'execution.entry.limit', 'too_far', '1001'],
+  [{ stop: 2, trail: 'ema(ema(ema(1000), 1000), 1000)' }, 'execution.trail', 'too_far', 'more than 20000'],
+  [{ stop: { price: `min(${Array.from({ length: 20 }, (_, index) => `sma(close + ${index}, 900)`).join(', ')})` } }, 'execution.stop.price', 'too_large', 'more than 65536'],
+  [{ targets: [0, 1].map((one) => ({ at: `min(${Array.from({ length: 10 }, (_, index) => `sma(close + ${index + 10 * one}, 900)`).join(', ')})`, share: 0.5 })) }, 'execution', 'too_large', 'more than 65536'],
 ] as const)('%j is refused when the trader is compiled', (execution, field, code, message) => {
   const compile = () => compileTrader(documentOf(execution as unknown as TraderInput['execution']), '5m');
   expect(compile).toThrow(LanguageError);

@@ -1,5 +1,6 @@
 import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
 import type { Ref } from '../graph/dag.ts';
+import { checkSizes } from './check-sizes.ts';
 import { compileExpression } from './compile-expression.ts';
 import { Frames, prune, type Frame } from './frames.ts';
 import { errorAt } from './parse.ts';
@@ -35,9 +36,11 @@ export function compileExecution({ execution, params, let: lets, interval }: Pic
         ? errorAt(source, 'wrong_type', span, `a condition is wanted, this is ${TYPE_WORDS[typed.type]}.`, `Compare it, for example ${typed.text.slice(0, 40)} > 0.`)
         : errorAt(source, 'wrong_type', span, 'a number is wanted, this is a condition.', 'For example 1.5 * atr(14).');
     }
+    checkSizes(source, prune(drafts, [typed.ref]).frames);
     fields.set(source.field, typed.ref);
   }
   const { frames, refs } = prune(drafts, fields.values());
+  checkSizes({ text: 'execution', field: 'execution' }, frames);
   return { frames, fields: new Map([...fields].map(([field, ref]) => [field, refs[ref]!])), settle: Math.max(...frames.at(-1)!.dag.settle), warnings };
 }
 

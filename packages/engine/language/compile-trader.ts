@@ -1,7 +1,7 @@
 import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
 import type { Dag, Ref } from '../graph/dag.ts';
 import { and, atLeast, or } from '../graph/logic.ts';
-import { Program } from '../graph/program.ts';
+import { checkSizes } from './check-sizes.ts';
 import { compileExecution } from './compile-execution.ts';
 import { compileExpression } from './compile-expression.ts';
 import { exportsOf, Frames, MARKET, prune, type Frame } from './frames.ts';
@@ -66,7 +66,7 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
     name, expression: document.where[name]!.trim(), ref: refs[own]!, readings: readings.map(({ expression, ref }) => ({ expression, ref: refs[ref]! })),
   }));
   const { dag } = frames.at(-1)!;
-  checkSizes(document, frames);
+  checkSizes({ text: document.name, field: 'where' }, frames);
   const waits = frames.some(({ symbol, key }) => symbol !== undefined || key === MARKET);
   if (waits && document.candles === 'forming') {
     throw errorAt({ text: 'forming', field: 'candles' }, 'not_allowed', { start: 0, end: 7 }, 'a trader that looks at other symbols (of, rank, percentile) screens closed candles only.', 'Leave candles out.');
@@ -80,15 +80,6 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
 function elsewhereOf(frames: readonly Frame[]): CompiledTrader['elsewhere'] {
   const exported = exportsOf(frames);
   return frames.slice(0, -1).map(({ key, symbol, interval, dag }) => ({ symbol, interval, settle: Math.max(...[...exported.get(key)!].map((ref) => dag.settle[ref]!)) }));
-}
-
-function checkSizes(document: TraderDocument, frames: readonly Frame[]): void {
-  const settle = Math.max(...frames.flatMap(({ dag }) => dag.settle));
-  const stateSize = frames.reduce((sum, { dag }) => sum + new Program(dag).stateSize, 0);
-  const source: Source = { text: document.name, field: 'where' };
-  const span = { start: 0, end: 1 };
-  if (settle > LIMITS.settle) throw errorAt(source, 'too_far', span, `the trader needs ${settle} candles until its indicators have settled, more than ${LIMITS.settle}.`, 'Use shorter lengths.');
-  if (stateSize > LIMITS.stateSize) throw errorAt(source, 'too_large', span, `the trader keeps ${stateSize} numbers per symbol, more than ${LIMITS.stateSize}.`, 'Use shorter lengths or fewer of them.');
 }
 
 function compileWhen(when: TraderDocument['when'], conditions: ReadonlyMap<string, Typed>, frames: Frames, warnings: string[]): Ref {

@@ -1,0 +1,13 @@
+import { Program } from '../graph/program.ts';
+import type { Frame } from './frames.ts';
+import { LIMITS } from './limits.ts';
+import { errorAt, type Source } from './parse.ts';
+
+/** Refuses graphs that need more candles until they have settled, or more memory per symbol, than the limits; throws LanguageError with the figure. */
+export function checkSizes(source: Source, frames: readonly Frame[]): void {
+  const settle = Math.max(...frames.flatMap(({ dag }) => dag.settle));
+  const stateSize = frames.reduce((sum, { dag }) => sum + new Program(dag).stateSize, 0);
+  const span = { start: 0, end: 1 };
+  if (settle > LIMITS.settle) throw errorAt(source, 'too_far', span, `the trader needs ${settle} candles until its indicators have settled, more than ${LIMITS.settle}.`, 'Use shorter lengths.');
+  if (stateSize > LIMITS.stateSize) throw errorAt(source, 'too_large', span, `the trader keeps ${stateSize} numbers per symbol, more than ${LIMITS.stateSize}.`, 'Use shorter lengths or fewer of them.');
+}
