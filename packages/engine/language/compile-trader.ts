@@ -7,7 +7,7 @@ import { compileExpression } from './compile-expression.ts';
 import { exportsOf, Frames, MARKET, prune, type Frame } from './frames.ts';
 import { LIMITS } from './limits.ts';
 import { errorAt, type Source } from './parse.ts';
-import { namesOnly, scopeOf } from './scope.ts';
+import { checkWord, namesOnly, scopeOf } from './scope.ts';
 import { TYPE_WORDS, type Reading, type Typed } from './typed.ts';
 
 export interface CompiledCondition {
@@ -55,6 +55,7 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
   for (const [name, expression] of Object.entries(document.where).slice(0, LIMITS.names + 1)) {
     const source = { text: expression, field: `where.${name}` };
     if (typed.size === LIMITS.names) throw errorAt(source, 'too_large', { start: 0, end: 1 }, `more than ${LIMITS.names} conditions.`);
+    checkWord('where', name);
     typed.set(name, conditionOf(source, compileExpression(source, scope, drafts.own, drafts, warnings)));
   }
   const whole = compileWhen(document.when, typed, drafts, warnings);

@@ -149,6 +149,10 @@ describe('a trader', () => {
     [{ let: { close: 'open' } }, 'name_taken', 'let.close', 'word of the language'],
     [{ params: { rsi: 1 } }, 'name_taken', 'params.rsi', 'word of the language'],
     [{ params: { a: 1 }, let: { a: 'close' } }, 'name_taken', 'let.a', 'already a name'],
+    [{ params: { new: 5 }, where: { c: 'close > 3' } }, 'name_taken', 'params.new', 'new is a word of JavaScript'],
+    [{ params: { true: 1 } }, 'name_taken', 'params.true', 'true is a word of JavaScript'],
+    [{ let: { in: 'close' } }, 'name_taken', 'let.in', 'Choose another name'],
+    [{ where: { if: 'close > 1' }, when: 'all' }, 'name_taken', 'where.if', 'if is a word of JavaScript'],
     [{ where: { c: 'close' } }, 'wrong_type', 'where.c', 'a condition is wanted'],
     [{ where: { oversold: 'rsi(14) < limt' }, params: { limit: 30 } }, 'unknown_name', 'where.oversold', 'Did you mean limit?'],
     [{ when: 'c && d' }, 'unknown_name', 'when', 'no name "d"'],
@@ -160,6 +164,17 @@ describe('a trader', () => {
     const error = refusal(() => compile(input as Partial<TraderInput>));
     expect(error).toMatchObject({ code, field });
     expect(`${error.message} ${error.nextStep ?? ''}`).toContain(message);
+  });
+
+  test('any name that is accepted can be used', () => {
+    const reserved = 'break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield await';
+    for (const name of [...reserved.split(' '), 'async', 'get', 'set', 'undefined', 'arguments', 'eval', 'target', 'n', 'and', 'not', 'constructor', '_', 'a1']) {
+      const uses: Partial<TraderInput>[] = [{ params: { [name]: 1 }, where: { c: `${name} < close && !(close > ${name})` } }, { let: { [name]: 'close > open' }, where: { c: `!${name} && ${name}[1]` } }, { where: { [name]: 'close > open' }, when: `!${name}` }];
+      for (const input of uses) {
+        if (reserved.split(' ').includes(name)) expect(refusal(() => compile(input)).code, name).toBe('name_taken');
+        else expect(() => compile(input), name).not.toThrow();
+      }
+    }
   });
 
   test('let names that double their size stay small, for equal parts are one', () => {
