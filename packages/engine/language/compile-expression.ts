@@ -6,6 +6,7 @@ import { and, choose, equal, greater, greaterOrEqual, not, or } from '../graph/l
 import type { NodeKind } from '../graph/node-kind.ts';
 import { signatureOf } from '../indicators/definition.ts';
 import { compileCall } from './compile-call.ts';
+import { operatorMeant } from './explain-syntax.ts';
 import type { Frame, Frames } from './frames.ts';
 import { FUNCTIONS } from './functions.ts';
 import type { LanguageError, LanguageErrorCode } from './language-error.ts';
@@ -153,10 +154,11 @@ export class Compiler {
 
   /** An unknown name, with what was probably meant. */
   unknown(node: Identifier, known: readonly string[], what: 'name' | 'function'): LanguageError {
-    const meant = suggest(node.name, known);
+    const meant = (what === 'function' ? operatorMeant(node.name) : undefined) ?? suggest(node.name, known);
     const definition = meant === undefined ? undefined : FUNCTIONS.get(meant);
     const guess = meant === undefined ? '' : ` Did you mean ${meant}?`;
-    const list = `${what === 'function' ? 'Functions' : 'Series'}: ${[...(what === 'function' ? FUNCTIONS : SERIES_BY_NAME).keys()].join(', ')}.`;
+    const own = what === 'function' ? '' : 'If it is your own, give it a number in `params` or an expression in `let`. ';
+    const list = `${own}${what === 'function' ? 'Functions' : 'Series'}: ${[...(what === 'function' ? FUNCTIONS : SERIES_BY_NAME).keys()].join(', ')}.`;
     const nextStep = definition === undefined ? (this.#scope.hint ?? (meant === undefined ? list : undefined)) : `${signatureOf(definition)}: ${definition.summary} Example: ${definition.example}.`;
     return this.error(node, 'unknown_name', `there is no ${what} "${node.name.slice(0, 40)}".${guess}`, nextStep);
   }
