@@ -198,6 +198,24 @@ describe('a trader', () => {
     expect(compile({ where: { c: 'close > highest(high, 20)[1] && highest(high, 5) > open' } }).warnings).toEqual([]);
   });
 
+  test.each([
+    ['close > highest(high, 20)[0]', 'highest(high, 20)'], ['high > donchian(20).upper', 'donchian(20).upper'], ['crossover(close, highest(high, 20))', 'highest(high, 20)'],
+    ['crossunder(close, donchian(9).lower)', 'donchian(9).lower'], ['rsi(14) > highest(rsi(14), 9)', 'highest(rsi(14), 9)'], ['lowest(low, 5) > open', 'lowest(low, 5)'], ['close > top', 'top'],
+    ['on("1h", close > highest(close, 3))', 'highest(close, 3)'],
+  ])('%s never holds, and a warning says so', (text, culprit) => {
+    expect(compile({ let: { top: 'highest(high, 7)' }, where: { c: text } }).warnings).toEqual([`where.c: ${culprit} includes the current candle; ${culprit}[1] is probably meant.`]);
+    const walk = simulateCandles(600, { flatness: 0 });
+    expect(evaluateExpression(text, walk, { let: { top: 'highest(high, 7)' } }).values).not.toContain(true);
+  });
+
+  test.each([
+    'close >= highest(close, 20)', 'high == highest(high, 20)', 'high >= donchian(20).upper', 'low <= lowest(low, 20)', 'high > highest(close, 20)', 'close > highest(open, 5)', 'high > lowest(low, 3)',
+    'crossover(close, highest(high, 20)[1])', 'crossover(high, highest(close, 5))', 'low < lowest(close, 9)', 'lowest(low, 3) < high', 'lowest(open, 5) > low',
+  ])('%s may hold, and there is no warning', (text) => {
+    expect(compile({ where: { c: text } }).warnings).toEqual([]);
+    expect(evaluateExpression(text, simulateCandles(600, { flatness: 0 })).values).toContain(true);
+  });
+
   test('nodes that nothing uses cost nothing, and equal ones are one', () => {
     const { dag } = compile({ let: { unused: 'sma(200)' }, where: { a: 'rsi(14) < 30', b: 'rsi(14) < 2 * 15', c: 'rsi(close, 14) < 30' } });
     expect(dag.nodes.filter((node) => 'kind' in node).map((node) => ('kind' in node ? node.kind.name : ''))).toEqual(['rsi', '>']);
