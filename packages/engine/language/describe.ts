@@ -24,7 +24,7 @@ export interface FunctionDescription {
   readonly seed: string;
   /** What its first value waits for, where that may come late or never. */
   readonly awaits?: string;
-  /** Candles until the first value and until it has settled (the effect of the start is below 1e-6), of the call in the example. */
+  /** Candles until the first value and until it has settled (the effect of the start is below 1e-6 of a price or of 100 points), of the call in the example. */
   readonly warmUp?: { readonly expression: string; readonly first: number; readonly settle: number };
   readonly source: string;
   readonly example: string;
