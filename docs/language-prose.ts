@@ -70,7 +70,7 @@ const readiness = `
 ## First value, and settled
 Two lengths belong to every calculation. The **first value** comes when the window is full: \`ema(20)\` has one after 20 candles. It has **settled** when it no longer depends on where the candles began: the effect is below
 one millionth of a price, or of the 100 points of an oscillator; of what jumps by multiples, such as the average of a volume or of a range, below a hundred-thousandth of its largest value since. \`ema(20)\` has after 140 candles, \`rsi(14)\` after 197. Lengths of nested calculations add up. \`evaluate\` shows values from the first on; a trader gives signals only when all it needs has settled, fetches as
-many candles before it begins, and says which are missing. Some values wait for an event (the first pivot, the first time that a condition holds): they are not ready until it has happened.
+many candles before it begins, and says which are missing. More than ten years of them are warned about: \`on("1M", sma(1000))\` needs 82. Some values wait for an event (the first pivot, the first time that a condition holds): they are not ready until it has happened.
 
 Values that only add up (a volume balance, for instance) depend for ever on where they began: compare how they change, not how large they are.
 

@@ -1,6 +1,6 @@
 import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
 import type { Ref } from '../graph/dag.ts';
-import { checkSizes } from './check-sizes.ts';
+import { checkSizes, warnAboutAge } from './check-sizes.ts';
 import { compileExpression } from './compile-expression.ts';
 import { Frames, MARKET, prune, type Frame } from './frames.ts';
 import { errorAt, type Source } from './parse.ts';
@@ -47,6 +47,7 @@ export function compileExecution({ execution, params, let: lets, interval }: Pic
   }
   const { frames, refs } = prune(drafts, fields.values());
   checkSizes({ text: 'execution', field: 'execution' }, frames);
+  warnAboutAge('execution', frames, warnings);
   return { frames, fields: new Map([...fields].map(([field, ref]) => [field, refs[ref]!])), settle: Math.max(...frames.at(-1)!.dag.settle), warnings };
 }
 

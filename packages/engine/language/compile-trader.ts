@@ -1,7 +1,7 @@
 import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
 import type { Dag, Ref } from '../graph/dag.ts';
 import { and, atLeast, or } from '../graph/logic.ts';
-import { checkSizes } from './check-sizes.ts';
+import { checkSizes, warnAboutAge } from './check-sizes.ts';
 import { compileExecution } from './compile-execution.ts';
 import { compileExpression } from './compile-expression.ts';
 import { exportsOf, Frames, MARKET, prune, type Frame } from './frames.ts';
@@ -59,7 +59,6 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
     typed.set(name, conditionOf(source, compileExpression(source, scope, drafts.own, drafts, warnings)));
   }
   const whole = compileWhen(document.when, typed, drafts, warnings);
-  warnings.push(...compileExecution(document, interval).warnings.filter((warning) => !warnings.includes(warning)));
 
   const compiled = [...typed.values()];
   const { frames, refs } = prune(drafts, [whole, ...compiled.map(({ ref }) => ref), ...compiled.flatMap(({ readings }) => readings.map(({ ref }) => ref))]);
@@ -68,6 +67,8 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
   }));
   const { dag } = frames.at(-1)!;
   checkSizes({ text: document.name, field: 'where' }, frames);
+  warnAboutAge('where', frames, warnings);
+  warnings.push(...compileExecution(document, interval).warnings.filter((warning) => !warnings.includes(warning)));
   const waits = frames.some(({ symbol, key }) => symbol !== undefined || key === MARKET);
   if (waits && document.candles === 'forming') {
     throw errorAt({ text: 'forming', field: 'candles' }, 'not_allowed', { start: 0, end: 7 }, 'a trader that looks at other symbols (of, rank, percentile) screens closed candles only.', 'Leave candles out.');

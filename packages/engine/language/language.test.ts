@@ -216,6 +216,15 @@ describe('a trader', () => {
     expect(evaluateExpression(text, simulateCandles(600, { flatness: 0 })).values).toContain(true);
   });
 
+  test('candles of more than ten years are warned about, with the figure', () => {
+    const warned = (input: Partial<TraderInput>): readonly string[] => compile(input).warnings;
+    expect(warned({ where: { c: 'on("1M", close > sma(1000))' } })).toEqual(['where: 1000 candles of 1M are needed until it has settled, 82 years: few markets have been traded for so long.']);
+    expect(warned({ where: { c: 'of("BTCUSDT", on("1w", close > sma(600)))' } })).toEqual([expect.stringContaining('600 candles of 1w of BTCUSDT are needed until it has settled, 11 years')]);
+    expect(warned({ interval: '1d', where: { c: 'rsi(300) > 50' }, execution: { stop: 'on("1M", atr(10))' } })).toEqual([expect.stringContaining('where: 4201 candles of 1d'), expect.stringContaining('execution: 141 candles of 1M')]);
+    expect(warned({ where: { c: 'on("1M", close > sma(100)) && on("1d", ema(200) > sma(1000)) && on("1w", close > sma(500))' } })).toEqual([]);
+    expect(evaluateExpression('on("1M", sma(1000)) > 1', []).warnings).toEqual([expect.stringContaining('expression: 1000 candles of 1M')]);
+  });
+
   test('nodes that nothing uses cost nothing, and equal ones are one', () => {
     const { dag } = compile({ let: { unused: 'sma(200)' }, where: { a: 'rsi(14) < 30', b: 'rsi(14) < 2 * 15', c: 'rsi(close, 14) < 30' } });
     expect(dag.nodes.filter((node) => 'kind' in node).map((node) => ('kind' in node ? node.kind.name : ''))).toEqual(['rsi', '>']);
