@@ -47,7 +47,7 @@ const threeValued = `Before an indicator has enough candles it has no value. Suc
 and neither does its opposite: \`!(rsi(14) < 30)\` does not fire on the first candle. What is known decides: \`false && x\` is false whatever x is, \`true || x\` is true.`;
 
 const threeValuedRest = `A function over the last n candles is not ready until it has a value for each of the n; a crossing or a run is decided as soon as one part of it fails. A division of 0 by 0 is not ready, as are the root and the logarithm of a negative number
-and whatever is computed from something that is not ready; a number divided by 0 is infinite, which is a value and may be compared. A candle that is missing on a higher interval or from another symbol is not ready, too.`;
+and whatever is computed from something that is not ready; a number divided by 0 is infinite, which is a value and may be compared. JSON has no infinity: \`evaluate --json\` writes \`null\` for it as for what is not ready, and names such candles in \`infinite\`: \`[{"candle": 0, "sign": 1}]\`, counted from 0. A candle that is missing on a higher interval or from another symbol is not ready, too.`;
 
 const offsets = `
 ## Looking back
