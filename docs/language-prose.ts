@@ -79,7 +79,8 @@ change(ema(20), 5) > 0
 \`\`\``;
 
 const functions = `Arguments in brackets behind the name; what has a default may be left out, and where a series comes first and is left out it is the close: \`sma(20)\` is \`sma(close, 20)\`. Lengths and other constants must be known before the
-candles are: numbers, params, or arithmetic on them. An indicator with several outputs wants one of them behind a dot. Averages use the current candle; a tie of two candles is the later one's.`;
+candles are: numbers, params, or arithmetic on them. An indicator with several outputs wants one of them behind a dot. Averages use the current candle; a tie of two candles is the later one's. A candle
+costs the same few steps however long an indicator looks back, unless it says otherwise: a volume profile of 1,000 candles costs as much as hundreds of averages.`;
 
 const families = {
   'Oscillators and momentum': 'Values in points run from 0 to 100 or are per cent: 5 is 5 %.',
@@ -147,6 +148,6 @@ language only, never to a member; names such as \`constructor\` or \`__proto__\`
 const tools = `
 ## For editors
 \`npx trademind language --json\` gives all of the above as data: \`{version, series, families, functions, operators, limits, errors}\`. A function has \`name, family, signature, summary, arguments [{name, type, default, min, max, rest}], outputs,
-returns, unit, seed, awaits, warmUp {expression, first, settle}, source, example\`. \`version\` grows when a field goes or changes its meaning. Traders have a JSON Schema: [trader.schema.json](trader.schema.json), \`npx trademind traders schema\`.`;
+returns, unit, seed, awaits, warmUp {expression, first, settle}, cost, source, example\`. \`version\` grows when a field goes or changes its meaning. Traders have a JSON Schema: [trader.schema.json](trader.schema.json), \`npx trademind traders schema\`.`;
 
 export const PROSE = { opening, values, series, operators, threeValued, threeValuedRest, offsets, readiness, functions, families, names, when, limits, errors, refused, tools };

@@ -40,6 +40,12 @@ describe('the description of the language', () => {
     });
   });
 
+  test('says what a candle costs of the functions that read their whole window, and of no others', () => {
+    expect(all.functions.filter(({ cost }) => cost !== undefined).map(({ name, cost }) => [name, cost])).toEqual([
+      ['cci', expect.stringContaining('in proportion to n')], ['volumeProfile', expect.stringContaining('in proportion to n + rows')],
+    ]);
+  });
+
   test.each(all.functions.map((one) => [one.name, one] as const))('%s: its example compiles, shows it, and says when its own value comes', (name, { example, warmUp, awaits, returns }) => {
     const compiled = take(example);
     expect(compiled).not.toBeInstanceOf(LanguageError);
