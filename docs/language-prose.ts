@@ -148,6 +148,6 @@ language only, never to a member; names such as \`constructor\` or \`__proto__\`
 const tools = `
 ## For editors
 \`npx trademind language --json\` gives all of the above as data: \`{version, series, families, functions, operators, limits, errors}\`. A function has \`name, family, signature, summary, arguments [{name, type, default, min, max, rest}], outputs,
-returns, unit, seed, awaits, warmUp {expression, first, settle}, cost, source, example\`. \`version\` grows when a field goes or changes its meaning. Traders have a JSON Schema: [trader.schema.json](trader.schema.json), \`npx trademind traders schema\`.`;
+returns, unit, seed, awaits, warmUp {expression, first, settle}, cumulative, cost, source, example\`. \`version\` grows when a field goes or changes its meaning. Traders have a JSON Schema: [trader.schema.json](trader.schema.json), \`npx trademind traders schema\`.`;
 
 export const PROSE = { opening, values, series, operators, threeValued, threeValuedRest, offsets, readiness, functions, families, names, when, limits, errors, refused, tools };
