@@ -66,7 +66,7 @@ function familyProse(family: string): string {
 }
 
 function functionEntry(one: FunctionDescription): string {
-  const { name, signature, summary, outputs, returns, unit, seed, awaits, warmUp, source } = one;
+  const { name, signature, summary, outputs, returns, unit, seed, awaits, warmUp, cumulative, cost, source } = one;
   const facts = [
     ...(one.arguments.length > 0 ? [`Arguments: ${one.arguments.map(argumentText).join('; ')}.`] : []),
     ...(outputs.length > 0 ? [`Outputs: ${outputs.map((output) => `\`.${output}\``).join(' ')}.`] : []),
@@ -74,6 +74,8 @@ function functionEntry(one: FunctionDescription): string {
     ...(seed === 'none' ? [] : [`Seed: ${seed}.`]),
     ...(awaits === undefined ? [] : [`Waits for: ${awaits}.`]),
     ...(warmUp === undefined || (warmUp.first === 1 && warmUp.settle === 1) ? [] : [`Warm-up: \`${warmUp.expression}\` has its first value after ${warmUp.first} candle${warmUp.first === 1 ? '' : 's'}${awaits === undefined ? '' : ' at the earliest'}, has settled after ${warmUp.settle.toLocaleString('en-US')}.`]),
+    ...(cumulative === undefined ? [] : ['A running total: compare its differences or slopes, not its level.']),
+    ...(cost === undefined ? [] : [`Cost of a candle: ${cost}.`]),
     ...(source === 'definition' ? [] : [`Source: ${source}.`]),
   ];
   return `#### ${name}\n\`${signature}\`: ${summary}\n\n${facts.map((fact) => `- ${fact}`).join('\n')}\n\n${example(one.example)}`;

@@ -47,7 +47,7 @@ const threeValued = `Before an indicator has enough candles it has no value. Suc
 and neither does its opposite: \`!(rsi(14) < 30)\` does not fire on the first candle. What is known decides: \`false && x\` is false whatever x is, \`true || x\` is true.`;
 
 const threeValuedRest = `A function over the last n candles is not ready until it has a value for each of the n; a crossing or a run is decided as soon as one part of it fails. A division of 0 by 0 is not ready, as are the root and the logarithm of a negative number
-and whatever is computed from something that is not ready; a number divided by 0 is infinite, which is a value and may be compared. A candle that is missing on a higher interval or from another symbol is not ready, too.`;
+and whatever is computed from something that is not ready; a number divided by 0 is infinite, which is a value and may be compared. JSON has no infinity: \`evaluate --json\` writes \`null\` for it as for what is not ready, and names such candles in \`infinite\`: \`[{"candle": 0, "sign": 1}]\`, counted from 0. A candle that is missing on a higher interval or from another symbol is not ready, too.`;
 
 const offsets = `
 ## Looking back
@@ -68,9 +68,9 @@ close > highest(high, 20)[1]
 
 const readiness = `
 ## First value, and settled
-Two lengths belong to every calculation. The **first value** comes when the window is full: \`ema(20)\` has one after 20 candles. It has **settled** when it no longer depends on where the candles began (the effect is below
-one millionth): \`ema(20)\` after 140, \`rsi(14)\` after 197. Lengths of nested calculations add up. \`evaluate\` shows values from the first on; a trader gives signals only when all it needs has settled, fetches as
-many candles before it begins, and says which are missing. Some values wait for an event (the first pivot, the first time that a condition holds): they are not ready until it has happened.
+Two lengths belong to every calculation. The **first value** comes when the window is full: \`ema(20)\` has one after 20 candles. It has **settled** when it no longer depends on where the candles began: the effect is below
+one millionth of a price, or of the 100 points of an oscillator; of what jumps by multiples, such as the average of a volume or of a range, below a hundred-thousandth of its largest value since. \`ema(20)\` has after 140 candles, \`rsi(14)\` after 197. Lengths of nested calculations add up. \`evaluate\` shows values from the first on; a trader gives signals only when all it needs has settled, fetches as
+many candles before it begins, and says which are missing. More than ten years of them are warned about: \`on("1M", sma(1000))\` needs 82. Some values wait for an event (the first pivot, the first time that a condition holds): they are not ready until it has happened.
 
 Values that only add up (a volume balance, for instance) depend for ever on where they began: compare how they change, not how large they are.
 
@@ -79,7 +79,8 @@ change(ema(20), 5) > 0
 \`\`\``;
 
 const functions = `Arguments in brackets behind the name; what has a default may be left out, and where a series comes first and is left out it is the close: \`sma(20)\` is \`sma(close, 20)\`. Lengths and other constants must be known before the
-candles are: numbers, params, or arithmetic on them. An indicator with several outputs wants one of them behind a dot. Averages use the current candle; a tie of two candles is the later one's.`;
+candles are: numbers, params, or arithmetic on them. An indicator with several outputs wants one of them behind a dot. Averages use the current candle; a tie of two candles is the later one's. A candle
+costs the same few steps however long an indicator looks back, unless it says otherwise: a volume profile of 1,000 candles costs as much as hundreds of averages.`;
 
 const families = {
   'Oscillators and momentum': 'Values in points run from 0 to 100 or are per cent: 5 is 5 %.',
@@ -147,6 +148,6 @@ language only, never to a member; names such as \`constructor\` or \`__proto__\`
 const tools = `
 ## For editors
 \`npx trademind language --json\` gives all of the above as data: \`{version, series, families, functions, operators, limits, errors}\`. A function has \`name, family, signature, summary, arguments [{name, type, default, min, max, rest}], outputs,
-returns, unit, seed, awaits, warmUp {expression, first, settle}, source, example\`. \`version\` grows when a field goes or changes its meaning. Traders have a JSON Schema: [trader.schema.json](trader.schema.json), \`npx trademind traders schema\`.`;
+returns, unit, seed, awaits, warmUp {expression, first, settle}, cumulative, cost, source, example\`. \`version\` grows when a field goes or changes its meaning. Traders have a JSON Schema: [trader.schema.json](trader.schema.json), \`npx trademind traders schema\`.`;
 
 export const PROSE = { opening, values, series, operators, threeValued, threeValuedRest, offsets, readiness, functions, families, names, when, limits, errors, refused, tools };

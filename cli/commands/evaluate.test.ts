@@ -22,6 +22,13 @@ describe('evaluate', () => {
     expect(await json('close / volume', '--interval', '1d')).toMatchObject({ values: [null, 1.1, 0.6, 11 / 30, 13 / 40, 14 / 50, 0.2] });
   });
 
+  test('--json tells an infinite value, which JSON does not have, from one that is not there', async () => {
+    expect(await json('change(close) / volume')).not.toHaveProperty('infinite');
+    expect(await json('close[1] / (close - 12)')).toMatchObject({ values: [null, -10, null, -12, 11, 6.5, null], infinite: [{ candle: 2, sign: 1 }, { candle: 6, sign: 1 }] });
+    expect(await json('(0 - close) / volume')).toMatchObject({ infinite: [{ candle: 0, sign: -1 }] });
+    expect(await json('close / volume > 1')).toMatchObject({ values: [true, true, false, false, false, false, false] });
+  });
+
   test('knows params and lets', async () => {
     expect(await json('close > floor + step', '--param', 'step=1.5', '--let', 'floor=close == 13 ? 2 * step : 11')).toMatchObject({ values: [false, false, false, false, true, true, false] });
   });

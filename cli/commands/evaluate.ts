@@ -35,9 +35,15 @@ export async function evaluate(options: Options, io: Io, expression = ''): Promi
   for (const note of notes) io.stderr(`trademind: ${note}\n`);
 
   const interval = asked ?? spaced ?? null;
-  if (options.json) io.stdout(`${JSON.stringify({ expression, interval, values: evaluation.values, ...(estimated ? { estimated: ['quoteVolume'] } : {}) })}\n`);
+  if (options.json) io.stdout(`${JSON.stringify({ expression, interval, values: evaluation.values, ...infiniteIn(evaluation), ...(estimated ? { estimated: ['quoteVolume'] } : {}) })}\n`);
   else show(expression, interval, file, evaluation, last, io);
   return EXIT.ok;
+}
+
+/** JSON has no infinity and writes null, which elsewhere says that there is no value: where a value is infinite, and its sign, is told apart. */
+function infiniteIn({ values }: Evaluation): { infinite?: { candle: number; sign: number }[] } {
+  const infinite = [...values.entries()].flatMap(([candle, value]) => (value === Infinity || value === -Infinity ? [{ candle, sign: Math.sign(value) }] : []));
+  return infinite.length === 0 ? {} : { infinite };
 }
 
 function show(expression: string, interval: Interval | null, { candles }: CandleFile, { values, type, settle }: Evaluation, last: number, io: Io): void {

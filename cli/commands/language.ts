@@ -59,6 +59,8 @@ function pageOf(word: Word, c: Colors): string[] {
     row('gives', word.returns === 'same' ? 'what its expression is' : `a ${word.returns}${word.unit === word.returns ? '' : `, unit: ${word.unit}`}`),
     row('seed', word.seed),
     ...(word.warmUp === undefined ? [] : [row('warm-up', `${word.warmUp.expression}: first value after ${count(word.warmUp.first, 'candle')}${word.awaits === undefined ? '' : ' at the earliest'}, settled after ${word.warmUp.settle.toLocaleString('en-US')}`)]),
+    ...(word.cumulative ? [row('level', 'a running total: compare its differences or slopes')] : []),
+    ...(word.cost === undefined ? [] : [row('cost', `${word.cost} (of a candle)`)]),
     ...(word.awaits === undefined ? [] : [row('waits for', word.awaits)]),
     row('source', word.source),
     row('example', word.example),

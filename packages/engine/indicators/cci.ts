@@ -40,7 +40,7 @@ const cciKind: NodeKind = {
 
 const cciOf = (dag: Dag, x: Ref, n: number): Ref => dag.node(cciKind, [smaOf(dag, x, n), sumsOf(dag, x, n)], [n]);
 
-/** In: high, low, close; out: points around 0, mostly within ±100; first value after n candles, settled after n. */
+/** In: high, low, close; out: points around 0, mostly within ±100; first value after n candles, settled after n. O(n) per candle: the mean has moved, and with it each distance. */
 export const cci: FunctionDefinition = {
   name: 'cci',
   summary: 'Commodity channel index: the distance of hlc3 from its mean of n candles, in 0.015 mean distances.',
@@ -48,6 +48,7 @@ export const cci: FunctionDefinition = {
   returns: 'series',
   unit: 'points',
   seed: 'none: a full window',
+  cost: 'in proportion to n, for the mean distance needs every value of the window',
   source: 'D. Lambert, 1980; TA-Lib CCI',
   example: 'crossover(cci(20), -100)',
   build: (dag, _series, [n]) => cciOf(dag, meanPriceOf(dag, 'high', 'low', 'close'), n!),

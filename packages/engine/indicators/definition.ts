@@ -37,6 +37,8 @@ export interface FunctionDefinition {
   readonly seed: string;
   /** Set where a value waits for an event that may come late or never: what it waits for. The first value is then where it says at the earliest. */
   readonly awaits?: string;
+  /** Set where a candle costs more than the few steps that all others take, whatever their length: what it costs. */
+  readonly cost?: string;
   /** Who defined it so. */
   readonly source: string;
   readonly example: string;

@@ -14,18 +14,32 @@ const ROWS: readonly (readonly [expression: string, file: string, column: string
   ['macd(12, 26, 9).line', 'macd', 'macd'],
   ['macd(12, 26, 9).signal', 'macd', 'signal'],
   ['macd(12, 26, 9).histogram', 'macd', 'histogram'],
+  ['ema(12)', 'macd', 'fastEma'],
+  ['ema(26)', 'macd', 'slowEma'],
   ['bollinger(20, 2).upper', 'bb', 'upperBand'],
   ['bollinger(20, 2).middle', 'bb', 'sma'],
   ['bollinger(20, 2).lower', 'bb', 'lowerBand'],
   ['bollinger(20, 2).width', 'bb', 'width'],
   ['bollinger(20, 2).percentB', 'bb', 'percentB'],
-  ['(close - sma(20)) / stdev(20)', 'bb', 'zScore'],
+  ['zScore(20)', 'bb', 'zScore'],
   ['trueRange()', 'atr', 'tr'],
   ['atr(14)', 'atr', 'atr'],
+  ['atr(14) / close * 100', 'atr', 'atrp'],
   ['stochastic(14, 3, 3).k', 'stoch', 'k'],
+  ['stochastic(14, 3, 3).k', 'stoch', 'oscillator'],
   ['stochastic(14, 3, 3).d', 'stoch', 'd'],
+  ['stochastic(14, 3, 3).d', 'stoch', 'signal'],
+  ['3 * stochastic(14, 3, 3).k - 2 * stochastic(14, 3, 3).d', 'stoch', 'j'],
+  ['3 * stochastic(14, 3, 3).k - 2 * stochastic(14, 3, 3).d', 'stoch', 'percentJ'],
   ['obv()', 'obv', 'obv'],
 ];
+
+test.skipIf(folder === null)('every column of the reference series is compared', () => {
+  for (const file of new Set(ROWS.map(([, name]) => name))) {
+    const [row] = JSON.parse(readFileSync(join(folder!, `${file}.json`), 'utf8')) as Record<string, unknown>[];
+    expect(ROWS.filter(([, name]) => name === file).map(([, , column]) => column).sort()).toEqual(Object.keys(row!).filter((column) => column !== 'timestamp').sort());
+  }
+});
 
 const errors: string[] = [];
 afterAll(() => {

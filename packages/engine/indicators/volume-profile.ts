@@ -134,6 +134,7 @@ export const volumeProfile: FunctionDefinition = {
   returns: 'series',
   unit: 'price',
   seed: 'none: a full window',
+  cost: 'in proportion to n + rows, for the rows move with the extremes of the window; several outputs cost one',
   source: 'J. P. Steidlmayer, CBOT Market Profile; rows and value area as in TradingView Volume Profile',
   example: 'crossover(close, volumeProfile(100, 24).high)',
   build: (dag, _series, [n, rows], field) => levelOf(dag, FIELDS.findIndex((name) => name === field), n!, rows!),

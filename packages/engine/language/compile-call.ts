@@ -51,6 +51,9 @@ export function compileCall(
     }
   }
   if (definition.returns === 'condition') compiler.checkDrift(node, operands);
+  const [a, b] = operands;
+  if (definition.name === 'crossover') compiler.warnAboutReach(a!, b!);
+  if (definition.name === 'crossunder') compiler.warnAboutReach(b!, a!);
   const ref = definition.build(compiler.dag, series, numbers, field?.name ?? '');
   return { ref, type: definition.returns === 'condition' ? 'condition' : 'series', readings: compiler.readingsOf(operands) };
 }

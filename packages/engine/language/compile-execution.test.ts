@@ -31,10 +31,28 @@ test.each([
   [{ size: { risk: 'constructor' } }, 'execution.size.risk', 'unknown_name', 'constructor'],
   [{ trail: 'close[1' }, 'execution.trail', 'syntax', 'column'],
   [{ entry: { limit: 'sma(1_001)' } }, 'execution.entry.limit', 'too_far', '1001'],
+  [{ stop: 'obv()' }, 'execution.stop', 'cumulative', 'obv() is or depends on a running total'],
+  [{ stop: { price: 'close > open ? adl() : close' } }, 'execution.stop.price', 'cumulative', 'running total'],
+  [{ size: 'on("1h", obv())' }, 'execution.size', 'cumulative', 'running total'],
+  [{ trail: 'rank(close)' }, 'execution.trail', 'not_allowed', 'its own symbol alone'],
+  [{ stop: 'of("BTCUSDT", atr(14))' }, 'execution.stop', 'not_allowed', 'its own symbol alone'],
+  [{ exit: 'on("1h", rsi(14)) > 50 || of("BTCUSDT", close < open)' }, 'execution.exit', 'not_allowed', 'its own symbol alone'],
+  [{ stop: '0 - 5' }, 'execution.stop', 'wrong_argument', 'always -5'],
+  [{ size: { risk: 'log(1)' } }, 'execution.size.risk', 'wrong_argument', 'always 0'],
+  [{ entry: { limit: '1 / 0' } }, 'execution.entry.limit', 'wrong_argument', 'always Infinity'],
+  [{ trail: '0 / 0' }, 'execution.trail', 'wrong_argument', 'always not ready'],
+  [{ stop: 2, trail: 'ema(ema(ema(1000), 1000), 1000)' }, 'execution.trail', 'too_far', 'more than 20000'],
+  [{ stop: { price: `min(${Array.from({ length: 20 }, (_, index) => `sma(close + ${index}, 900)`).join(', ')})` } }, 'execution.stop.price', 'too_large', 'more than 65536'],
+  [{ targets: [0, 1].map((one) => ({ at: `min(${Array.from({ length: 10 }, (_, index) => `sma(close + ${index + 10 * one}, 900)`).join(', ')})`, share: 0.5 })) }, 'execution', 'too_large', 'more than 65536'],
 ] as const)('%j is refused when the trader is compiled', (execution, field, code, message) => {
   const compile = () => compileTrader(documentOf(execution as unknown as TraderInput['execution']), '5m');
   expect(compile).toThrow(LanguageError);
   expect(compile).toThrow(expect.objectContaining({ code, field, message: expect.stringContaining(message) }));
+});
+
+test('the change of a running total, a longer interval and what may fall below 0 are amounts', () => {
+  const execution = { stop: 'abs(change(obv(), 10))', targets: [{ at: 'on("1h", atr(14))', share: 1 }], trail: 'close - sma(20)', size: '50', exit: 'obv() < sma(obv(), 20)' };
+  expect(() => compileExecution(documentOf(execution), '5m')).not.toThrow();
 });
 
 test('a warning of the execution is the trader’s; one that a let gives both is said once', () => {

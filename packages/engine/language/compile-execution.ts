@@ -1,10 +1,12 @@
 import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
 import type { Ref } from '../graph/dag.ts';
+import { checkSizes, warnAboutAge } from './check-sizes.ts';
 import { compileExpression } from './compile-expression.ts';
-import { Frames, prune, type Frame } from './frames.ts';
-import { errorAt } from './parse.ts';
+import { Frames, MARKET, prune, type Frame } from './frames.ts';
+import { errorAt, type Source } from './parse.ts';
+import { driftOf, isStill } from './running-totals.ts';
 import { scopeOf } from './scope.ts';
-import { TYPE_WORDS, type Scope } from './typed.ts';
+import { TYPE_WORDS, type Scope, type Typed } from './typed.ts';
 
 /** The expressions of a trader's execution, in graphs of their own: screening neither waits for them nor pays for them. */
 export interface CompiledExecution {
@@ -18,7 +20,7 @@ export interface CompiledExecution {
 }
 
 /**
- * Compiles what a trader says of its orders: amounts must be numbers, `exit` a condition. Throws LanguageError with the field.
+ * Compiles what a trader says of its orders: amounts must be numbers above 0 and no running totals, `exit` a condition; all of the trader's own symbol. Throws LanguageError with the field.
  * @param defaultInterval the interval of a trader that names none.
  */
 export function compileExecution({ execution, params, let: lets, interval }: Pick<TraderDocument, 'execution' | 'params' | 'let' | 'interval'>, defaultInterval: Interval): CompiledExecution {
@@ -35,10 +37,30 @@ export function compileExecution({ execution, params, let: lets, interval }: Pic
         ? errorAt(source, 'wrong_type', span, `a condition is wanted, this is ${TYPE_WORDS[typed.type]}.`, `Compare it, for example ${typed.text.slice(0, 40)} > 0.`)
         : errorAt(source, 'wrong_type', span, 'a number is wanted, this is a condition.', 'For example 1.5 * atr(14).');
     }
+    const needed = prune(drafts, [typed.ref]).frames;
+    checkSizes(source, needed);
+    if (needed.some(({ key, symbol }) => symbol !== undefined || key === MARKET)) {
+      throw errorAt(source, 'not_allowed', { start: 0, end: text.length }, 'an order looks at its own symbol alone, without of, rank and percentile.', 'Put what looks at other symbols into a condition of where.');
+    }
+    if (field !== 'exit') checkAmount(source, typed, drafts);
     fields.set(source.field, typed.ref);
   }
   const { frames, refs } = prune(drafts, fields.values());
+  checkSizes({ text: 'execution', field: 'execution' }, frames);
+  warnAboutAge('execution', frames, warnings);
   return { frames, fields: new Map([...fields].map(([field, ref]) => [field, refs[ref]!])), settle: Math.max(...frames.at(-1)!.dag.settle), warnings };
+}
+
+/** An amount must say the same wherever the candles began, and be above 0 on some candle at least. */
+function checkAmount(source: Source, { ref, text }: Typed, frames: Frames): void {
+  const span = { start: 0, end: source.text.length };
+  if (!isStill(driftOf(frames, frames.own, ref))) {
+    throw errorAt(source, 'cumulative', span, `${text} is or depends on a running total, whose level says only where the candles began.`, 'Use what does not: 1.5 * atr(14), or a difference such as abs(change(obv(), 10)).');
+  }
+  const constant = frames.own.dag.constantOf(ref);
+  if (constant !== undefined && !(constant > 0 && constant < Infinity)) {
+    throw errorAt(source, 'wrong_argument', span, `an amount must be above 0 and finite, this is always ${Number.isNaN(constant) ? 'not ready' : constant}.`, 'For example 1.5 * atr(14).');
+  }
 }
 
 /** Every expression of an execution by its field; numbers need no compiling. */

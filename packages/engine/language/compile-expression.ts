@@ -6,10 +6,12 @@ import { and, choose, equal, greater, greaterOrEqual, not, or } from '../graph/l
 import type { NodeKind } from '../graph/node-kind.ts';
 import { signatureOf } from '../indicators/definition.ts';
 import { compileCall } from './compile-call.ts';
+import { operatorMeant } from './explain-syntax.ts';
 import type { Frame, Frames } from './frames.ts';
 import { FUNCTIONS } from './functions.ts';
 import type { LanguageError, LanguageErrorCode } from './language-error.ts';
 import { LIMITS } from './limits.ts';
+import { ownWindow } from './own-window.ts';
 import { errorAt, parseExpression, type Source } from './parse.ts';
 import { driftOf, isStill, sameDrift } from './running-totals.ts';
 import { SERIES } from './series.ts';
@@ -153,10 +155,11 @@ export class Compiler {
 
   /** An unknown name, with what was probably meant. */
   unknown(node: Identifier, known: readonly string[], what: 'name' | 'function'): LanguageError {
-    const meant = suggest(node.name, known);
+    const meant = (what === 'function' ? operatorMeant(node.name) : undefined) ?? suggest(node.name, known);
     const definition = meant === undefined ? undefined : FUNCTIONS.get(meant);
     const guess = meant === undefined ? '' : ` Did you mean ${meant}?`;
-    const list = `${what === 'function' ? 'Functions' : 'Series'}: ${[...(what === 'function' ? FUNCTIONS : SERIES_BY_NAME).keys()].join(', ')}.`;
+    const own = what === 'function' ? '' : 'If it is your own, give it a number in `params` or an expression in `let`. ';
+    const list = `${own}${what === 'function' ? 'Functions' : 'Series'}: ${[...(what === 'function' ? FUNCTIONS : SERIES_BY_NAME).keys()].join(', ')}.`;
     const nextStep = definition === undefined ? (this.#scope.hint ?? (meant === undefined ? list : undefined)) : `${signatureOf(definition)}: ${definition.summary} Example: ${definition.example}.`;
     return this.error(node, 'unknown_name', `there is no ${what} "${node.name.slice(0, 40)}".${guess}`, nextStep);
   }
@@ -176,7 +179,7 @@ export class Compiler {
     if (arithmetic !== undefined) return this.#number(node, this.dag.node(arithmetic, [left.ref, right.ref]), left.literal && right.literal);
     const { kind, exchanged, negated } = comparison!;
     this.checkDrift(node, [left, right]);
-    this.#warnAboutReach(node, node.operator);
+    if (kind === greater) this.warnAboutReach(...(exchanged ? [right, left] as const : [left, right] as const));
     const ref = this.dag.node(kind, exchanged ? [right.ref, left.ref] : [left.ref, right.ref]);
     return { type: 'condition', ref: negated ? this.dag.node(not, [ref]) : ref, text: this.text(node), literal: false, readings: this.readingsOf([left, right]) };
   }
@@ -198,13 +201,12 @@ export class Compiler {
     );
   }
 
-  /** `close > highest(high, 20)` never holds: the window includes the candle itself. */
-  #warnAboutReach(node: BinaryExpression, operator: string): void {
-    const [above, below] = operator.startsWith('<') ? [node.right, node.left] : operator.startsWith('>') ? [node.left, node.right] : [];
-    if (calls(below, 'highest') || calls(above, 'lowest')) {
-      const call = this.text((calls(below, 'highest') ? below : above)!);
-      this.#warnings.push(`${this.source.field}: ${call} includes the current candle; ${call}[1] is probably meant.`);
-    }
+  /** Warns where `a > b` never holds, for one side is an extreme of a window that includes the candle itself: `close > highest(high, 20)`. */
+  warnAboutReach(above: Typed, below: Typed): void {
+    const side = ownWindow(this.dag, above.ref, below.ref);
+    if (side === undefined) return;
+    const text = (side === 'above' ? above : below).text.replace(/\[0\]$/, '');
+    this.#warnings.push(`${this.source.field}: ${text} includes the current candle; ${text}[1] is probably meant.`);
   }
 
   #call(node: CallExpression, field: Identifier | undefined, depth: number): Typed {
@@ -260,10 +262,6 @@ export class Compiler {
     return this.error(node, 'not_allowed', `${what} is not part of the language.`, 'An expression has series, numbers, functions, + - * / %, comparisons, && || ! and ? :.');
   }
 }
-
-/** Whether this is a plain call of the function. */
-const calls = (node: { type: string; callee?: object } | undefined, name: string): boolean =>
-  node?.type === 'CallExpression' && node.callee !== undefined && 'name' in node.callee && node.callee.name === name;
 
 function unique(readings: readonly Reading[]): readonly Reading[] {
   return [...new Map(readings.map((reading) => [reading.expression, reading])).values()];

@@ -1,12 +1,13 @@
 import { paramValues, type Interval, type TraderDocument } from '@trademind/core';
 import type { Dag, Ref } from '../graph/dag.ts';
 import { and, atLeast, or } from '../graph/logic.ts';
+import { checkSizes, warnAboutAge } from './check-sizes.ts';
 import { compileExecution } from './compile-execution.ts';
 import { compileExpression } from './compile-expression.ts';
 import { exportsOf, Frames, MARKET, prune, type Frame } from './frames.ts';
 import { LIMITS } from './limits.ts';
 import { errorAt, type Source } from './parse.ts';
-import { namesOnly, scopeOf } from './scope.ts';
+import { checkWord, namesOnly, scopeOf } from './scope.ts';
 import { TYPE_WORDS, type Reading, type Typed } from './typed.ts';
 
 export interface CompiledCondition {
@@ -54,10 +55,10 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
   for (const [name, expression] of Object.entries(document.where).slice(0, LIMITS.names + 1)) {
     const source = { text: expression, field: `where.${name}` };
     if (typed.size === LIMITS.names) throw errorAt(source, 'too_large', { start: 0, end: 1 }, `more than ${LIMITS.names} conditions.`);
+    checkWord('where', name);
     typed.set(name, conditionOf(source, compileExpression(source, scope, drafts.own, drafts, warnings)));
   }
   const whole = compileWhen(document.when, typed, drafts, warnings);
-  warnings.push(...compileExecution(document, interval).warnings.filter((warning) => !warnings.includes(warning)));
 
   const compiled = [...typed.values()];
   const { frames, refs } = prune(drafts, [whole, ...compiled.map(({ ref }) => ref), ...compiled.flatMap(({ readings }) => readings.map(({ ref }) => ref))]);
@@ -65,7 +66,9 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
     name, expression: document.where[name]!.trim(), ref: refs[own]!, readings: readings.map(({ expression, ref }) => ({ expression, ref: refs[ref]! })),
   }));
   const { dag } = frames.at(-1)!;
-  checkSizes(document, frames);
+  checkSizes({ text: document.name, field: 'where' }, frames);
+  warnAboutAge('where', frames, warnings);
+  warnings.push(...compileExecution(document, interval).warnings.filter((warning) => !warnings.includes(warning)));
   const waits = frames.some(({ symbol, key }) => symbol !== undefined || key === MARKET);
   if (waits && document.candles === 'forming') {
     throw errorAt({ text: 'forming', field: 'candles' }, 'not_allowed', { start: 0, end: 7 }, 'a trader that looks at other symbols (of, rank, percentile) screens closed candles only.', 'Leave candles out.');
@@ -79,15 +82,6 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
 function elsewhereOf(frames: readonly Frame[]): CompiledTrader['elsewhere'] {
   const exported = exportsOf(frames);
   return frames.slice(0, -1).map(({ key, symbol, interval, dag }) => ({ symbol, interval, settle: Math.max(...[...exported.get(key)!].map((ref) => dag.settle[ref]!)) }));
-}
-
-function checkSizes(document: TraderDocument, frames: readonly Frame[]): void {
-  const settle = Math.max(...frames.flatMap(({ dag }) => dag.settle));
-  const stateSize = frames.reduce((sum, { dag }) => sum + dag.stateSize, 0);
-  const source: Source = { text: document.name, field: 'where' };
-  const span = { start: 0, end: 1 };
-  if (settle > LIMITS.settle) throw errorAt(source, 'too_far', span, `the trader needs ${settle} candles until its indicators have settled, more than ${LIMITS.settle}.`, 'Use shorter lengths.');
-  if (stateSize > LIMITS.stateSize) throw errorAt(source, 'too_large', span, `the trader keeps ${stateSize} numbers per symbol, more than ${LIMITS.stateSize}.`, 'Use shorter lengths or fewer of them.');
 }
 
 function compileWhen(when: TraderDocument['when'], conditions: ReadonlyMap<string, Typed>, frames: Frames, warnings: string[]): Ref {

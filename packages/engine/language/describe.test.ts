@@ -40,6 +40,19 @@ describe('the description of the language', () => {
     });
   });
 
+  test('says which functions are running totals, whose level is refused', () => {
+    expect(all.functions.filter(({ cumulative }) => cumulative).map(({ name }) => name)).toEqual(['obv', 'adl']);
+    for (const { name, cumulative } of all.functions.filter(({ arguments: wanted, returns, outputs }) => wanted.length === 0 && returns === 'series' && outputs.length === 0)) {
+      expect((take(`${name}() > 0`) as LanguageError).code, name).toBe(cumulative ? 'cumulative' : undefined);
+    }
+  });
+
+  test('says what a candle costs of the functions that read their whole window, and of no others', () => {
+    expect(all.functions.filter(({ cost }) => cost !== undefined).map(({ name, cost }) => [name, cost])).toEqual([
+      ['cci', expect.stringContaining('in proportion to n')], ['volumeProfile', expect.stringContaining('in proportion to n + rows')],
+    ]);
+  });
+
   test.each(all.functions.map((one) => [one.name, one] as const))('%s: its example compiles, shows it, and says when its own value comes', (name, { example, warmUp, awaits, returns }) => {
     const compiled = take(example);
     expect(compiled).not.toBeInstanceOf(LanguageError);

@@ -24,8 +24,12 @@ export interface FunctionDescription {
   readonly seed: string;
   /** What its first value waits for, where that may come late or never. */
   readonly awaits?: string;
-  /** Candles until the first value and until it has settled (the effect of the start is below 1e-6), of the call in the example. */
+  /** Candles until the first value and until it has settled (the effect of the start is below 1e-6 of a price or of 100 points), of the call in the example. */
   readonly warmUp?: { readonly expression: string; readonly first: number; readonly settle: number };
+  /** Of a running total: its level is refused, only its differences and slopes may be compared. */
+  readonly cumulative?: true;
+  /** What a candle costs, where that grows with the length. */
+  readonly cost?: string;
   readonly source: string;
   readonly example: string;
 }
@@ -70,14 +74,14 @@ export function describeLanguage(): LanguageDescription {
 
 function describeFunction(definition: FunctionDefinition): FunctionDescription {
   const { name, summary, fields = [], returns, unit, seed, source, example } = definition;
-  const { awaits } = definition as { awaits?: string };
+  const { awaits, cumulative, cost } = definition;
   const warmUp = warmUpOf(definition);
   return {
     name, family: familyOf(definition), signature: signatureOf(definition), summary,
     arguments: definition.arguments.map(({ name, type, default: given, min, max, rest }) => ({
       name, type, ...(given === undefined ? {} : { default: given }), ...(min === undefined || min === -Infinity ? {} : { min }), ...(max === undefined || max === Infinity ? {} : { max }), ...(rest ? { rest } : {}),
     })),
-    outputs: fields, returns, unit, seed, ...(awaits === undefined ? {} : { awaits }), ...(warmUp === undefined ? {} : { warmUp }), source, example,
+    outputs: fields, returns, unit, seed, ...(awaits === undefined ? {} : { awaits }), ...(warmUp === undefined ? {} : { warmUp }), ...(cumulative === undefined ? {} : { cumulative }), ...(cost === undefined ? {} : { cost }), source, example,
   };
 }
 

@@ -16,7 +16,7 @@ export const ERROR_CODES: Record<LanguageErrorCode, ErrorCode> = {
   wrong_type: { summary: 'A condition where a number is meant, a number where a series is meant, and so on.', example: 'close > open && volume' },
   cumulative: { summary: 'A running total (OBV, ADL) is compared by its level, which says only where the candles began; a difference or a slope is meant.', example: 'obv() > 0' },
   wrong_argument: { summary: 'Too few arguments, too many, or one out of its range.', example: 'rsi(0) < 30' },
-  name_taken: { summary: 'A name in `params` or `let` is a word of the language, or stands in both.', example: 'close > 1', let: { close: 'open' } },
+  name_taken: { summary: 'A name in `params` or `let` is a word of the language, or stands in both; or a name, of a condition too, is a word of JavaScript.', example: 'close > 1', let: { close: 'open' } },
   circular: { summary: 'Names in `let` that need each other.', example: 'a > 1', let: { a: 'b + 1', b: 'a - 1' } },
   too_long: { summary: 'The text is longer than the limit.' },
   too_deep: { summary: 'Nested deeper than the limit.' },

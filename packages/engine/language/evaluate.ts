@@ -4,6 +4,7 @@ import { CandleSeries } from '../candles/candle-series.ts';
 import { MAX_BLOCK } from '../graph/node-kind.ts';
 import { FrameLane, type CandleSource } from '../screening/frame-lane.ts';
 import { linkFrames, type FrameGraph } from '../screening/link-frames.ts';
+import { warnAboutAge } from './check-sizes.ts';
 import { compileExpression } from './compile-expression.ts';
 import { Frames, MARKET, OWN, prune } from './frames.ts';
 import { errorAt } from './parse.ts';
@@ -39,6 +40,7 @@ export function evaluateExpression(text: string, candles: readonly Candle[], opt
   const source = { text, field: 'expression' };
   const typed = compileExpression(source, scopeOf(params, options.let ?? {}, drafts, warnings), drafts.own, drafts, warnings);
   const { frames: kept, refs } = prune(drafts, [typed.ref]);
+  warnAboutAge(source.field, kept, warnings);
   const { frames, refs: [linked] } = linkFrames([kept]);
   if (candles.length > 0 && frames.some(({ key, symbol }) => key === MARKET || symbol !== undefined)) {
     throw errorAt(source, 'not_allowed', { start: 0, end: text.length }, 'it looks at other symbols, and here are the candles of one.', 'Run it in a trader, or without of, rank and percentile.');

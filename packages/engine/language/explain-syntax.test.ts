@@ -15,6 +15,9 @@ const refused = (text: string): LanguageError => {
 test.each([
   ['rsi(14) < 30 and close > open', 'and', 'Did you mean &&?'],
   ['rsi(14) < 30 OR close > open', 'OR', 'Did you mean ||?'],
+  ['not close > 3', 'not', 'Did you mean !?'],
+  ['close > 3 && not close > 5', 'not', 'Did you mean !?'],
+  ['count(not rising(close, 2), 3) > 1', 'not', 'Did you mean !?'],
   ['close is 5', 'is', 'Did you mean ==?'],
   ['rsi(14) crosses 30', 'crosses', 'Did you mean crossover(a, b)?'],
   ['if (close > 1) open', 'if', 'Did you mean c ? a : b?'],

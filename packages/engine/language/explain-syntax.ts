@@ -15,6 +15,9 @@ const WORDS = new Map([
   ['cross', 'crossover(a, b)'], ['crosses', 'crossover(a, b)'], ['crossed', 'crossover(a, b)'], ['if', 'c ? a : b'], ['then', 'c ? a : b'], ['else', 'c ? a : b'],
 ]);
 
+/** The operator or form that a word of plain speech stands for. */
+export const operatorMeant = (word: string): string | undefined => WORDS.get(word.toLowerCase());
+
 const EXAMPLE = 'Write one expression, such as close > sma(50) && rsi(14) < 30.';
 
 /** The first sign in a source that is not part of the language but stands for one that is; text in quotes is passed over. */
@@ -45,8 +48,12 @@ export function explainSyntax(text: string, at: number, said: string | undefined
   const rest = text.slice(at);
   const before = text.slice(0, at).trimEnd();
   const word = /^[\p{L}_$][\p{L}\p{N}_$]*/u.exec(rest)?.[0];
-  const meant = WORDS.get(word?.toLowerCase() ?? '');
-  if (meant !== undefined) return fault(at, at + word!.length, `\`${word}\` is not part of the language. Did you mean ${meant}?`);
+  // `a and b` stops at the word, `not a` behind it.
+  const last = /^[\p{L}\p{N}_]/u.test(rest) ? /[\p{L}_][\p{L}\p{N}_]*$/u.exec(before)?.[0] : undefined;
+  for (const [one, start] of [[word, at], [last, before.length - (last?.length ?? 0)]] as const) {
+    const meant = one === undefined ? undefined : operatorMeant(one);
+    if (meant !== undefined) return fault(start, start + one!.length, `\`${one}\` is not part of the language. Did you mean ${meant}?`);
+  }
 
   const number = GROUPED.exec(text);
   if (number !== null && at >= number.index && at <= number.index + number[0].length) return grouped(number[0], number.index);
@@ -59,8 +66,7 @@ export function explainSyntax(text: string, at: number, said: string | undefined
   if (/\d\s*%$/.test(before)) return fault(before.length - 1, before.length, '`%` is the rest of a division, not per cent.', 'Write a share as a number: 0.2, or 20 where a value is in points.');
   if (rest.trim() === '') return fault(at, at + 1, 'the expression ends where more is expected.');
   if (said === undefined) {
-    const name = /[\p{L}_][\p{L}\p{N}_]*$/u.exec(before)?.[0];
-    if (name !== undefined && /^[\d.]/.test(rest)) return fault(at, at + 1, 'the expression ends before this.', `If ${name} is a function, its arguments stand in parentheses: ${name}(${/^[\d._]+/.exec(rest)![0]}).`);
+    if (last !== undefined && /^[\d.]/.test(rest)) return fault(at, at + 1, 'the expression ends before this.', `If ${last} is a function, its arguments stand in parentheses: ${last}(${/^[\d._]+/.exec(rest)![0]}).`);
     return fault(at, at + 1, 'the expression ends before this.', 'Join conditions with && or ||; give parts names in `let`.');
   }
   if (/[\p{L}\p{N}_)\]]$/u.test(before) && /^[\p{L}\p{N}_(]/u.test(rest) && /unexpected token/i.test(said)) return fault(at, at + 1, 'a comma or an operator is missing before this.');

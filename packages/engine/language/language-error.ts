@@ -8,7 +8,7 @@ export type LanguageErrorCode =
   | 'wrong_type' // a condition where a number is meant, and so on
   | 'cumulative' // a running total compared by its level
   | 'wrong_argument' // too few, too many, out of range
-  | 'name_taken' // a param or let named like something of the language
+  | 'name_taken' // a param or let named like something of the language, or any name like a word of JavaScript
   | 'circular' // let names that need each other
   | 'too_long' | 'too_deep' | 'too_large' | 'too_far'; // a limit; the message gives its figure
 

@@ -24,6 +24,16 @@ describe('an error', () => {
     ['crossove(ema(9), ema(21))', 'unknown_name', 1, 'Did you mean crossover?', 'crossover(a, b)'],
     ['close > hig', 'unknown_name', 9, 'Did you mean high?', ''],
     ['close > zzzzzz', 'unknown_name', 9, 'no name "zzzzzz"', 'Series: open, high'],
+    ['close[n] > 1', 'unknown_name', 7, 'no name "n".', 'give it a number in `params` or an expression in `let`'],
+    ['rsi(len) < 30', 'unknown_name', 5, 'no name "len".', 'give it a number in `params` or an expression in `let`'],
+    ['fast > slow', 'unknown_name', 1, 'no name "fast".', 'give it a number in `params` or an expression in `let`'],
+    ['stoch(14, 3, 3).k > 1', 'unknown_name', 1, 'Did you mean stochastic?', 'stochastic(n, kSmooth, d)'],
+    ['bb(20, 2).upper > 1', 'unknown_name', 1, 'Did you mean bollinger?', 'bollinger(series = close, n, k)'],
+    ['ma(20) > 1', 'unknown_name', 1, 'Did you mean sma?', 'sma(series = close, n)'],
+    ['ROC(5) > price', 'unknown_name', 1, 'Did you mean roc?', ''],
+    ['5 > price', 'unknown_name', 5, 'Did you mean close?', ''],
+    ['not(close > 3)', 'unknown_name', 1, 'no function "not". Did you mean !?', ''],
+    ['stochastic(14, 3, 3).K > 1', 'unknown_field', 22, 'Did you mean .k?', ''],
     ['foo(3) > 1', 'unknown_name', 1, 'no function "foo"', 'Functions: sma'],
     ['rsi < 30', 'wrong_type', 1, 'needs parentheses', 'Example: rsi(14) < 30.'],
     ['macd(12, 26, 9) > 0', 'wrong_type', 1, '.line, .signal, .histogram', ''],
@@ -149,6 +159,10 @@ describe('a trader', () => {
     [{ let: { close: 'open' } }, 'name_taken', 'let.close', 'word of the language'],
     [{ params: { rsi: 1 } }, 'name_taken', 'params.rsi', 'word of the language'],
     [{ params: { a: 1 }, let: { a: 'close' } }, 'name_taken', 'let.a', 'already a name'],
+    [{ params: { new: 5 }, where: { c: 'close > 3' } }, 'name_taken', 'params.new', 'new is a word of JavaScript'],
+    [{ params: { true: 1 } }, 'name_taken', 'params.true', 'true is a word of JavaScript'],
+    [{ let: { in: 'close' } }, 'name_taken', 'let.in', 'Choose another name'],
+    [{ where: { if: 'close > 1' }, when: 'all' }, 'name_taken', 'where.if', 'if is a word of JavaScript'],
     [{ where: { c: 'close' } }, 'wrong_type', 'where.c', 'a condition is wanted'],
     [{ where: { oversold: 'rsi(14) < limt' }, params: { limit: 30 } }, 'unknown_name', 'where.oversold', 'Did you mean limit?'],
     [{ when: 'c && d' }, 'unknown_name', 'when', 'no name "d"'],
@@ -162,6 +176,17 @@ describe('a trader', () => {
     expect(`${error.message} ${error.nextStep ?? ''}`).toContain(message);
   });
 
+  test('any name that is accepted can be used', () => {
+    const reserved = 'break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield await';
+    for (const name of [...reserved.split(' '), 'async', 'get', 'set', 'undefined', 'arguments', 'eval', 'target', 'n', 'and', 'not', 'constructor', '_', 'a1']) {
+      const uses: Partial<TraderInput>[] = [{ params: { [name]: 1 }, where: { c: `${name} < close && !(close > ${name})` } }, { let: { [name]: 'close > open' }, where: { c: `!${name} && ${name}[1]` } }, { where: { [name]: 'close > open' }, when: `!${name}` }];
+      for (const input of uses) {
+        if (reserved.split(' ').includes(name)) expect(refusal(() => compile(input)).code, name).toBe('name_taken');
+        else expect(() => compile(input), name).not.toThrow();
+      }
+    }
+  });
+
   test('let names that double their size stay small, for equal parts are one', () => {
     const doubling = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`a${index}`, index === 0 ? 'close + open' : `a${index - 1} * a${index - 1}`]));
     expect(compile({ let: doubling, where: { c: 'a59 > 1' } }).dag.nodes.length).toBeLessThan(75);
@@ -171,6 +196,33 @@ describe('a trader', () => {
     expect(compile({ where: { c: 'close > highest(high, 20)' } }).warnings).toEqual(['where.c: highest(high, 20) includes the current candle; highest(high, 20)[1] is probably meant.']);
     expect(compile({ where: { c: 'close < lowest(low, 20)' } }).warnings).toHaveLength(1);
     expect(compile({ where: { c: 'close > highest(high, 20)[1] && highest(high, 5) > open' } }).warnings).toEqual([]);
+  });
+
+  test.each([
+    ['close > highest(high, 20)[0]', 'highest(high, 20)'], ['high > donchian(20).upper', 'donchian(20).upper'], ['crossover(close, highest(high, 20))', 'highest(high, 20)'],
+    ['crossunder(close, donchian(9).lower)', 'donchian(9).lower'], ['rsi(14) > highest(rsi(14), 9)', 'highest(rsi(14), 9)'], ['lowest(low, 5) > open', 'lowest(low, 5)'], ['close > top', 'top'],
+    ['on("1h", close > highest(close, 3))', 'highest(close, 3)'],
+  ])('%s never holds, and a warning says so', (text, culprit) => {
+    expect(compile({ let: { top: 'highest(high, 7)' }, where: { c: text } }).warnings).toEqual([`where.c: ${culprit} includes the current candle; ${culprit}[1] is probably meant.`]);
+    const walk = simulateCandles(600, { flatness: 0 });
+    expect(evaluateExpression(text, walk, { let: { top: 'highest(high, 7)' } }).values).not.toContain(true);
+  });
+
+  test.each([
+    'close >= highest(close, 20)', 'high == highest(high, 20)', 'high >= donchian(20).upper', 'low <= lowest(low, 20)', 'high > highest(close, 20)', 'close > highest(open, 5)', 'high > lowest(low, 3)',
+    'crossover(close, highest(high, 20)[1])', 'crossover(high, highest(close, 5))', 'low < lowest(close, 9)', 'lowest(low, 3) < high', 'lowest(open, 5) > low',
+  ])('%s may hold, and there is no warning', (text) => {
+    expect(compile({ where: { c: text } }).warnings).toEqual([]);
+    expect(evaluateExpression(text, simulateCandles(600, { flatness: 0 })).values).toContain(true);
+  });
+
+  test('candles of more than ten years are warned about, with the figure', () => {
+    const warned = (input: Partial<TraderInput>): readonly string[] => compile(input).warnings;
+    expect(warned({ where: { c: 'on("1M", close > sma(1000))' } })).toEqual(['where: 1000 candles of 1M are needed until it has settled, 82 years: few markets have been traded for so long.']);
+    expect(warned({ where: { c: 'of("BTCUSDT", on("1w", close > sma(600)))' } })).toEqual([expect.stringContaining('600 candles of 1w of BTCUSDT are needed until it has settled, 11 years')]);
+    expect(warned({ interval: '1d', where: { c: 'rsi(300) > 50' }, execution: { stop: 'on("1M", atr(10))' } })).toEqual([expect.stringContaining('where: 4201 candles of 1d'), expect.stringContaining('execution: 141 candles of 1M')]);
+    expect(warned({ where: { c: 'on("1M", close > sma(100)) && on("1d", ema(200) > sma(1000)) && on("1w", close > sma(500))' } })).toEqual([]);
+    expect(evaluateExpression('on("1M", sma(1000)) > 1', []).warnings).toEqual([expect.stringContaining('expression: 1000 candles of 1M')]);
   });
 
   test('nodes that nothing uses cost nothing, and equal ones are one', () => {

@@ -3,7 +3,7 @@ import type { Frame, Frames } from './frames.ts';
 import { FUNCTIONS } from './functions.ts';
 import { LanguageError } from './language-error.ts';
 import { LIMITS } from './limits.ts';
-import { errorAt } from './parse.ts';
+import { errorAt, parseExpression } from './parse.ts';
 import { SERIES } from './series.ts';
 import type { Scope, Typed } from './typed.ts';
 
@@ -59,11 +59,26 @@ export function namesOnly(conditions: ReadonlyMap<string, Typed>): Scope {
   };
 }
 
-function checkNames(place: string, names: Iterable<string>): void {
+function checkNames(place: 'params' | 'let', names: Iterable<string>): void {
   let count = 0;
   for (const name of names) {
     if (++count > LIMITS.names) throw nameError(place, name, `more than ${LIMITS.names} names.`, 'too_large');
+    checkWord(place, name);
     if (SERIES_NAMES.has(name) || FUNCTIONS.has(name)) throw nameError(place, name, `${name} is a word of the language.`);
+  }
+}
+
+/** Refuses a name that the grammar reads as something else (`new`, `in`, `true`): no expression could use it. Throws LanguageError. */
+export function checkWord(place: 'params' | 'let' | 'where', name: string): void {
+  if (!isName(name)) throw nameError(place, name, `${name} is a word of JavaScript, whose grammar expressions have, and cannot be a name.`);
+}
+
+function isName(word: string): boolean {
+  try {
+    return parseExpression({ text: word, field: 'name' }).type === 'Identifier';
+  } catch (error) {
+    if (error instanceof LanguageError) return false;
+    throw error;
   }
 }
 

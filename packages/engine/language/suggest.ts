@@ -1,8 +1,19 @@
-/** The word of `known` that was probably meant, if one is near: at most one change per three letters (letters beyond ASCII case ignored). */
+/** What other tools call a word of this language, in small letters. */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['ma', 'sma'], ['avg', 'sma'], ['average', 'sma'], ['mean', 'sma'], ['rma', 'smma'], ['wilder', 'smma'], ['lsma', 'linreg'], ['bb', 'bollinger'], ['bbands', 'bollinger'], ['std', 'stdev'], ['stddev', 'stdev'],
+  ['stoch', 'stochastic'], ['stochrsi', 'stochRsi'], ['mom', 'momentum'], ['wpr', 'williamsR'], ['ao', 'awesome'], ['uo', 'ultimate'], ['chop', 'choppiness'], ['dmi', 'adx'], ['di', 'adx'], ['sar', 'psar'],
+  ['kc', 'keltner'], ['dc', 'donchian'], ['tr', 'trueRange'], ['ad', 'adl'], ['hh', 'highest'], ['ll', 'lowest'], ['ln', 'log'], ['price', 'close'], ['last', 'close'], ['vol', 'volume'], ['turnover', 'quoteVolume'],
+  ['weekday', 'dayOfWeek'], ['day', 'dayOfWeek'],
+]);
+
+/** The word of `known` that was probably meant: one that others call so, else one that is near, at most one change per three letters (case ignored). Two letters are near to anything, so nothing is guessed of them. */
 export function suggest(word: string, known: Iterable<string>): string | undefined {
+  const words = [...known];
+  const alias = ALIASES.get(word.toLowerCase());
+  if (alias !== undefined && words.includes(alias)) return alias;
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const candidate of known) {
+  let least = Math.floor(word.length / 3) + 1;
+  for (const candidate of words) {
     const distance = distanceOf(word.toLowerCase(), candidate.toLowerCase());
     if (distance < least) {
       least = distance;
