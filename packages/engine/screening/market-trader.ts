@@ -26,12 +26,15 @@ export interface SavedMarket {
   readonly standings: readonly { readonly closeTime: number; readonly values: readonly SavedNumbers[] }[];
 }
 
+/** So many deadlines long candles of long ago are waited for while they come. */
+const LONGEST_BACKLOG = 60;
 /** Closes whose standings are kept. */
 const KEPT = 3;
 
 /**
  * A trader that looks at other symbols: `of`, `rank`, `percentile`. A close is screened once the candles of all symbols that it screens or names are there, or at its deadline: then what
  * is missing is not ready, and the matches name it. A symbol that comes later is screened alone, against what the others were worth.
+ * Where candles come whose deadline has long passed (history, or what an outage has held back: one symbol after the other), the closes wait until all symbols have them, or none has come for as long.
  */
 export class MarketTrader {
   readonly trader: ActiveTrader;
@@ -54,6 +57,11 @@ export class MarketTrader {
   readonly #advanced = new Set<string>();
   /** Symbols whose candle of the close under way is there. */
   readonly #arrived = new Set<string>();
+  /** The latest close of which a candle has come. */
+  #ahead = -Infinity;
+  /** When a candle last came whose deadline had passed (ms of market time). */
+  #backlogAt = -Infinity;
+  #backlogSince = -Infinity;
 
   /** @param beside run with it over the same candles; what they find is told with its matches. */
   constructor(trader: ActiveTrader, symbols: ReadonlySet<string>, candles: CandleSource, deadlineMs: number, beside: readonly ActiveTrader[] = []) {
@@ -97,26 +105,55 @@ export class MarketTrader {
     return [...closes].filter((close) => close <= until).sort((a, b) => a - b).flatMap((close) => this.#screen(close, screened));
   }
 
-  /** The candle of a symbol that closed at `closeTime` is stored; the matches that this gives. */
-  arrived(symbol: string, closeTime: number): Match[] {
+  /** The candle of a symbol that closed at `closeTime` is stored, at a market time (ms); the matches that this gives. */
+  arrived(symbol: string, closeTime: number, time = closeTime): Match[] {
     const needed = this.#needed;
     if (!needed.has(symbol)) return [];
     if (this.#due === -Infinity) this.#due = closeTime;
     if (closeTime < this.#due) return this.#late(symbol, closeTime);
-    const matches = this.advanceTime(closeTime);
-    if (closeTime > this.#due) {
-      // Not everything of the close before is there, and its deadline has not passed: an interval shorter than the deadline.
-      matches.push(...this.#screen(this.#due));
+    if (time > closeTime + this.#deadlineMs) {
+      if (this.#isQuiet(time)) this.#backlogSince = time;
+      this.#backlogAt = time;
+    }
+    this.#ahead = Math.max(this.#ahead, closeTime);
+    const matches: Match[] = [];
+    if (closeTime > this.#due && this.#isQuiet(time)) {
+      // Whatever of the closes before is not there comes late: their deadlines have passed, or the interval is shorter than they are.
+      matches.push(...this.#screenUntil(closeTime));
       this.#due = closeTime;
     }
-    this.#arrived.add(symbol);
-    if (this.#arrived.size === needed.size) matches.push(...this.#screen(closeTime));
+    if (closeTime === this.#due) this.#arrived.add(symbol);
+    while (this.#arrived.size === needed.size) matches.push(...this.#screen(this.#due));
     return matches;
   }
 
-  /** The market's time is now `time` (ms): a close whose deadline has passed is screened with what is there. */
+  /** The market's time is now `time` (ms): closes whose deadline has passed are screened with what is there. */
   advanceTime(time: number): Match[] {
-    return this.#arrived.size > 0 && time >= this.#due + this.#deadlineMs ? this.#screen(this.#due) : [];
+    if (this.#ahead < this.#due || !this.#isQuiet(time)) return [];
+    return this.#screenUntil(Math.min(this.#ahead + 1, time - this.#deadlineMs + 1));
+  }
+
+  /** Whether nothing of long ago comes any more, or has come for so long that whoever is missing is not waited for. */
+  #isQuiet(time: number): boolean {
+    return time >= this.#backlogAt + this.#deadlineMs || time >= this.#backlogSince + LONGEST_BACKLOG * this.#deadlineMs;
+  }
+
+  /** Screens the closes before this instant of which a candle has come. */
+  #screenUntil(end: number): Match[] {
+    const matches: Match[] = [];
+    while (this.#due < end && this.#ahead >= this.#due) {
+      if (this.#arrived.size > 0) matches.push(...this.#screen(this.#due));
+      else this.#begin(intervalClose(this.trader.compiled.interval, this.#due));
+    }
+    return matches;
+  }
+
+  /** The close under way is this one: some symbols may have its candle already. */
+  #begin(closeTime: number): void {
+    this.#due = closeTime;
+    this.#arrived.clear();
+    if (this.#ahead < closeTime) return;
+    for (const symbol of this.#needed) if (this.#has(symbol, closeTime)) this.#arrived.add(symbol);
   }
 
   /** The symbol's candles begin anew, and so does what was computed from them. */
@@ -135,7 +172,7 @@ export class MarketTrader {
 
   /** When the close under way is screened at the latest (ms of market time); undefined where none is. */
   get deadline(): number | undefined {
-    return this.#arrived.size > 0 ? this.#due + this.#deadlineMs : undefined;
+    return this.#ahead >= this.#due ? Math.max(this.#due, this.#backlogAt) + this.#deadlineMs : undefined;
   }
 
   /** All of it as it stands, for `restore`. */
@@ -153,6 +190,7 @@ export class MarketTrader {
     if (saved.fingerprint !== this.#fingerprint() || saved.lanes.map(([symbol]) => symbol).join() !== [...this.#lanes.keys()].join()) return false;
     this.#due = saved.due ?? -Infinity;
     this.#screenedTo = saved.screenedTo ?? -Infinity;
+    for (const symbol of this.#needed) this.#ahead = Math.max(this.#ahead, this.#newestClose(symbol));
     for (const symbol of saved.arrived) this.#arrived.add(symbol);
     for (const [key, place] of saved.named) this.#named.get(key)!.restore(reader.at(place));
     for (const [symbol, place] of saved.lanes) this.#lanes.get(symbol)!.restore(reader.at(place));
@@ -171,9 +209,8 @@ export class MarketTrader {
 
   #screen(closeTime: number, screened?: Screened): Match[] {
     const { interval } = this.trader.compiled;
-    this.#arrived.clear();
     this.#screenedTo = closeTime;
-    this.#due = intervalClose(interval, closeTime);
+    this.#begin(intervalClose(interval, closeTime));
     const standing: Standing = { closeTime, values: this.#places.map(() => new Float64Array(this.#lanes.size)) };
     const missing: string[] = [];
     for (const symbol of this.#needed) if (!this.#has(symbol, closeTime)) missing.push(symbol);
@@ -227,6 +264,12 @@ export class MarketTrader {
     if (intervalClose(interval, series.openTimeOf(next)) !== closeTime) return [];
     this.#advanced.add(symbol);
     return lane.advance(series, next + 1) ?? [];
+  }
+
+  #newestClose(symbol: string): number {
+    const { interval } = this.trader.compiled;
+    const series = this.#candles.series(symbol, interval);
+    return series === undefined || series.size === 0 ? -Infinity : intervalClose(interval, series.openTime(series.size - 1)!);
   }
 
   #has(symbol: string, closeTime: number): boolean {

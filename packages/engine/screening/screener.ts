@@ -25,6 +25,8 @@ export interface ScreenerOptions {
   capacity: (interval: Interval) => number;
   /** Who screens for the traders that look at one symbol at a time; unless given, this thread does. */
   lanes?: (candles: CandleStore) => LaneHost;
+  /** Market time now (ms); unless given, the close of the newest candle. */
+  marketNow?: () => number;
   /** Market time (ms) that a trader which looks at other symbols waits for their candles after a close. */
   deadlineMs?: number;
 }
@@ -155,7 +157,7 @@ export class Screener {
     if (this.#market.size === 0) return found;
     const matches = [...found];
     const closeTime = intervalClose(interval, candle.openTime);
-    return [...matches, ...[...this.#market.values()].flatMap((market) => (market.trader.compiled.interval === interval ? market.arrived(symbol, closeTime) : []))];
+    return [...matches, ...[...this.#market.values()].flatMap((market) => (market.trader.compiled.interval === interval ? market.arrived(symbol, closeTime, this.#options.marketNow?.()) : []))];
   }
 
   /** Running traders that ask for the candle under way: the intervals and symbols whose candles they want to see. */

@@ -52,10 +52,10 @@ export class ParallelScreener {
 
   constructor(options: ParallelScreenerOptions) {
     this.#options = options;
-    const { defaultInterval, capacity, wall, log } = options;
+    const { defaultInterval, capacity, wall, log, marketNow } = options;
     let lanes: ShardedLanes | undefined;
     this.#screener = new Screener({
-      defaultInterval, capacity,
+      defaultInterval, capacity, marketNow,
       lanes: (candles) => (lanes = new ShardedLanes({
         candles, defaultInterval, wall, log,
         onScreened: ({ matches, screened }) => this.#later(matches, screened),
