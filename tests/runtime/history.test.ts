@@ -33,20 +33,24 @@ test('commands and crashes are in the machine\'s events, as its user reads them,
     return data as { kind: string; message: string; data: Record<string, unknown> }[];
   };
   const kinds = async () => (await events()).map(({ kind }) => kind);
-  // A restart is a kill.
+  const crashes = async () => (await kinds()).filter((kind) => kind === 'crash').length;
+  // A restart is a kill: this is the second.
   await at.restart();
-  await until('the crash is told', async () => (await kinds()).includes('crash'), 30_000);
-  const crashes = (await kinds()).filter((kind) => kind === 'crash').length;
+  await until('both crashes are told', async () => await crashes() === 2, 30_000, kinds);
   const owner = connectRaw(at, await at.ticket());
   await owner.next('snapshot');
   owner.send({ type: 'pause', id: '1' });
   owner.send({ type: 'close-position', id: '2', position: 'x' });
   owner.send({ type: 'resume', id: '3' });
   await until('the commands are there', async () => (await kinds()).filter((kind) => kind === 'command').length >= 2, 30_000);
-  expect((await events()).find(({ kind }) => kind === 'command')).toMatchObject({ message: 'A client asked for "pause": done.', data: { command: 'pause', outcome: 'done', sessionId: expect.stringMatching(/./) } });
+  await until('the pause is among them', async () => (await events()).some(({ data }) => data['command'] === 'pause'), 30_000);
+  expect((await events()).find(({ data }) => data['command'] === 'pause')).toMatchObject({ kind: 'command', message: 'A client asked for "pause": done.', data: { command: 'pause', outcome: 'done', sessionId: expect.stringMatching(/./) } });
   owner.socket.terminate();
   await at.restart();
-  await until('another crash is told', async () => (await kinds()).filter((kind) => kind === 'crash').length > crashes, 30_000);
-  expect((await kinds()).filter((kind) => kind === 'crash')).toHaveLength(crashes + 1);
+  await until('another crash is told', async () => await crashes() === 3, 30_000, kinds);
   expect((await events()).findLast(({ kind }) => kind === 'crash')).toMatchObject({ data: { kind: 'killed', code: 'ended_silently' } });
+  // What was told before is told again at each start, and is the same event.
+  at.child().kill('SIGTERM');
+  await until('it has ended, with all sent', () => at.child().exitCode !== null, 30_000);
+  expect(await crashes()).toBe(3);
 }, 90_000);
