@@ -219,13 +219,13 @@ export function isWell(told: Awaited<ReturnType<typeof statusOf>>): boolean {
 }
 
 /** Waits until the model has decided something again, or the day's cap is used up. */
-export async function untilDecided(world: ChaosWorld, machine: () => MachineProcess, account: Account, mostMs = 180_000): Promise<void> {
+export async function untilDecided(world: ChaosWorld, machine: () => MachineProcess, account: Account, mostMs = 40_000): Promise<void> {
   const decisions = async () => (await world.pool.query<{ n: number }>(`select count(*)::int as n from decisions where user_id = $1 and outcome <> 'none'`, [account.userId])).rows[0]!.n;
   const began = performance.now();
   for (const before = await decisions(); await decisions() === before; await wait(200)) {
-    const problems = (await statusOf(machine()))?.status.problems ?? [];
-    if (problems.some(({ code }) => code === 'analysis_cap')) return;
-    if (performance.now() - began > mostMs) throw new Error(`The model has decided nothing for ${mostMs / 1_000} s: ${JSON.stringify(problems)}`);
+    const told = await statusOf(machine());
+    if (told?.status.problems.some(({ code }) => code === 'analysis_cap')) return;
+    if (performance.now() - began > mostMs) throw new Error(`The model has decided nothing for ${mostMs / 1_000} s: ${JSON.stringify(told)}`);
   }
 }
 

@@ -94,3 +94,20 @@ test('who comes while there is room does not wait for a timer, also after a crow
   expect(went).toBe(true);
   await budget.stop();
 });
+
+test('replicas that look at one app in turn, within a second, read it no more often than Fly takes', async () => {
+  const now = 0;
+  const { fly, asked } = counting(() => now);
+  const waits: number[] = [];
+  const budgets = Array.from({ length: 3 }, () => createFlyBudget({ perSecond: 1_000_000, now: () => now, sleep: (ms) => { waits.push(ms); return Promise.resolve(); } }));
+  for (const budget of budgets) {
+    budget.share(3);
+    const held = budget.spend(fly);
+    await held.apps.get('app-1');
+    await held.volumes.list('app-1');
+  }
+  expect([asked.length, waits]).toEqual([6, []]);
+  await budgets[0]!.spend(fly).apps.get('app-1');
+  expect(waits).toEqual([1_000]);
+  await Promise.all(budgets.map((budget) => budget.stop()));
+});

@@ -61,12 +61,14 @@ export function createFlyBudget({ perSecond, now, sleep }: BudgetOptions): FlyBu
   const turns = new Turns(now);
   const deletes = new Turns(now);
   let deleteLimit = shareOfDeletes(1);
+  // replicas look at one machine in turn, and may do so within a second: what each look reads once is counted by none of them for the others
+  let looked: Limit = PER_THING.action;
 
   const wrap = (name: string, method: Method): Method => async (...args) => {
     const [app, machine] = args;
     // the first argument of all but the lists of apps and of the organisation is the app, the second of a machine's verbs the machine
     const thing = typeof machine === 'string' && /^(machines|leases)\./.test(name) ? machine : typeof app === 'string' ? app : '';
-    const waitMs = name === 'apps.delete' ? deletes.take(deleteLimit, name, MOST_WAIT_MS) : NO_LIMIT.has(name) || thing === '' ? 0 : turns.take(PER_THING[name === 'machines.get' ? 'read' : 'action'], `${name}:${thing}`);
+    const waitMs = name === 'apps.delete' ? deletes.take(deleteLimit, name, MOST_WAIT_MS) : NO_LIMIT.has(name) || thing === '' ? 0 : turns.take(name === 'machines.get' ? PER_THING.read : /\.(get|list)$/.test(name) ? looked : PER_THING.action, `${name}:${thing}`);
     if (name === 'apps.delete' && waitMs > MOST_WAIT_MS) {
       throw new FlyError({ code: 'fly_rate_limited', message: `delete the app ${thing}: more in a minute than Fly takes`, nextStep: 'Wait and repeat more slowly.', retryable: true, retryAfterMs: waitMs });
     }
@@ -84,7 +86,7 @@ export function createFlyBudget({ perSecond, now, sleep }: BudgetOptions): FlyBu
       secrets: wrapGroup('secrets', fly.secrets), ipAssignments: wrapGroup('ipAssignments', fly.ipAssignments),
       listOrgMachines: (query, options) => schedule(() => fly.listOrgMachines(query, options)),
     }),
-    share: (replicas) => { allowed = slice(replicas); deleteLimit = shareOfDeletes(replicas); },
+    share: (replicas) => { allowed = slice(replicas); deleteLimit = shareOfDeletes(replicas); looked = { ...PER_THING.action, burst: Math.max(1, Math.floor(PER_THING.action.burst / Math.max(1, replicas))) }; },
     stop: async () => { clearInterval(refill); await limiter.stop({ dropWaitingJobs: true }); },
   };
 }

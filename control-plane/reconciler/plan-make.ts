@@ -15,7 +15,7 @@ const LIST_LAG_MS = 5_000;
  */
 export function planMake(wish: Wish, seen: Seen, others: readonly SeenMachine[], memory: Memory, now: number): Plan {
   const lost = (machine: SeenMachine) => isLost(machine, memory.unreachableSince, now);
-  const running = others.filter((machine) => mayRun(machine) && !lost(machine));
+  const running = others.filter((machine) => mayRun(machine, now) && !lost(machine));
   const [first] = running;
   if (first !== undefined) {
     const why = first.region === wish.region ? 'Another machine takes its place' : `It moves to ${wish.region}`;

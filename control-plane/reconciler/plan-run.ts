@@ -1,6 +1,7 @@
 import type { MachinePhase } from '@trademind/core';
 import { lookDelay, type Action, type Memory, type Plan } from './actions.ts';
 import { exitTrouble } from './boot.ts';
+import { MINUTE } from './cells.ts';
 import { beforeReboot } from './drain.ts';
 import { isCrash, type Seen, type SeenMachine } from './seen.ts';
 import type { Wish } from './wish.ts';
@@ -75,5 +76,8 @@ export const spareVolumes = (seen: Seen, machine: SeenMachine, others: readonly 
 
 const MAY_RUN: ReadonlySet<SeenMachine['state']> = new Set(['creating', 'starting', 'started', 'restarting', 'updating', 'replacing', 'suspending', 'unknown']);
 
-/** Still able to act for its user: it must be stopped before another machine of the same user starts. */
-export const mayRun = (machine: SeenMachine): boolean => MAY_RUN.has(machine.state);
+/** A machine made without `skip_launch` leaves `created` by itself; one that has not by then does not. */
+export const CREATED_GRACE = MINUTE;
+
+/** Still able to act for its user, or about to be: it must be stopped before another machine of the same user starts. */
+export const mayRun = (machine: SeenMachine, now: number): boolean => MAY_RUN.has(machine.state) || (machine.state === 'created' && now - machine.since <= CREATED_GRACE);

@@ -337,7 +337,7 @@ describe('whatever is seen', () => {
         const went = new Set(['destroying', 'replaced', 'migrated']);
         expect(lives.some((one) => one.region === 'sin' && one.hostOk && one.volumeId !== null && !went.has(one.state))).toBe(false);
         // none that may act for the user, wherever it is and however little Fly says of it
-        expect(lives.some((one) => mayRun(one))).toBe(false);
+        expect(lives.some((one) => mayRun(one, NOW))).toBe(false);
       }
       if (state !== 'destroyed') {
         expect(made.actions.some((action) => action.kind === 'delete-app')).toBe(false);
@@ -346,5 +346,21 @@ describe('whatever is seen', () => {
       }
       if (state === 'stopped') expect(made.actions.some((action) => action.kind === 'start' || action.kind === 'update')).toBe(false);
     }), { numRuns: 2_000 });
+  });
+});
+
+describe('a machine that Fly has just made elsewhere', () => {
+  const elsewhere = (since: number) => machine({ id: 'm2', name: 'tm-1-fra', state: 'created', region: 'fra', since });
+  const makes = { machines: [elsewhere(NOW - 100)], volumes: [volume({ id: 'v2', attachedTo: 'm2', region: 'fra' })] };
+
+  test('is about to start: none is made beside it before it was seen to start and was stopped', () => {
+    expect(words(plan(wish('started'), seen(makes), memory({ flyMachineId: 'm2', phase: 'starting' }), NOW).actions)).toBe('wait');
+    expect(words(plan(wish('started'), seen({ ...makes, machines: [machine(), elsewhere(NOW - 100)] }), memory(), NOW).actions)).toBe('wait');
+    const started = machine({ id: 'm2', name: 'tm-1-fra', region: 'fra', since: NOW - 100 });
+    expect(words(plan(wish('started'), seen({ ...makes, machines: [started] }), memory({ flyMachineId: 'm2', phase: 'starting' }), NOW).actions)).toBe('stop wait');
+  });
+
+  test('and never left `created` is not waited for', () => {
+    expect(words(plan(wish('started'), seen({ ...makes, machines: [elsewhere(NOW - 120_000)] }), memory({ flyMachineId: 'm2', phase: 'starting' }), NOW).actions)).toContain('create-machine');
   });
 });

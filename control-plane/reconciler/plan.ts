@@ -5,12 +5,9 @@ import { MINUTE, cellFor, isLost } from './cells.ts';
 import { impossible } from './impossible.ts';
 import { planDestroy } from './plan-destroy.ts';
 import { planMake } from './plan-make.ts';
-import { difference, endOthers, mayRun, planRunning, planStart, spareVolumes } from './plan-run.ts';
+import { CREATED_GRACE, difference, endOthers, mayRun, planRunning, planStart, spareVolumes } from './plan-run.ts';
 import { isCrash, type Seen, type SeenMachine } from './seen.ts';
 import type { Wish } from './wish.ts';
-
-/** A machine made without `skip_launch` leaves `created` by itself; one that has not by then is told to start. */
-const CREATED_GRACE = MINUTE;
 
 /**
  * From what is wished, what is seen and the time to what must be done now. Pure and total; it remembers nothing between looks, so losing
@@ -61,7 +58,7 @@ export function choose(wish: Wish, seen: Seen, memory: Memory, now: number): { c
 function planFor(wish: Wish, seen: Seen, memory: Memory, now: number, machine: SeenMachine, others: SeenMachine[]): Plan {
   const stopping = wish.state === 'stopped';
   const passing: MachineSighting = stopping ? 'halting' : 'booting';
-  const awake = others.filter((other) => mayRun(other) && !isLost(other, memory.unreachableSince, now));
+  const awake = others.filter((other) => mayRun(other, now) && !isLost(other, memory.unreachableSince, now));
   if (awake.length > 0) {
     // two machines of one user never run together for longer than it takes to see it
     return { sighting: stopping ? 'halting' : machine.state === 'started' ? keep(memory) : 'booting', detail: 'Another machine of the same user is stopped first.', actions: [
