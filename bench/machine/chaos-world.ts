@@ -219,7 +219,7 @@ export function isWell(told: Awaited<ReturnType<typeof statusOf>>): boolean {
 }
 
 /** Waits until the model has decided something again, or the day's cap is used up. */
-export async function untilDecided(world: ChaosWorld, machine: () => MachineProcess, account: Account, mostMs = 40_000): Promise<void> {
+export async function untilDecided(world: ChaosWorld, machine: () => MachineProcess, account: Account, mostMs = 180_000): Promise<void> {
   const decisions = async () => (await world.pool.query<{ n: number }>(`select count(*)::int as n from decisions where user_id = $1 and outcome <> 'none'`, [account.userId])).rows[0]!.n;
   const began = performance.now();
   for (const before = await decisions(); await decisions() === before; await wait(200)) {

@@ -1,3 +1,4 @@
+import { forgetLastRun } from '@trademind/core';
 import Bottleneck from 'bottleneck';
 import { FlyError, type FlyClient } from '@trademind/fly';
 
@@ -49,12 +50,16 @@ export function createFlyBudget({ perSecond, now, sleep }: BudgetOptions): FlyBu
     // what was left to those who waited is taken back before others may go
     room = 0;
     given = allowed - free;
+    forgetLastRun(limiter);
     // its types do not say so, but this is a promise
     void Promise.resolve<unknown>(limiter.updateSettings({ reservoir: given })).then(() => { room = free; });
   }, SLICE_MS);
   refill.unref();
   const schedule = <T>(job: () => Promise<T>): Promise<T> => {
-    if (room <= 0 || waiting()) return limiter.schedule(job);
+    if (room <= 0 || waiting()) {
+      forgetLastRun(limiter);
+      return limiter.schedule(job);
+    }
     room -= 1;
     return job();
   };

@@ -1,3 +1,4 @@
+export * from './bottleneck-clock.ts';
 export * from './account.ts';
 export * from './api.ts';
 export * from './crash.ts';

@@ -95,3 +95,17 @@ test('once stopped, what runs goes on and what waits never begins', async () => 
   expect(calls.length).toBe(1);
   expect(await gate.pass(() => Promise.resolve(true))).toBe(false);
 });
+
+test('a wall clock that jumped ahead and is set back holds nobody up', async () => {
+  const { calls, call } = caller(new CallGate({ ...MINUTE, concurrency: 2 }));
+  const now = Date.now();
+  vi.setSystemTime(now + 90 * 60_000);
+  const ahead = [call(5_000), call(5_000), call(10)];
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(calls).toHaveLength(2);
+  vi.setSystemTime(now + 1_000);
+  const back = call(10);
+  // whoever waited, and whoever comes now: as soon as there is a place
+  await vi.advanceTimersByTimeAsync(4_500);
+  expect(await Promise.all([...ahead, back])).toEqual([true, true, true, true]);
+});

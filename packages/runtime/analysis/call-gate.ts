@@ -1,3 +1,4 @@
+import { forgetLastRun } from '@trademind/core';
 import type Bottleneck from 'bottleneck';
 
 /** Timers may fire a little early, and two clocks round differently. */
@@ -29,6 +30,7 @@ export class CallGate {
     const limiter = await this.#limiter;
     if (this.#stopped) return false;
     let began = false;
+    forgetLastRun(limiter);
     try {
       await limiter.schedule(async () => {
         began = true;
@@ -36,6 +38,8 @@ export class CallGate {
         try {
           called = await work();
         } finally {
+          // whoever waits is let through when this ends
+          forgetLastRun(limiter);
           this.#giveBack(limiter, called ? this.#share.perMs + MARGIN_MS : 0);
         }
       });
@@ -80,6 +84,7 @@ export class CallGate {
     }
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
+      forgetLastRun(limiter);
       void limiter.incrementReservoir(1);
     }, afterMs).unref();
     this.#timers.add(timer);
