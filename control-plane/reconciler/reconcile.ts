@@ -32,8 +32,11 @@ export interface Look extends Noted { outcome: Outcome; row: MachineRow }
 export async function reconcile(claimed: MachineRow, context: ReconcileContext, signal: AbortSignal): Promise<Look> {
   const whole = { read: false };
   const look = await lookAt(claimed, context, signal, whole);
-  // lists may be read once a second, whichever replicas do it
-  return whole.read && look.outcome.kind === 'requeue' ? { ...look, outcome: { kind: 'requeue', afterMs: Math.max(WHOLE_LOOK_MS, look.outcome.afterMs) } } : look;
+  // lists may be read, and addresses asked for, so often in a second, whichever replicas do it: the next look may be another's
+  const { outcome } = look;
+  if (!whole.read) return look;
+  if (outcome.kind === 'requeue') return { ...look, outcome: { ...outcome, afterMs: Math.max(WHOLE_LOOK_MS, outcome.afterMs) } };
+  return outcome.kind === 'retryable' ? { ...look, outcome: { ...outcome, floorMs: Math.max(WHOLE_LOOK_MS, outcome.floorMs ?? 0) } } : look;
 }
 
 /** Fly's limit for each list of each app. */

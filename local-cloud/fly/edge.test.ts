@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
+import type { Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { eventually, startTestFly, TEST_IMAGES, testMachine, type TestFly } from '../../tests/support/fly.ts';
@@ -36,6 +37,27 @@ test('a WebSocket reaches the machine with its subprotocols and origin untouched
   expect(answer.toString()).toBe('ping');
   socket.close();
   await once(socket, 'close');
+});
+
+test('clients that vanish from a WebSocket end nobody but themselves', async () => {
+  const ended: unknown[] = [];
+  const heard = (error: unknown) => { ended.push(error); };
+  process.on('uncaughtException', heard);
+  try {
+    for (let at = 0; at < 5; at += 1) {
+      const socket = new WebSocket(`${cloud.edgeUrl.replace('http', 'ws')}/edge/v1/feed`, ['trademind.v1', 'ticket.abc']);
+      socket.on('error', () => undefined);
+      await once(socket, 'message');
+      const gone = once(socket, 'close');
+      // as one whose computer loses its network: a reset in the middle of what is said
+      (socket as unknown as { _socket: Socket })._socket.resetAndDestroy();
+      await gone;
+    }
+    await eventually(async () => ((await fetch(`${cloud.edgeUrl}/edge/`)).ok ? true : undefined));
+  } finally {
+    process.off('uncaughtException', heard);
+  }
+  expect(ended).toEqual([]);
 });
 
 test('an unknown app is 404, an app without a started machine 503, over HTTP and WebSocket', async () => {

@@ -23,6 +23,8 @@ class Refused extends Error {
 export async function startEdge(options: { store: Store; runtime: Runtime; lifecycle: Pick<Lifecycle, 'isUnreachable'>; faults: Faults; port: number }): Promise<Listening> {
   const { store, runtime, faults } = options;
   const proxy = createProxyServer({ xfwd: true });
+  // a client that resets its connection is told of here as well, and whoever does not listen is ended by it
+  proxy.on('error', () => undefined);
   const upgraded = new Set<Duplex>();
 
   const targetOf = (request: IncomingMessage): Target => {
