@@ -13,7 +13,7 @@ const MOST_BYTES = 64 * 1_048_576;
 
 /**
  * One call over Node's `http` and `https`, with their kept connections and proxy settings; a redirect is an answer like any other, never followed. It stands in for `fetch`, whose
- * client takes 17 MB of a machine's memory (docs/adr/0010). Rejects with the signal's reason or the system's error (ECONNREFUSED …).
+ * client takes 17 MB of a machine's memory (docs/adr/0013). Rejects with the signal's reason or the system's error (ECONNREFUSED …).
  */
 export const httpFetch: HttpFetch = (url, init = {}) => call(url, init, true);
 

@@ -47,7 +47,7 @@ const TRADERS_QUERY = new URLSearchParams({ select: 'id,name,version,document', 
 
 /**
  * The database through PostgREST, as Supabase serves it at `/rest/v1`: four functions and one list, called here without supabase-js, which brings sign-in, storage and realtime along
- * (docs/adr/0010). A token that was revoked or ended is exchanged and the call made once more.
+ * (docs/adr/0013). A token that was revoked or ended is exchanged and the call made once more.
  */
 export class SupabaseDatabase implements Database {
   readonly #options: DatabaseOptions;

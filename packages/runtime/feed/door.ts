@@ -21,7 +21,7 @@ export interface Door {
 /** Who may come in, and how many at once. `connections` is filled and emptied here. */
 export function createDoor(hub: Hub, connections: Set<FeedConnection>, allowedOrigins: readonly string[]): Door {
   const { gate, limits } = hub;
-  // Uncompressed: see docs/adr/0009-feed-frames-are-not-compressed.md.
+  // Uncompressed: see docs/adr/0017-feed-frames-are-not-compressed.md.
   const webSockets = new WebSocketServer({
     noServer: true, clientTracking: true, maxPayload: limits.messageBytes, perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has(FEED_PROTOCOL) ? FEED_PROTOCOL : false),
