@@ -121,8 +121,12 @@ export const awesome = (fast: number, slow: number): Naive => {
   const middle = column((candle) => (candle.high + candle.low) / 2);
   return minus(sma(middle, fast), sma(middle, slow));
 };
-export const cci = (n: number): Naive => window(column((candle) => (candle.high + candle.low + candle.close) / 3), n, (cells) => {
-  if (flat(cells)) return unready;
+/** Candles that are alike give no value. Of others the means of three prices may be equal but for the last bit, which the order of adding decides: then it cannot be told. */
+export const cci = (n: number): Naive => (candles) => distances(n)(candles).map((read, t) => {
+  const alike = t >= n - 1 && candles.slice(t - n + 1, t).every((one) => one.high === candles[t]!.high && one.low === candles[t]!.low && one.close === candles[t]!.close);
+  return alike ? unready : read;
+});
+const distances = (n: number): Naive => window(column((candle) => (candle.high + candle.low + candle.close) / 3), n, (cells) => {
   const mean = meanOf(cells);
   const distance = cells.reduce((sum, c) => sum + Math.abs(c.v - mean), 0) / n;
   const noise = 1e-14 * n * largest(cells);
