@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, CRASH_KINDS, CrashReport, HEALTH_MEASURES, redact, sentenceOf, type CrashKind, type LogEntry } from '@trademind/core';
+import { makeFolder } from '@trademind/runtime';
 import * as z from 'zod/mini';
 
 const WORDS_FILE = 'last-words.json';
@@ -143,7 +144,7 @@ function adviceFor(kind: CrashKind): { nextStep?: string } {
 
 function write(dataDir: string, file: string, value: unknown): void {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir, 0o700);
     writeFileSync(join(dataDir, `${file}.new`), JSON.stringify(value), { mode: 0o600 });
     renameSync(join(dataDir, `${file}.new`), join(dataDir, file));
   } catch {

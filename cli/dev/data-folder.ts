@@ -1,6 +1,7 @@
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, statfsSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { accessSync, chmodSync, constants, existsSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { TradeMindError } from '@trademind/core';
+import { makeFolder } from '@trademind/runtime/archive';
 
 /** Files and folders of a data folder. */
 export interface DataFolder {
@@ -36,7 +37,7 @@ const NEEDED_BYTES = 400_000_000;
 export function openDataFolder(path: string, freeBytes: (path: string) => number = freeBytesOf): DataFolder {
   const folder = foldersOf(path);
   try {
-    makeFolder(folder.logs);
+    makeFolder(folder.logs, 0o700);
     chmodSync(path, 0o700);
     const probe = join(path, `.write-${process.pid}`);
     writeFileSync(probe, 'x');
@@ -54,20 +55,6 @@ export function openDataFolder(path: string, freeBytes: (path: string) => number
     });
   }
   return folder;
-}
-
-/** As `mkdir -p`, one level at a time: Node's own recursion never ends where a file system answers ENOENT to every mkdir (/proc). */
-function makeFolder(path: string): void {
-  if (existsSync(path)) {
-    if (!statSync(path).isDirectory()) throw Object.assign(new Error(`${path} is a file`), { code: 'ENOTDIR' });
-    return;
-  }
-  makeFolder(dirname(path));
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
 }
 
 function freeBytesOf(path: string): number {

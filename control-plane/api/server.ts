@@ -25,6 +25,7 @@ import { machineRoutes } from './machines.ts';
 import { meRoutes } from './me.ts';
 import { metricRoutes } from './metrics.ts';
 import { planRoutes } from './plans.ts';
+import { MatchHeaders } from './parts.ts';
 import { ApiProblem, problem, problemOf, sendProblem } from './problems.ts';
 import { openApiTransform, zodSerializer, zodValidator, type Api, type ZodProvider } from './schema.ts';
 import { fleetRoutes } from './fleet.ts';
@@ -201,6 +202,6 @@ function refuseNonsense(error: NodeJS.ErrnoException, socket: Socket): void {
 
 /** A condition that a route would not look at is refused: whoever sent it relies on it. */
 function refuseMatch({ method, headers, routeOptions }: FastifyRequest): ApiProblem | undefined {
-  if (headers['if-match'] === undefined || READING.has(method) || routeOptions.schema?.headers !== undefined) return undefined;
+  if (headers['if-match'] === undefined || READING.has(method) || routeOptions.schema?.headers === MatchHeaders) return undefined;
   return new ApiProblem(400, { code: 'condition_not_taken', message: 'If-Match is not looked at here.', field: 'if-match', nextStep: 'Send it without, or see /docs for the routes that take it.' });
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { createSecretDatabase, type SecretOptions } from './call.ts';
 import { databaseError } from './errors.ts';
-import { MachineRow, SecretOwner, type DesiredPatch, type MachinePatch, type NewEvent, type NewSecret } from './rows.ts';
+import { MachineRow, type DesiredPatch, type MachinePatch, type NewEvent, type NewSecret } from './rows.ts';
 
 export interface Deployment { userId: string; environment: string; region: string; cpuKind: string; cpus: number; memoryMb: number; image: string }
 
@@ -33,7 +33,6 @@ export interface ControlDatabase {
   /** "This replica lives, and gives this to machines"; how many live, and whether a younger one gives something else. */
   replicaBeat(id: string, seconds: number, contract: string): Promise<{ live: number; superseded: boolean }>;
   replicaLeave(id: string): Promise<void>;
-  machineBySecret(hash: string): Promise<SecretOwner | null>;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
 }
@@ -68,7 +67,6 @@ export function createControlDatabase(options: SecretOptions): ControlDatabase {
     requestDrain: (machineId, fence, seconds, reason) => call(z.boolean(), 'request_drain', { p_machine_id: machineId, p_fence: fence, p_seconds: seconds, p_reason: reason }),
     replicaBeat: (id, seconds, contract) => call(z.object({ live: z.number(), superseded: z.boolean() }), 'replica_beat', { p_id: id, p_seconds: seconds, p_contract: contract }),
     replicaLeave: async (id) => { await call(z.unknown(), 'replica_leave', { p_id: id }); },
-    machineBySecret: (hash) => call(SecretOwner.nullable(), 'machine_by_secret', { p_hash: hash }),
     async ping() {
       const { error, status } = await client.from('machines').select('id').limit(1).abortSignal(timeout());
       if (error) throw databaseError('read machines', status, error);

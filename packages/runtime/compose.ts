@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JSONWebKeySet } from 'jose';
 import { parseWith, TraderDocument, type CrashReport, type Interval, type TraderInput } from '@trademind/core';
@@ -9,6 +9,7 @@ import { CloudLink, type CloudOptions } from './control/cloud-link.ts';
 import { startWebSocketServer, type FeedSource } from './feed/index.ts';
 import { FEED_LIMITS } from './feed/options.ts';
 import type { Log } from './log.ts';
+import { makeFolder } from './make-folder.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
 import { SessionRecorder } from './market/recording/session-recorder.ts';
 import { recordDeliveries } from './notifications/delivery-facts.ts';
@@ -156,7 +157,7 @@ function sessionKey(dataDir: string): Uint8Array {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const key = randomBytes(32);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeFolder(dataDir, 0o700);
   writeFileSync(path, key, { mode: 0o600 });
   return key;
 }

@@ -24,6 +24,11 @@ afterAll(async () => {
   await controlPlane.close();
   await Promise.all([fly.close(), supabase.close()]);
 });
+/** A machine of the user's that no replica looks at. */
+async function addMachine(environment: string): Promise<string> {
+  return (await supabase.database.pool.query<{ id: string }>(`insert into public.machines (user_id, environment, desired_region, desired_cpu_kind, desired_cpus, desired_memory_mb, desired_image, next_look_at)
+    values ($1, $2, 'sin', 'shared', 1, 512, 'machine@sha256:00', 'infinity') returning id`, [user.id, environment])).rows[0]!.id;
+}
 const call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => callApi(controlPlane.url, user.accessToken, method, path, body, headers);
 
 describe('a project that signs with one shared secret', () => {
@@ -68,8 +73,7 @@ describe('a condition', () => {
   });
 
   test('keeps a machine from being restarted, or given a new secret, after another wish', async () => {
-    const { id } = (await supabase.database.pool.query<{ id: string }>(`insert into public.machines (user_id, environment, desired_region, desired_cpu_kind, desired_cpus, desired_memory_mb, desired_image, next_look_at)
-      values ($1, 'conditions', 'sin', 'shared', 1, 512, 'machine@sha256:00', 'infinity') returning id`, [user.id])).rows[0]!;
+    const id = await addMachine('conditions');
     for (const verb of ['restart', 'rotate-secret']) {
       const { headers } = await call('GET', `/v1/machines/${id}`);
       const read = headers.get('etag')!;
@@ -96,8 +100,7 @@ test('a trader that another program wrote and that is none is listed as such, be
 });
 
 test('instants that no calendar has are told as such', async () => {
-  const machine = (await supabase.database.pool.query<{ id: string }>(`insert into public.machines (user_id, environment, desired_region, desired_cpu_kind, desired_cpus, desired_memory_mb, desired_image, next_look_at)
-    values ($1, 'instants', 'sin', 'shared', 1, 512, 'machine@sha256:00', 'infinity') returning id`, [user.id])).rows[0]!.id;
+  const machine = await addMachine('instants');
   const cursor = (instant: string) => Buffer.from(`${instant}|${randomUUID()}`).toString('base64url');
   for (const instant of ['9999-99-99T99:99:99', '0000-01-01T00:00:00Z', '2026-01-01T00:00:00+99:99', '1; drop table machines']) {
     for (const list of ['machines', 'traders']) expect(await call('GET', `/v1/${list}?cursor=${cursor(instant)}`), instant).toMatchObject({ status: 400, body: { code: 'cursor_invalid' } });
@@ -131,8 +134,7 @@ test('lists of operators are read page by page to their end', async () => {
 
 describe('the stream of events', () => {
   const path = async () => {
-    const id = (await supabase.database.pool.query<{ id: string }>(`insert into public.machines (user_id, environment, desired_region, desired_cpu_kind, desired_cpus, desired_memory_mb, desired_image, next_look_at)
-      values ($1, $2, 'sin', 'shared', 1, 512, 'machine@sha256:00', 'infinity') returning id`, [user.id, `s${randomUUID().slice(0, 8)}`])).rows[0]!.id;
+    const id = await addMachine(`s${randomUUID().slice(0, 8)}`);
     return `/v1/machines/${id}/events`;
   };
   const headers = (more: Record<string, string> = {}) => ({ authorization: `Bearer ${user.accessToken}`, accept: 'text/event-stream', ...more });
@@ -191,8 +193,7 @@ test('the description names the headers that callers may send and get, streams, 
 });
 
 test('a refusal names the place that was wrong, also deep in a list', async () => {
-  const machine = (await supabase.database.pool.query<{ id: string }>(`insert into public.machines (user_id, environment, desired_region, desired_cpu_kind, desired_cpus, desired_memory_mb, desired_image, next_look_at)
-    values ($1, 'places', 'sin', 'shared', 1, 512, 'machine@sha256:00', 'infinity') returning id`, [user.id])).rows[0]!.id;
+  const machine = await addMachine('places');
   expect(await call('PATCH', `/v1/machines/${machine}`, { otherRegions: ['fra', 'xyz'] })).toMatchObject({ status: 422, body: { field: 'otherRegions.1' } });
   expect(await call('PATCH', `/v1/machines/${machine}`, { otherSizes: [{ cpuKind: 'shared', cpus: 3, memoryMb: 512 }] })).toMatchObject({ status: 422, body: { field: 'otherSizes.0' } });
 });

@@ -170,11 +170,6 @@ export class MarketTrader {
     return screened;
   }
 
-  /** When the close under way is screened at the latest (ms of market time); undefined where none is. */
-  get deadline(): number | undefined {
-    return this.#ahead >= this.#due ? Math.max(this.#due, this.#backlogAt) + this.#deadlineMs : undefined;
-  }
-
   /** All of it as it stands, for `restore`. */
   save(writer: SnapshotWriter): SavedMarket {
     return {

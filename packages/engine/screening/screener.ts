@@ -176,12 +176,6 @@ export class Screener {
     return [...this.#market.values()].flatMap((market) => market.advanceTime(time));
   }
 
-  /** The earliest deadline of what waits (ms of market time); undefined where nothing does. */
-  get deadline(): number | undefined {
-    const deadlines = [...this.#market.values()].flatMap((market) => market.deadline ?? []);
-    return deadlines.length === 0 ? undefined : Math.min(...deadlines);
-  }
-
   /** Drops a series and all that was computed from it, before it is fetched anew. */
   forget(symbol: string, interval: Interval): void {
     this.candles.forget(symbol, interval);

@@ -7,6 +7,7 @@ export { columnsPresent, csvHeader, csvRows } from './csv-write.ts';
 export { nodeDisk } from './disk.ts';
 export { download, type DownloadResult, type Progress } from './download.ts';
 export { connectExchange, type ArchiveExchange, type OffGridSeries } from './exchange.ts';
+export { makeFolder } from '../make-folder.ts';
 export { importFiles, type ImportResult } from './import.ts';
 export { loadHistory } from './load.ts';
 export { repairSeries, type RepairResult } from './repair.ts';

@@ -1,7 +1,8 @@
-import { mkdirSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { NotificationEvent, type NotificationKind } from '@trademind/core';
+import { makeFolder } from '../make-folder.ts';
 import { isDiskFull } from '../state/database-file.ts';
 
 export const QUEUE_FILE = 'notifications.db';
@@ -52,7 +53,7 @@ export class MessageQueue {
   static open(dataDir: string): { queue: MessageQueue; trouble?: { kind: 'moved aside' | 'in memory'; reason: string } } {
     const path = join(dataDir, QUEUE_FILE);
     try {
-      mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+      makeFolder(dataDir, 0o700);
       return { queue: new MessageQueue(path) };
     } catch (error) {
       const reason = (error as Error).message;

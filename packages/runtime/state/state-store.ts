@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SQLInputValue } from 'node:sqlite';
 import { codeOf, TradeMindError, TraderDocument, type Interval, type Signal } from '@trademind/core';
+import { makeFolder } from '../make-folder.ts';
 import type { CandleMark } from '../market/candle-marks.ts';
 import { Ballast } from './ballast.ts';
 import { DatabaseFile, isDiskFull } from './database-file.ts';
@@ -43,7 +43,7 @@ export class StateStore {
     const path = join(options.dataDir, STATE_FILE);
     this.#ballast = new Ballast(options.dataDir);
     try {
-      mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+      makeFolder(options.dataDir, 0o700);
       this.file = this.#open(path);
     } catch (cause) {
       throw new TradeMindError({
