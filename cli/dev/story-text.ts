@@ -31,7 +31,7 @@ export function signalLine(c: Colors, signal: Signal): string {
 /** What the analysis says of a signal, in a line. */
 export function decisionLine(c: Colors, { symbol, closeTime, decision: { decision, confidence, reasoning }, actionable }: Extract<AnalysisOutcome, { kind: 'decision' }>): string {
   const verdict = decision === 'enter_trade' ? c.green('enter trade') : decision === 'wait' ? c.yellow('wait') : c.red('bad setup');
-  return `${actionable ? c.green('✔') : c.dim('·')} ${utc(closeTime)} UTC  ${c.bold(symbol.padEnd(10))} ${verdict} (${Math.round(confidence)} % sure)  ${c.dim(reasoning.slice(0, 100))}`;
+  return `${actionable ? c.green('✔') : c.dim('·')} ${utc(closeTime)} UTC  ${c.bold(symbol.padEnd(10))} ${verdict} (${Math.round(confidence)} % sure)  ${c.dim(reasoning)}`;
 }
 
 /** A signal in full: what a person needs to check it by hand. */

@@ -31,7 +31,10 @@ export function createStory(terminal: Terminal, began: number, now: () => number
   };
   const timer = terminal.tty ? setInterval(draw, FRAME_MS) : null;
   const step = (name: string, detail: string) => terminal.line(stepText(c, since(), name, detail));
-  const note = (text: string) => terminal.line(`${c.dim(since())}  ${text}`);
+  const stamped = (text: string) => `${c.dim(since())}  ${text}`;
+  const note = (text: string) => terminal.line(stamped(text));
+  /** What there is more of elsewhere: one row is enough here. */
+  const brief = (text: string) => terminal.row(stamped(text));
 
   const story = {
     title: () => terminal.line(`\n  ${c.bold('TradeMind')} ${c.dim('local cloud')}\n`),
@@ -64,8 +67,8 @@ export function createStory(terminal: Terminal, began: number, now: () => number
           return step('screening', `${count(telling.status.traders.length, 'trader')} on ${count(telling.status.market.symbols, 'symbol')}, market time ${utc(telling.status.market.time)} UTC`);
         }
         case 'history': return terminal.line(historyBlock(c, telling.signals, telling.status.traders).join('\n'));
-        case 'signal': return telling.first ? story.firstSignal(telling.signal) : note(signalLine(c, telling.signal));
-        case 'decision': return note(decisionLine(c, telling.outcome));
+        case 'signal': return telling.first ? story.firstSignal(telling.signal) : brief(signalLine(c, telling.signal));
+        case 'decision': return brief(decisionLine(c, telling.outcome));
         case 'halted': return story.warn(`${telling.symbols.join(', ')}: the recorded candles have ended, trading is halted.`);
         case 'status': return undefined;
       }

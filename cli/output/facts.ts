@@ -9,7 +9,7 @@ const STATUS_MS = 30_000;
 
 /** Prints what a machine says, where no screen can be drawn: a line for each new signal, change of phase and warning; JSON lines with `json`. */
 export function printFacts(json: boolean, io: Io): (fact: Fact) => void {
-  const { colors, line } = createTerminal(io.streams.stdout, io.color.stdout);
+  const { colors, line, row } = createTerminal(io.streams.stdout, io.color.stdout);
   const seen = new Set<string>();
   let phase = '';
   let statusAt = Number.NEGATIVE_INFINITY;
@@ -40,10 +40,10 @@ export function printFacts(json: boolean, io: Io): (fact: Fact) => void {
         seen.add(fact.data.id);
         if (fact.data.origin === 'live') live += 1;
         if (json) return event('signal', fact.data);
-        return fact.data.origin === 'live' ? line(signalLine(colors, fact.data)) : undefined;
+        return fact.data.origin === 'live' ? row(signalLine(colors, fact.data)) : undefined;
       case 'analysis':
         if (json) return event('analysis', fact.data);
-        return fact.data.kind === 'decision' ? line(decisionLine(colors, fact.data)) : undefined;
+        return fact.data.kind === 'decision' ? row(decisionLine(colors, fact.data)) : undefined;
       case 'log':
         if (json) return event('log', fact.data);
         return fact.data.level === 'info' ? undefined : line(`${colors.yellow('!')} ${fact.data.message}`);

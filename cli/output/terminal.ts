@@ -13,6 +13,8 @@ export interface Terminal {
   width(): number;
   /** Prints a line (or several) that stays. */
   line(text?: string): void;
+  /** Prints a line that stays; on a TTY it is cut to one row. */
+  row(text: string): void;
   /** Replaces the line at the bottom; null removes it. Does nothing without a TTY. */
   transient(text: string | null): void;
 }
@@ -23,13 +25,15 @@ export function createTerminal(stream: Stream, color: boolean): Terminal {
   // A terminal that does not know its size says 0.
   const width = () => stream.columns || 80;
   const erase = '\r\u001B[2K';
+  const line = (text = ''): void => {
+    stream.write(`${below === null ? '' : erase}${text}\n${below ?? ''}`);
+  };
   return {
     tty,
     colors: pc.createColors(color),
     width,
-    line: (text = '') => {
-      stream.write(`${below === null ? '' : erase}${text}\n${below ?? ''}`);
-    },
+    line,
+    row: (text) => line(tty ? cutVisible(text, width() - 1) : text),
     transient: (text) => {
       if (!tty) return;
       const cut = text === null ? null : cutVisible(text, width() - 1);
