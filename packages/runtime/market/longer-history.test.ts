@@ -2,6 +2,7 @@ import { intervalClose, intervalMs, intervalOpen, TraderDocument, type Candle, t
 import { Screener } from '@trademind/engine';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { marksInMemory } from './candle-marks.ts';
+import { longerHistory } from './longer-history.ts';
 import { MarketLink } from './market-link.ts';
 import { HandExchange } from './testing/hand-exchange.ts';
 
@@ -122,4 +123,17 @@ test('while the exchange does not give the broken hour, what would look at it wa
   expect(longer('1h').at(-1)!.openTime).toBe(START - (START % HOUR) + HOUR);
   expect(longer('1h')).toEqual(own('1h'));
   expect(ready.filter((one) => !one.ready)).toEqual([]);
+});
+
+test('an hour that closed a moment ago is no hole before the one under way: all before it are there, and it is left for later', async () => {
+  const midnight = Date.UTC(2026, 1, 27);
+  const hour = (at: number): Candle => ({ ...exchange.market.candle(SYMBOL, '1h', midnight + at * HOUR) });
+  const asked = (hours: readonly number[], now: number) => longerHistory({
+    rest: { klines: () => Promise.resolve(hours.map(hour)) }, clock: { seen: () => now, isAhead: () => false }, wall: exchange.wall, signal: ending.signal, symbol: SYMBOL, interval: '1h',
+  }, midnight);
+  const opens = (candles: readonly Candle[]) => candles.map(({ openTime }) => (openTime - midnight) / HOUR);
+  const tenOClock = midnight + 10 * HOUR;
+  for (const [seen, expected] of [[tenOClock - 1, [6, 7, 8]], [tenOClock + 1_000, [6, 7, 8]], [tenOClock + 2_000, [6, 7, 8, 9]]] as const) expect(opens(await asked([6, 7, 8, 9, 10], seen)), String(seen)).toEqual(expected);
+  // Beyond a real hole nothing before it counts.
+  expect(opens(await asked([4, 5, 7, 8, 9, 10], tenOClock + 2_000))).toEqual([7, 8, 9]);
 });

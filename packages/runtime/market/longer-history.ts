@@ -11,14 +11,15 @@ import type { MarketClock } from './market-clock.ts';
 export async function longerHistory(options: Omit<AskOptions, 'priority'> & { clock: Pick<MarketClock, 'seen' | 'isAhead'> }, from: number): Promise<Candle[]> {
   const { clock, interval } = options;
   const candles: Candle[] = [];
+  let expected: number | undefined;
   for (let next = from; ;) {
     const settled = clock.seen() - SETTLED_MS;
     const rows = await askRows({ ...options, priority: 'backfill' }, next);
     for (const row of rows) {
-      const expected = candles.length === 0 ? row.openTime : intervalClose(interval, candles.at(-1)!.openTime);
-      // Beyond a hole nothing before it counts.
-      if (row.openTime > expected) candles.length = 0;
-      if (intervalClose(interval, row.openTime) <= settled) candles.push(row);
+      // Beyond a hole nothing before it counts. A row that has only just closed is none: it is left for later, and the one under way stands behind it.
+      if (expected !== undefined && row.openTime > expected) candles.length = 0;
+      expected = intervalClose(interval, row.openTime);
+      if (expected <= settled) candles.push(row);
     }
     const last = rows.at(-1);
     if (last === undefined || rows.length < KLINES_PER_CALL) return candles;
