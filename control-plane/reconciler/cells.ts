@@ -23,7 +23,7 @@ const CELLS: Cells = {
   replacing: { started: 'pass', stopped: 'pass', destroyed: 'pass' },
   replaced: { started: 'pass', stopped: 'pass', destroyed: 'destroy' },
   migrated: { started: 'pass', stopped: 'pass', destroyed: 'destroy' },
-  launch_failed: { started: 'revive', stopped: 'rest', destroyed: 'destroy' },
+  launch_failed: { started: 'revive', stopped: 'stop', destroyed: 'destroy' },
   failed: { started: 'revive', stopped: 'rest', destroyed: 'destroy' },
   destroying: { started: 'pass', stopped: 'pass', destroyed: 'pass' },
   destroyed: { started: 'pass', stopped: 'rest', destroyed: 'pass' },
@@ -43,6 +43,7 @@ const WEDGED: Cells = {
   restarting: { started: 'force', stopped: 'force', destroyed: 'destroy' },
   updating: { started: 'force', stopped: 'force', destroyed: 'destroy' },
   replacing: { started: 'force', stopped: 'force', destroyed: 'destroy' },
+  launch_failed: { started: 'revive', stopped: 'rest', destroyed: 'destroy' },
   replaced: { started: 'replace', stopped: 'leave', destroyed: 'destroy' },
   migrated: { started: 'replace', stopped: 'leave', destroyed: 'destroy' },
   destroying: { started: 'replace', stopped: 'leave', destroyed: 'destroy' },
@@ -58,7 +59,7 @@ export const MINUTE = 60_000;
 export const HOST_LOST_AFTER = 10 * MINUTE;
 /** Longer than this in a passing state, and it will not pass by itself (seen in practice). */
 const WEDGED_AFTER: Readonly<Partial<Record<FlyState, number>>> = {
-  starting: 5 * MINUTE, stopping: 5 * MINUTE, restarting: 5 * MINUTE, destroying: 5 * MINUTE, creating: 5 * MINUTE, suspending: 5 * MINUTE,
+  starting: 5 * MINUTE, stopping: 5 * MINUTE, restarting: 5 * MINUTE, destroying: 5 * MINUTE, creating: 5 * MINUTE, suspending: 5 * MINUTE, launch_failed: 5 * MINUTE,
   updating: 10 * MINUTE, replacing: 10 * MINUTE, replaced: 10 * MINUTE, migrated: 10 * MINUTE, unknown: 10 * MINUTE,
 };
 /** A stop by force that has not helped after so many times its patience will not help any more. */

@@ -2,7 +2,7 @@ import { lookDelay, type Action, type Memory, type Plan } from './actions.ts';
 import { isLost } from './cells.ts';
 import { beforeReboot } from './drain.ts';
 import { IP_TYPES } from './names.ts';
-import { mayRun, newSecret } from './plan-run.ts';
+import { mayRun, newSecret, stopOthers } from './plan-run.ts';
 import type { Seen, SeenMachine } from './seen.ts';
 import type { Wish } from './wish.ts';
 
@@ -24,8 +24,7 @@ export function planMake(wish: Wish, seen: Seen, others: readonly SeenMachine[],
     if (rest !== null) return { sighting: memory.phase === 'backfilling' ? 'backfilling' : 'screening', detail: `${why}: the machine finishes its work first.`, actions: rest };
     return {
       sighting: 'halting', detail: `The machine stops in ${first.region} before it is made in ${wish.region}.`,
-      actions: [...running.filter((machine) => machine.state === 'started' || machine.state === 'starting')
-        .map((machine): Action => ({ kind: 'stop', machineId: machine.id, why, force: false })), { kind: 'wait', ms: lookDelay(Math.max(0, now - memory.phaseSince)) }],
+      actions: [...stopOthers(running, why, now), { kind: 'wait', ms: lookDelay(Math.max(0, now - memory.phaseSince)) }],
     };
   }
   if (others.some((machine) => machine.state === 'stopping' && !lost(machine))) {

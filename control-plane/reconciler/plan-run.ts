@@ -1,7 +1,7 @@
 import type { MachinePhase } from '@trademind/core';
 import { lookDelay, type Action, type Memory, type Plan } from './actions.ts';
 import { exitTrouble } from './boot.ts';
-import { MINUTE } from './cells.ts';
+import { MINUTE, isWedged } from './cells.ts';
 import { beforeReboot } from './drain.ts';
 import { isCrash, type Seen, type SeenMachine } from './seen.ts';
 import type { Wish } from './wish.ts';
@@ -80,4 +80,14 @@ const MAY_RUN: ReadonlySet<SeenMachine['state']> = new Set(['creating', 'startin
 export const CREATED_GRACE = MINUTE;
 
 /** Still able to act for its user, or about to be: it must be stopped before another machine of the same user starts. */
-export const mayRun = (machine: SeenMachine, now: number): boolean => MAY_RUN.has(machine.state) || (machine.state === 'created' && now - machine.since <= CREATED_GRACE);
+export const mayRun = (machine: SeenMachine, now: number): boolean => MAY_RUN.has(machine.state)
+  || (machine.state === 'created' && now - machine.since <= CREATED_GRACE)
+  // Fly launches it again by itself
+  || (machine.state === 'launch_failed' && !isWedged(machine, now));
+
+const STOPPABLE: ReadonlySet<SeenMachine['state']> = new Set(['started', 'starting', 'launch_failed']);
+
+/** Stops the machines that may act beside the one that is wished; those that Fly does not get out of a passing state by force. A state that is not understood is waited upon. */
+export const stopOthers = (awake: readonly SeenMachine[], why: string, now: number): Action[] => awake
+  .filter((machine) => STOPPABLE.has(machine.state) || (machine.state !== 'unknown' && isWedged(machine, now)))
+  .map((machine) => ({ kind: 'stop', machineId: machine.id, why, force: isWedged(machine, now) }));

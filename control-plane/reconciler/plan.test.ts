@@ -54,7 +54,8 @@ const AWAY = { unreachable: ['back-off', 'back-off', 'destroy-machine wait'], lo
 
 /** What is done about a machine that is as configured, in every state Fly can show, in every situation, for every wish. `stop!` is by force. Total: the compiler refuses a missing cell. */
 const TABLE: Readonly<Record<FlyState, Readonly<Record<Situation, Answers>>>> = {
-  created: { ...rests('start wait', 'none', 'destroy-machine wait'), fresh: ['wait', 'none', 'destroy-machine wait'], ...AWAY },
+  // Fly starts it by itself, unless it has not for a while
+  created: { ...rests('start wait', 'none', 'destroy-machine wait'), fresh: ['wait', 'wait', 'destroy-machine wait'], ...AWAY },
   creating: { ...passes('wait', 'wait'), ...AWAY },
   starting: { ...passes('stop wait', 'stop wait'), ...AWAY },
   started: { ...rests('none', 'stop wait', 'stop wait'), ...AWAY },
@@ -67,7 +68,8 @@ const TABLE: Readonly<Record<FlyState, Readonly<Record<Situation, Answers>>>> = 
   replacing: { ...passes('wait', 'wait'), ...AWAY },
   replaced: { ...WENT, ...AWAY },
   migrated: { ...WENT, ...AWAY },
-  launch_failed: { ...rests('start back-off', 'none', 'destroy-machine wait'), ...AWAY },
+  // Fly launches it again by itself, and does not for ever
+  launch_failed: { ...rests('start back-off', 'none', 'destroy-machine wait'), fresh: ['start back-off', 'stop wait', 'destroy-machine wait'], ...AWAY },
   failed: { ...rests('start back-off', 'none', 'destroy-machine wait'), ...AWAY },
   // by force it may only be marked, on a dead host: its app goes in the end
   destroying: { ...GOES, unreachable: ['back-off', 'back-off', 'destroy-machine back-off'], lost: ['replace-machine wait', 'back-off', 'destroy-machine back-off'] },
@@ -358,6 +360,18 @@ describe('a machine that Fly has just made elsewhere', () => {
     expect(words(plan(wish('started'), seen({ ...makes, machines: [machine(), elsewhere(NOW - 100)] }), memory(), NOW).actions)).toBe('wait');
     const started = machine({ id: 'm2', name: 'tm-1-fra', region: 'fra', since: NOW - 100 });
     expect(words(plan(wish('started'), seen({ ...makes, machines: [started] }), memory({ flyMachineId: 'm2', phase: 'starting' }), NOW).actions)).toBe('stop wait');
+  });
+
+  test('or could not launch, which it tries again: it is stopped before another is made', () => {
+    const failing = (since: number) => ({ machines: [machine({ id: 'm2', name: 'tm-1-fra', state: 'launch_failed', region: 'fra', since })], volumes: [volume({ id: 'v2', attachedTo: 'm2', region: 'fra' })] });
+    const known = memory({ flyMachineId: 'm2', phase: 'starting' });
+    expect(words(plan(wish('started'), seen(failing(NOW - 100)), known, NOW).actions)).toBe('stop wait');
+    expect(words(plan(wish('started'), seen(failing(NOW - 6 * 60_000)), known, NOW).actions)).toContain('create-machine');
+  });
+
+  test('and hangs in a passing state is stopped by force', () => {
+    const hanging = machine({ id: 'm2', name: 'tm-1-fra', state: 'replacing', region: 'fra', since: NOW - 11 * 60_000 });
+    expect(words(plan(wish('started'), seen({ machines: [hanging] }), memory({ flyMachineId: 'm2', phase: 'starting' }), NOW).actions)).toBe('stop! wait');
   });
 
   test('and never left `created` is not waited for', () => {

@@ -5,7 +5,7 @@ import { MINUTE, cellFor, isLost } from './cells.ts';
 import { impossible } from './impossible.ts';
 import { planDestroy } from './plan-destroy.ts';
 import { planMake } from './plan-make.ts';
-import { CREATED_GRACE, difference, endOthers, mayRun, planRunning, planStart, spareVolumes } from './plan-run.ts';
+import { CREATED_GRACE, difference, endOthers, mayRun, planRunning, planStart, spareVolumes, stopOthers } from './plan-run.ts';
 import { isCrash, type Seen, type SeenMachine } from './seen.ts';
 import type { Wish } from './wish.ts';
 
@@ -62,7 +62,7 @@ function planFor(wish: Wish, seen: Seen, memory: Memory, now: number, machine: S
   if (awake.length > 0) {
     // two machines of one user never run together for longer than it takes to see it
     return { sighting: stopping ? 'halting' : machine.state === 'started' ? keep(memory) : 'booting', detail: 'Another machine of the same user is stopped first.', actions: [
-      ...awake.filter(({ state }) => state === 'started' || state === 'starting').map((other): Action => ({ kind: 'stop', machineId: other.id, why: 'Another machine is the one that is wished', force: false })),
+      ...stopOthers(awake, 'Another machine is the one that is wished', now),
       { kind: 'wait', ms: lookDelay(Math.max(0, now - memory.phaseSince)) },
     ] };
   }
@@ -87,6 +87,7 @@ function planFor(wish: Wish, seen: Seen, memory: Memory, now: number, machine: S
     case 'stop':
       return { sighting: 'halting', detail: 'The machine finishes its work and stops.', actions: [{ kind: 'stop', machineId: machine.id, why: 'It is wished to be stopped', force: false }, { kind: 'wait', ms: 400 }] };
     case 'rest':
+      if (mayRun(machine, now)) return { sighting: 'halting', detail: 'Fly has made the machine and is about to start it; then it is stopped.', actions: [{ kind: 'wait', ms: lookDelay(Math.max(0, now - machine.since)) }] };
       // one that was never ready does not replace the one before
       return { sighting: 'halted', detail: 'The machine is stopped.', actions: [...(wish.proven || wish.failure !== null ? [...endOthers(others), ...spareVolumes(seen, machine, others)] : []), { kind: 'none' }] };
     case 'leave': return { sighting: 'halted', detail: `Fly has shown the machine as ${machine.word} for ${minutes} minutes; another is made when it is to run.`, actions: [{ kind: 'none' }] };
