@@ -9,6 +9,7 @@ const AREAS: Readonly<Record<string, () => Promise<ChaosArea>>> = {
   kills: async () => (await import('./machine/chaos.ts')).kills,
   machine: async () => (await import('./machine/chaos.ts')).area,
   market: async () => (await import('./market/chaos.ts')).area,
+  properties: async () => (await import('./properties/chaos.ts')).area,
   skeleton: async () => (await import('./skeleton/chaos.ts')).area,
 };
 

@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { CallGate } from './call-gate.ts';
 
+// a file is read in real time, which the tests' clock knows nothing of
+beforeAll(() => import('bottleneck/light.js'));
 beforeEach(() => { vi.useFakeTimers(); });
 afterEach(() => { vi.useRealTimers(); });
 
