@@ -8,7 +8,7 @@ import type { OwnKey } from './analysis/own-key.ts';
 import { CloudLink, type CloudOptions } from './control/cloud-link.ts';
 import { startWebSocketServer, type FeedSource } from './feed/index.ts';
 import { FEED_LIMITS } from './feed/options.ts';
-import type { Log } from './log.ts';
+import { laterLog, type Log } from './log.ts';
 import { makeFolder } from './make-folder.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
 import { recordSession } from './market/recording/recordings.ts';
@@ -72,12 +72,14 @@ export interface RunningMachine {
 /** A user's machine in the cloud: the orchestrator with its token, beat and outbox, and its feed served. */
 export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
   const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
-  const recorder = options.recordingBytes ? await recordSession({ dataDir, mostBytes: options.recordingBytes, wall, log }) : undefined;
+  const ofRecorder = laterLog();
+  const recorder = options.recordingBytes ? await recordSession({ dataDir, mostBytes: options.recordingBytes, wall, log: ofRecorder.log }) : undefined;
   const machine = new Orchestrator({
     machineId, userId, version, dataDir, archive: options.archive, ...recordedBy(recorder, options.exchange), wall, log, crashes: options.crashes ?? [], ...(options.secrets && { secrets: options.secrets }), bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks), controlPlane: { url: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret }, gemini: options.gemini,
     notifier: (store, say) => new Notifier({ dataDir, machineId, wall, log: say, record: recordDeliveries(store, machineId) }),
   });
+  ofRecorder.speakTo(machine.say);
   const server = await startWebSocketServer({
     source: machine.view, host: options.host, port: options.port, metricsPort: options.metricsPort, ...(options.metricsHost !== undefined && { metricsHost: options.metricsHost }), allowedOrigins: options.allowedOrigins,
     ticketJwks: () => (machine.ticketKeys as JSONWebKeySet | null) ?? options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
@@ -119,11 +121,13 @@ export async function startLocal(options: LocalOptions): Promise<{ source: FeedS
   const { dataDir, log = () => undefined, wall = systemWall, signal } = options;
   const documents = options.traders.map((input) => parseWith(TraderDocument, input, 'trader_invalid', 'A trader'));
   signal?.throwIfAborted();
-  const recorder = options.record === undefined ? undefined : await SessionRecorder.open({ path: options.record, wall, log });
+  const ofRecorder = laterLog();
+  const recorder = options.record === undefined ? undefined : await SessionRecorder.open({ path: options.record, wall, log: ofRecorder.log });
   const machine = new Orchestrator({
     machineId: 'local', userId: 'local', version: 'local', dataDir, archive: options.archive, ...recordedBy(recorder, options.exchange), wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     traders: (store) => versioned(documents, store), gemini: options.gemini,
   });
+  ofRecorder.speakTo(machine.say);
   const stop = () => machine.stop().then(() => recorder?.close());
   signal?.addEventListener('abort', () => void stop(), { once: true });
   machine.start();
