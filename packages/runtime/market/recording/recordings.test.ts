@@ -35,7 +35,7 @@ test('each session has a file of its own that nobody else may read; those before
   const [old, newer, other] = ['2026-01-01T00-00-00.000Z.gz', '2026-01-02T00-00-00.000Z.gz', 'mine.gz'];
   for (const name of [old, newer, other]) writeFileSync(join(folder(), name), Buffer.alloc(600));
   const recorder = await record(2_000);
-  const [fresh] = readdirSync(folder()).filter((name) => ![old, newer, other].includes(name));
+  const fresh = readdirSync(folder()).find((name) => ![old, newer, other].includes(name));
   expect(readdirSync(folder()).toSorted()).toEqual([newer, fresh, other]);
   expect(statSync(join(folder(), fresh!)).mode & 0o777).toBe(0o600);
   recorder!.frame(1, Buffer.from('{"a":1}'));
