@@ -72,14 +72,12 @@ export interface RunningMachine {
 /** A user's machine in the cloud: the orchestrator with its token, beat and outbox, and its feed served. */
 export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
   const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
-  const ofRecorder = laterLog();
-  const recorder = options.recordingBytes ? await recordSession({ dataDir, mostBytes: options.recordingBytes, wall, log: ofRecorder.log }) : undefined;
-  const machine = new Orchestrator({
-    machineId, userId, version, dataDir, archive: options.archive, ...recordedBy(recorder, options.exchange), wall, log, crashes: options.crashes ?? [], ...(options.secrets && { secrets: options.secrets }), bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
+  const record = async (say: Log) => (options.recordingBytes ? recordSession({ dataDir, mostBytes: options.recordingBytes, wall, log: say }) : undefined);
+  const { machine, recorder } = await recorded(options.exchange, record, (market) => new Orchestrator({
+    machineId, userId, version, dataDir, archive: options.archive, ...market, wall, log, crashes: options.crashes ?? [], ...(options.secrets && { secrets: options.secrets }), bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks), controlPlane: { url: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret }, gemini: options.gemini,
     notifier: (store, say) => new Notifier({ dataDir, machineId, wall, log: say, record: recordDeliveries(store, machineId) }),
-  });
-  ofRecorder.speakTo(machine.say);
+  }));
   const server = await startWebSocketServer({
     source: machine.view, host: options.host, port: options.port, metricsPort: options.metricsPort, ...(options.metricsHost !== undefined && { metricsHost: options.metricsHost }), allowedOrigins: options.allowedOrigins,
     ticketJwks: () => (machine.ticketKeys as JSONWebKeySet | null) ?? options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
@@ -121,22 +119,31 @@ export async function startLocal(options: LocalOptions): Promise<{ source: FeedS
   const { dataDir, log = () => undefined, wall = systemWall, signal } = options;
   const documents = options.traders.map((input) => parseWith(TraderDocument, input, 'trader_invalid', 'A trader'));
   signal?.throwIfAborted();
-  const ofRecorder = laterLog();
-  const recorder = options.record === undefined ? undefined : await SessionRecorder.open({ path: options.record, wall, log: ofRecorder.log });
-  const machine = new Orchestrator({
-    machineId: 'local', userId: 'local', version: 'local', dataDir, archive: options.archive, ...recordedBy(recorder, options.exchange), wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
+  const record = async (say: Log) => (options.record === undefined ? undefined : SessionRecorder.open({ path: options.record, wall, log: say }));
+  const { machine, recorder } = await recorded(options.exchange, record, (market) => new Orchestrator({
+    machineId: 'local', userId: 'local', version: 'local', dataDir, archive: options.archive, ...market, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     traders: (store) => versioned(documents, store), gemini: options.gemini,
-  });
-  ofRecorder.speakTo(machine.say);
+  }));
   const stop = () => machine.stop().then(() => recorder?.close());
   signal?.addEventListener('abort', () => void stop(), { once: true });
   machine.start();
   return { source: machine.view, stop };
 }
 
-/** The exchange with a recorder before it, where the session is recorded: then all is asked of it, so that a replay finds all that the session knew. */
-function recordedBy(recorder: SessionRecorder | undefined, exchange: ExchangeAccess): { exchange: ExchangeAccess; marketAnew: boolean } {
-  return { exchange: recorder?.record(exchange) ?? exchange, marketAnew: recorder !== undefined };
+/** Puts a recorder before the exchange, where one is opened: then all is asked of the exchange, so that a replay finds all that the session knew. */
+async function recorded(
+  exchange: ExchangeAccess, open: (log: Log) => Promise<SessionRecorder | undefined>, make: (market: { exchange: ExchangeAccess; marketAnew: boolean }) => Orchestrator,
+): Promise<{ machine: Orchestrator; recorder: SessionRecorder | undefined }> {
+  const ofRecorder = laterLog();
+  const recorder = await open(ofRecorder.log);
+  try {
+    const machine = make({ exchange: recorder?.record(exchange) ?? exchange, marketAnew: recorder !== undefined });
+    ofRecorder.speakTo(machine.say);
+    return { machine, recorder };
+  } catch (error) {
+    await recorder?.close();
+    throw error;
+  }
 }
 
 /** Names every document with an id and a version: a changed document is the next version of its name. */

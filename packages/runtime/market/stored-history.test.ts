@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { intervalMs, intervalOpen, type Candle, type Interval } from '@trademind/core';
@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ArchiveWriter, columnsOf, nodeDisk } from '../archive/index.ts';
 import { ordinalOf } from '../archive/calendar.ts';
 import { ArchivedCandles } from '../archive/stored-candles.ts';
+import { longerHistory } from './longer-history.ts';
 import { MarketLink } from './market-link.ts';
 import { StoredHistory } from './stored-history.ts';
 import { HandExchange } from './testing/hand-exchange.ts';
@@ -140,6 +141,36 @@ test('a torn end, a damaged block and a file of another name are not there, and 
   expect((await start()).taken).toEqual(truth());
 });
 
+test('a file that cannot be read, and a folder that is none, are an empty archive', async () => {
+  archive([[0, 2_000]]);
+  rmSync(join(folder, SYMBOL, '1m', '2026-03.candles'));
+  mkdirSync(join(folder, SYMBOL, '1m', '2026-03.candles'));
+  expect((await start()).taken).toEqual(truth());
+  expect(codes()).toEqual(['archive_unreadable']);
+  await stop?.();
+  rmSync(folder, { recursive: true });
+  writeFileSync(folder, 'no folder');
+  expect((await start()).taken).toEqual(truth());
+});
+
+test('longer candles that are not streamed come from the archive too', async () => {
+  const now = Date.UTC(2026, 2, 2, 10, 50, 30);
+  const first = Date.UTC(2026, 1, 10);
+  const hours = Array.from({ length: 500 }, (_, hour) => exchange.market.candle(SYMBOL, '1h', first + hour * 60 * MINUTE));
+  const asked: number[] = [];
+  const options = {
+    rest: { klines: (_symbol: string, interval: Interval, from: number, { until = Infinity } = {}) => {
+      asked.push((from - first) / (60 * MINUTE));
+      return Promise.resolve(exchange.market.rows(SYMBOL, interval, from, until, now, 1_000).map(([openTime]) => exchange.market.candle(SYMBOL, interval, openTime)));
+    } },
+    clock: { now: () => now, seen: () => now, isAhead: () => false }, wall: exchange.wall, signal: new AbortController().signal, symbol: SYMBOL, interval: '1h' as Interval,
+  };
+  const plain = await longerHistory(options, first);
+  const stored = new StoredHistory({ candles: { read: () => ({ candles: hours.slice(0, 480), gaps: [] }) }, log: () => undefined });
+  expect(await longerHistory({ ...options, stored }, first)).toEqual(plain);
+  expect([plain.length, asked]).toEqual([490, [0, 475]]);
+});
+
 test('candles without all their columns, or that no exchange can have given, are asked for', async () => {
   archive([[0, 2_900]], (candle) => (candle.openTime < at(1_500) ? { ...candle, quoteVolume: Number.NaN } : candle.openTime === at(1_600) ? { ...candle, takerBuy: candle.volume * 2 } : candle));
   const { taken, asked } = await start();
@@ -184,5 +215,5 @@ test('whatever is stored, the rows are the exchange\'s own, without a hole or a 
     expect(more).toBe(rows.length < whole.length);
     expect(rows.length).toBeGreaterThanOrEqual(1_000);
     expect(asked).toBeLessThanOrEqual(4);
-  }), { numRuns: 30 });
+  }), { numRuns: 15 });
 });
