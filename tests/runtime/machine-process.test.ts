@@ -72,8 +72,6 @@ test('a session that was recorded up to a kill replays, with all that the machin
   const [folder, archive] = [tempDir(), tempDir()];
   const machine = await cloud.addMachine();
   await machine.addTrader(DIP);
-  // What lies in an archive is in no frame: whoever records asks for all.
-  await fillArchive(archive);
   const killed = await spawnMachine({ ...machineEnv({ cloud, machine, exchange, dataDir: folder }), ARCHIVE_DIR: archive, RECORDING_MB: '50' });
   try {
     await until('it screens', () => killed.logged.some(({ phase }) => phase === 'screening'));
@@ -81,6 +79,7 @@ test('a session that was recorded up to a kill replays, with all that the machin
     const since = Date.now();
     await until('all that it booted with is on disk, and frames', async () => await lastFrameAt(recording) > since);
     await killed.kill('SIGKILL');
+    // What lies in an archive is in no frame: whoever records looks at none.
     expect(codeIn(killed, 'history_loaded')).toBeUndefined();
     const replay = await openReplay(recording);
     const local = await startLocal({ dataDir: join(folder, 'replay'), interval: '5m', exchange: replay.exchange, wall: replay.wall, traders: [DIP] });
