@@ -8,6 +8,7 @@ import { agrees, sameCandle, SETTLED_MS } from './candle-check.ts';
 import type { CandleMarks } from './candle-marks.ts';
 import { CandleMerge } from './candle-merge.ts';
 import type { MarketClock } from './market-clock.ts';
+import type { StoredHistory } from './stored-history.ts';
 
 /** A candle is late when so much market time, and so much wall time, has passed since its end. */
 const LATE_MARKET_MS = 10_000;
@@ -30,6 +31,8 @@ export interface FeedContext {
   log: Log;
   signal: AbortSignal;
   marks: CandleMarks;
+  /** History that lies on this computer. */
+  stored?: StoredHistory | undefined;
   /** Makes sure that the clock was set a moment ago. */
   refreshClock(): Promise<void>;
   /** Whether the exchange itself says that the symbol does not trade now. */
@@ -235,7 +238,7 @@ export class SymbolFeed {
 
   /** Lays all closed candles that the exchange has beyond what was taken into the queue; answers whether there was any. */
   async #fetch(generation: number, late: boolean): Promise<boolean> {
-    const { rest, clock, wall, signal, startOf } = this.#context;
+    const { rest, clock, wall, signal, startOf, stored } = this.#context;
     let brought = false;
     const began = wall.now();
     for (const interval of this.intervals) if (this.#merge.nextOpen(interval) === undefined) this.#resume(interval);
@@ -250,7 +253,7 @@ export class SymbolFeed {
       if (next === undefined) this.#begun.set(interval, from);
       const stillWanted = () => this.#generation === generation && this.intervals.includes(interval);
       const laid = await layHistory({
-        rest, clock, wall, signal, symbol: this.symbol, interval, from: compared[0]?.openTime ?? from, priority: this.filled ? 'repair' : 'backfill', merge: this.#merge, stillWanted, held: compared,
+        rest, clock, wall, signal, symbol: this.symbol, interval, from: compared[0]?.openTime ?? from, priority: this.filled ? 'repair' : 'backfill', merge: this.#merge, stillWanted, held: compared, stored: this.filled ? undefined : stored,
         onDifference: () => this.#context.doubt(this.symbol, interval),
       });
       if (!stillWanted()) return brought;
