@@ -27,10 +27,10 @@ async function deploy(change: Partial<MachineConfig> = {}, on = cloud): Promise<
   await on.fly.apps.create({ name: app, orgSlug: 'o' });
   const volume = await on.fly.volumes.create(app, { name: 'data', region: 'sin', sizeGb: 1 });
   const { id } = await on.fly.machines.create(app, { name: 'main', region: 'sin', config: testMachine(volume.id, change) });
-  await on.fly.machines.wait(app, id, { state: 'started', timeoutSeconds: 10 });
+  await on.fly.machines.wait(app, id, { state: 'started', timeoutSeconds: 50 });
   return { app, id, volume: volume.id };
 }
-const wait = (app: string, id: string, state: 'started' | 'stopped' | 'suspended', on = cloud) => on.fly.machines.wait(app, id, { state, timeoutSeconds: 10 });
+const wait = (app: string, id: string, state: 'started' | 'stopped' | 'suspended', on = cloud) => on.fly.machines.wait(app, id, { state, timeoutSeconds: 50 });
 
 describe('suspend', () => {
   test('stands still with its memory kept, answers nobody, and goes on where it was', async () => {
@@ -215,7 +215,7 @@ describe('the CPU time of a shared machine', () => {
       const { pid } = await eventually(async () => { const answer = await fetch(`${governed.edgeUrl}/${app}/`); return answer.ok ? answer.json() as Promise<Seen> : undefined; });
       expect(readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').map(Number)).toContain(pid);
       await governed.fly.machines.destroy(app, id, { force: true });
-      await governed.fly.machines.wait(app, id, { state: 'destroyed', timeoutSeconds: 10 });
+      await governed.fly.machines.wait(app, id, { state: 'destroyed', timeoutSeconds: 50 });
       await eventually(async () => (existsSync(group) ? undefined : true));
     } finally {
       await governed.close();
