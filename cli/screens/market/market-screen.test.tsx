@@ -15,6 +15,8 @@ test('the screen shows the machine, its signals with their conditions, and anoth
   const frame = screen.lastFrame() ?? '';
   for (const part of ['● screening', 'tm-1 in sin', 'LTCUSDT', 'Dip', 'q quit']) expect(frame).toContain(part);
   expect(frame).not.toContain('DASHUSDT');
+  // It listens to keys once its effects have run.
+  await expect.poll(() => screen.stdin.listenerCount('readable')).toBeGreaterThan(0);
   screen.stdin.write('\t');
   await expect.poll(() => screen.lastFrame()).toContain('DASHUSDT');
   screen.unmount();
