@@ -458,7 +458,7 @@ describe('the end of the program', () => {
     expect(last.logged[0]).toMatchObject({ code: 'analysis_recovered' });
     expect((await gemini.journal()).length).toBe(2);
     await Promise.all(killed.map((one) => one.analyzer.stop().catch(() => undefined)));
-  }, 60_000);
+  });
 });
 
 test('the model has no say in levels, size or stops: what it adds is left out', async () => {
