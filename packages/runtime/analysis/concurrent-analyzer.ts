@@ -3,8 +3,8 @@ import { v5 as uuidV5 } from 'uuid';
 import { pause } from '../time.ts';
 import { admit } from './admission.ts';
 import { AnalysisBooks } from './analysis-books.ts';
-import { AnalysisQueue, type RunningCall, type Task } from './analysis-queue.ts';
-import { DEFAULT_RULES, DEFAULT_SHARE, type AnalyzerOptions, type CallRules } from './analyzer-options.ts';
+import { AnalysisQueue, type KnownCall, type RunningCall, type Task } from './analysis-queue.ts';
+import { DEFAULT_RULES, DEFAULT_SHARE, type AnalyzerOptions, type CallRules, type Caps } from './analyzer-options.ts';
 import { decisionOf } from './answer.ts';
 import { askModel, type Asked } from './ask-model.ts';
 import { CallGate, type Share } from './call-gate.ts';
@@ -26,6 +26,7 @@ const SOONEST_LOOK_MS = 10;
 /** Outcomes, calls and usage are kept so long, and so many of each. */
 const KEPT_MS = 7 * 86_400_000;
 const KEPT = 20_000;
+const DAY_MS = 86_400_000;
 const PRUNE_EVERY_MS = 3_600_000;
 
 interface Claimed { task: Task; question: Question; call: RunningCall }
@@ -40,6 +41,8 @@ export interface AnalyzerState {
   circuits: { model: string; until: number; message: string }[];
   /** Used up on this day (UTC), calls under way with the most that they may use. */
   today: { day: string; calls: number; tokens: number; usd: number };
+  /** What may be used up in a day. */
+  caps: Caps;
 }
 
 /**
@@ -160,11 +163,11 @@ export class ConcurrentAnalyzer {
   }
 
   #claim(task: Task): { claimed?: Claimed; outcomes: AnalysisOutcome[] } {
-    const { wall, market, access, model, caps, prompt = CURRENT_PROMPT, prices = MODEL_PRICES } = this.#options;
+    const { wall, market, access, model, caps, learning, prompt = CURRENT_PROMPT, prices = MODEL_PRICES } = this.#options;
     const now = wall.epoch();
     const day = dayOf(now);
     const plan = planTask(task, {
-      market, access: access(), ownModel: model(), day, caps: caps(), used: this.#queue.used(day), prompt, prices, rules: this.#rules,
+      market, access: access(), ownModel: model(), day, caps: caps(), learning: learning?.() ?? false, used: this.#queue.used(day), prompt, prices, rules: this.#rules,
       answered: (key) => this.#queue.answered(key), asking: (key) => this.#asking.has(key),
     });
     switch (plan.do) {
@@ -178,12 +181,14 @@ export class ConcurrentAnalyzer {
         return { outcomes: this.#books.decide(task, { ...plan.decision, metadata: { ...plan.decision.metadata, cached: true } }, false, plan.key) };
       case 'call': {
         const { question } = plan;
-        const attempt = task.calls + 1;
+        // Where another machine asked about the same signal, its calls have their ids.
+        let attempt = task.calls + 1;
+        while (this.#queue.hasCall(callId(task.signalId, attempt))) attempt += 1;
         const call: RunningCall = {
-          id: uuidV5(`${task.signalId}:${attempt}`, CALL_NAMESPACE), signalId: task.signalId, attempt, model: question.request.model, promptVersion: question.promptVersion,
+          id: callId(task.signalId, attempt), signalId: task.signalId, attempt, model: question.request.model, promptVersion: question.promptVersion,
           promptHash: question.promptHash, day, startedAt: now, latencyMs: 0, ...question.most, estimated: true,
         };
-        return { outcomes: [], ...(this.#queue.claim(call) && { claimed: { task: { ...task, calls: attempt }, question, call } }) };
+        return { outcomes: [], ...(this.#queue.claim(call) && { claimed: { task: { ...task, calls: task.calls + 1 }, question, call } }) };
       }
     }
   }
@@ -254,7 +259,7 @@ export class ConcurrentAnalyzer {
     const outcomes = this.#disk.transaction(() => {
       if (wall.now() >= this.#pruneAt) {
         this.#pruneAt = wall.now() + PRUNE_EVERY_MS;
-        this.#queue.prune(wallNow - KEPT_MS, KEPT);
+        this.#queue.prune(wallNow - KEPT_MS, KEPT, dayOf(wallNow - DAY_MS));
       }
       return sweep(this.#queue, this.#books, context, AT_A_TURN);
     }, false);
@@ -262,13 +267,13 @@ export class ConcurrentAnalyzer {
     this.#pump();
   }
 
-  // What it says of itself.
+  // What it says of itself, and what it is told.
 
   state(): AnalyzerState {
     const { waiting, claimed, oldestCloseTime } = this.#queue.counts();
     const day = dayOf(this.#options.wall.epoch());
     const { calls, tokens, nanoUsd } = this.#queue.used(day);
-    return { waiting, running: claimed, oldestCloseTime, circuits: this.#circuits.open(), today: { day, calls, tokens, usd: nanoUsd / 1e9 } };
+    return { waiting, running: claimed, oldestCloseTime, circuits: this.#circuits.open(), today: { day, calls, tokens, usd: nanoUsd / 1e9 }, caps: this.#options.caps() };
   }
 
   /** What is wrong, each with a code and a sentence. */
@@ -287,6 +292,13 @@ export class ConcurrentAnalyzer {
   /** Newest first. */
   outcomes(limit: number): AnalysisOutcome[] {
     return this.#queue.outcomes(limit);
+  }
+
+  /** Calls of this user that the database knows: those not known here count from now on. False where they could not be written down. */
+  learn(calls: readonly KnownCall[]): boolean {
+    if (this.#disk.transaction(() => { this.#queue.learn(calls, dayOf); }, false) === DISK_FAILING) return false;
+    this.#look();
+    return true;
   }
 
   #sayCap(day: string, message: string): void {
@@ -353,4 +365,5 @@ export class ConcurrentAnalyzer {
   }
 }
 
+const callId = (signalId: string, attempt: number): string => uuidV5(`${signalId}:${attempt}`, CALL_NAMESPACE);
 const dayOf = (epoch: number): string => new Date(epoch).toISOString().slice(0, 10);

@@ -42,6 +42,8 @@ export interface PlanContext {
   ownModel: string;
   day: string;
   caps: Caps;
+  /** What was used elsewhere is still being asked. */
+  learning: boolean;
   used: Used & { reserved: Omit<Used, 'calls'> };
   prompt: Prompt;
   prices: readonly ModelPrice[];
@@ -64,6 +66,7 @@ export function planTask(task: Task, at: PlanContext): TaskPlan {
   const model = task.model ?? at.ownModel;
   const price = priceOf(model, at.day, at.prices);
   if (!price) return close('no_price', `Name another model than ${model}, or give its price.`);
+  if (at.learning) return wait(SOON_MS, 'What was used today is being asked of the database.');
   // What is surely too much is seen before anything is computed.
   const least = { tokensIn: Buffer.byteLength(at.prompt.system), tokensOut: at.rules.maxOutputTokens };
   const beyond = beyondCaps({ ...least, nanoUsd: costOf(price, least.tokensIn, least.tokensOut) }, at);
@@ -100,7 +103,7 @@ function beyondCaps(most: Question['most'], { caps, used }: PlanContext): TaskPl
   if (used.tokens + tokens <= caps.tokensPerDay && used.nanoUsd + most.nanoUsd <= nanoCap) return undefined;
   const fitsLater = used.tokens - used.reserved.tokens + tokens <= caps.tokensPerDay && used.nanoUsd - used.reserved.nanoUsd + most.nanoUsd <= nanoCap;
   if (fitsLater) return wait(SOON_MS, 'The calls under way may use what is left of the daily cap.');
-  return close('cap', `Used today (UTC): ${used.tokens} of ${caps.tokensPerDay} tokens, $${(used.nanoUsd / 1e9).toFixed(4)} of $${caps.usdPerDay}; this call may take ${tokens} tokens, $${(most.nanoUsd / 1e9).toFixed(4)}.`);
+  return close('cap', `Used today (UTC): ${used.tokens}${Number.isFinite(caps.tokensPerDay) ? ` of ${caps.tokensPerDay}` : ''} tokens, $${(used.nanoUsd / 1e9).toFixed(4)} of $${caps.usdPerDay}; this call may take ${tokens} tokens, $${(most.nanoUsd / 1e9).toFixed(4)}.`);
 }
 
 /** What becomes of a task whose call failed: it is asked again after a while, or that was it. `random` in [0, 1). */
