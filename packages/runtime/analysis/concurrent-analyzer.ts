@@ -117,11 +117,16 @@ export class ConcurrentAnalyzer {
     const passes = this.#passes;
     if (!passes || this.#paused || this.#ending) return;
     const free = passes.free(this.#share.concurrency);
-    if (free > 0 && this.#disk.usable) {
+    if (free > 0 && this.#disk.usable && !this.#learning) {
       const ready = this.#ready(passes.queued + free)?.length ?? 0;
       for (let more = Math.min(free, ready - passes.queued); more > 0; more--) passes.ask();
     }
     this.#lookLater();
+  }
+
+  /** What was used elsewhere today is still being asked: nobody knows yet whether a call is within the caps. */
+  get #learning(): boolean {
+    return this.#options.learning?.() ?? false;
   }
 
   /** A pass has begun: only now is it decided who goes, whoever is the most urgent when there is room. */
@@ -151,7 +156,7 @@ export class ConcurrentAnalyzer {
   /** Claims the most urgent task that needs a call; on the way it ends or puts back those that need none. */
   #claimNext(): Claimed | undefined {
     const { wall } = this.#options;
-    for (const until = wall.now() + TURN_MS; wall.now() < until && !this.#paused && !this.#ending;) {
+    for (const until = wall.now() + TURN_MS; wall.now() < until && !this.#paused && !this.#ending && !this.#learning;) {
       const task = this.#ready(1)?.[0];
       if (!task) return undefined;
       const step = this.#disk.transaction(() => this.#claim(task), true);
@@ -163,11 +168,11 @@ export class ConcurrentAnalyzer {
   }
 
   #claim(task: Task): { claimed?: Claimed; outcomes: AnalysisOutcome[] } {
-    const { wall, market, access, model, caps, learning, prompt = CURRENT_PROMPT, prices = MODEL_PRICES } = this.#options;
+    const { wall, market, access, model, caps, prompt = CURRENT_PROMPT, prices = MODEL_PRICES } = this.#options;
     const now = wall.epoch();
     const day = dayOf(now);
     const plan = planTask(task, {
-      market, access: access(), ownModel: model(), day, caps: caps(), learning: learning?.() ?? false, used: this.#queue.used(day), prompt, prices, rules: this.#rules,
+      market, access: access(), ownModel: model(), day, caps: caps(), used: this.#queue.used(day), prompt, prices, rules: this.#rules,
       answered: (key) => this.#queue.answered(key), asking: (key) => this.#asking.has(key),
     });
     switch (plan.do) {

@@ -42,8 +42,6 @@ export interface PlanContext {
   ownModel: string;
   day: string;
   caps: Caps;
-  /** What was used elsewhere is still being asked. */
-  learning: boolean;
   used: Used & { reserved: Omit<Used, 'calls'> };
   prompt: Prompt;
   prices: readonly ModelPrice[];
@@ -66,7 +64,6 @@ export function planTask(task: Task, at: PlanContext): TaskPlan {
   const model = task.model ?? at.ownModel;
   const price = priceOf(model, at.day, at.prices);
   if (!price) return close('no_price', `Name another model than ${model}, or give its price.`);
-  if (at.learning) return wait(SOON_MS, 'What was used today is being asked of the database.');
   // What is surely too much is seen before anything is computed.
   const least = { tokensIn: Buffer.byteLength(at.prompt.system), tokensOut: at.rules.maxOutputTokens };
   const beyond = beyondCaps({ ...least, nanoUsd: costOf(price, least.tokensIn, least.tokensOut) }, at);
