@@ -219,6 +219,18 @@ describe('order and limits', () => {
     }
   });
 
+  test('a cap that is raised lets analyses go on, and that it was reached is no problem any more', async () => {
+    let usdPerDay = 0;
+    const one = start({ caps: () => ({ tokensPerDay: Infinity, usdPerDay }) });
+    one.take([signalNumber(0)]);
+    await eventually(() => one.told.map(reasonOf)).toEqual(['cap']);
+    expect(one.analyzer.problems()).toEqual([{ code: 'analysis_cap', message: expect.stringContaining('0 tokens, $0.0000 of $0;') }]);
+    usdPerDay = 1;
+    one.take([signalNumber(1)]);
+    await eventually(() => one.told.map(reasonOf)).toEqual(['cap', 'decision']);
+    expect(one.analyzer.problems()).toEqual([]);
+  });
+
   test('the caps hold over a move to an empty disk: calls wait for what was used before, and each counts once however often it is learnt of', async () => {
     const caps = () => ({ tokensPerDay: 60_000, usdPerDay: 1e6 });
     const before = start({ caps });

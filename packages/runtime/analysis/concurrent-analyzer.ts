@@ -68,7 +68,7 @@ export class ConcurrentAnalyzer {
   #knownAccess = '';
   #timer: NodeJS.Timeout | undefined;
   #pruneAt = 0;
-  #capReached: { day: string; message: string } | undefined;
+  #capReached: { day: string; caps: Caps; message: string } | undefined;
 
   constructor(options: AnalyzerOptions) {
     const { wall, log, file } = options;
@@ -284,7 +284,7 @@ export class ConcurrentAnalyzer {
   /** What is wrong, each with a code and a sentence. */
   problems(): { code: string; message: string }[] {
     const found = this.#circuits.open().map(({ model, until, message }) => ({ code: 'analysis_circuit', message: `The model ${model} is not asked until ${new Date(until).toISOString()}. ${message}` }));
-    if (this.#capReached?.day === dayOf(this.#options.wall.epoch())) found.push({ code: 'analysis_cap', message: this.#capReached.message });
+    if (this.#capReached && this.#capHolds(this.#capReached)) found.push({ code: 'analysis_cap', message: this.#capReached.message });
     if (this.#disk.problem !== undefined) found.push({ code: 'disk_failing', message: `The analysis cannot write to the data folder: ${this.#disk.problem}` });
     return found;
   }
@@ -307,8 +307,14 @@ export class ConcurrentAnalyzer {
   }
 
   #sayCap(day: string, message: string): void {
-    if (this.#capReached?.day !== day) this.#options.log('warn', 'analysis_cap', message);
-    this.#capReached = { day, message };
+    if (!this.#capReached || !this.#capHolds(this.#capReached)) this.#options.log('warn', 'analysis_cap', message);
+    this.#capReached = { day, caps: this.#options.caps(), message };
+  }
+
+  /** A new day or another cap: what was reached says nothing any more. */
+  #capHolds({ day, caps }: { day: string; caps: Caps }): boolean {
+    const { tokensPerDay, usdPerDay } = this.#options.caps();
+    return day === dayOf(this.#options.wall.epoch()) && caps.tokensPerDay === tokensPerDay && caps.usdPerDay === usdPerDay;
   }
 
   #tell(outcomes: readonly AnalysisOutcome[]): void {
