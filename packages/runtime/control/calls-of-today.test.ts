@@ -60,6 +60,18 @@ test('a database that is away, or a disk that is full, holds calls up for 5 s; t
   }
 });
 
+test('a database that does not even say who acts is asked all the same, and that it does not answer is said', async () => {
+  const one = world([rowNumber(1)]);
+  one.state.away = true;
+  await pass(5_100);
+  expect([one.calls.learning, one.calls.problem?.code]).toEqual([false, 'analysis_usage_unknown']);
+  one.state.away = false;
+  one.calls.owned(1);
+  await pass(1);
+  expect([one.calls.problem, one.state.learnt]).toEqual([null, [rowNumber(1).id]]);
+  await one.stop();
+});
+
 test('it is read again every hour, of the day that it is then, without holding anything up', async () => {
   const one = world();
   one.calls.owned(1);

@@ -64,7 +64,8 @@ export class CallsOfToday {
   /** Follows until the signal ends it. */
   async run(): Promise<void> {
     this.#ask();
-    for (let wait = AGAIN_MS; !this.#options.signal.aborted;) {
+    // Where nobody says by then who acts, the database is asked in any case.
+    for (let wait = PATIENCE_MS; !this.#options.signal.aborted;) {
       await this.#nudge.wait(wait);
       wait = await this.#read();
     }
