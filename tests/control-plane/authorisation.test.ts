@@ -83,6 +83,8 @@ const ROUTES: Record<string, readonly [outcome: string, where: () => Promise<str
   'DELETE /v1/me/budget': [OWN_SELF, at('/v1/me/budget')],
   'PUT /v1/me/scaling': [OWN_SELF, at('/v1/me/scaling'), () => ({ automatic: false, policy: 'balanced' })],
   'DELETE /v1/me/scaling': [OWN_SELF, at('/v1/me/scaling')],
+  'PUT /v1/me/analysis': [OWN_SELF, at('/v1/me/analysis'), () => ({ tokensPerDay: 1, usdPerDay: 1 })],
+  'DELETE /v1/me/analysis': [OWN_SELF, at('/v1/me/analysis')],
   'GET /v1/me/tokens': [OWN_SELF, at('/v1/me/tokens')],
   'POST /v1/me/tokens': [OWN_SELF, at('/v1/me/tokens'), () => ({ name: 'x', scopes: ['me:read'] })],
   'DELETE /v1/me/tokens/{id}': ['1+44331111', accessToken],

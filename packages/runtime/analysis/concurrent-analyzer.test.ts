@@ -224,6 +224,71 @@ describe('order and limits', () => {
     }
   });
 
+  test('a cap that is raised lets analyses go on, and that it was reached is no problem any more', async () => {
+    let usdPerDay = 0;
+    const one = start({ caps: () => ({ tokensPerDay: Infinity, usdPerDay }) });
+    one.take([signalNumber(0)]);
+    await eventually(() => one.told.map(reasonOf)).toEqual(['cap']);
+    expect(one.analyzer.problems()).toEqual([{ code: 'analysis_cap', message: expect.stringContaining('0 tokens, $0.0000 of $0;') }]);
+    usdPerDay = 1;
+    one.take([signalNumber(1)]);
+    await eventually(() => one.told.map(reasonOf)).toEqual(['cap', 'decision']);
+    expect(one.analyzer.problems()).toEqual([]);
+  });
+
+  test('the caps hold over a move to an empty disk: calls wait for what was used before, and each counts once however often it is learnt of', async () => {
+    const caps = () => ({ tokensPerDay: 60_000, usdPerDay: 1e6 });
+    const before = start({ caps });
+    before.take(numbers(30));
+    await eventually(() => before.told).toHaveLength(30);
+    const used = before.analyzer.state().today;
+    await before.close();
+
+    let learning = true;
+    const moved = start({ dataDir: join(dataDir, 'moved'), caps, learning: () => learning });
+    moved.take(numbers(30, 30));
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+    expect([moved.told, (await gemini.journal()).length]).toEqual([[], before.calls.length]);
+    for (const calls of [before.calls.slice(2), before.calls, before.calls.slice(0, 3)]) expect(moved.analyzer.learn(calls)).toBe(true);
+    expect(moved.analyzer.state().today).toEqual(used);
+    learning = false;
+    await eventually(() => moved.told).toHaveLength(30);
+    expect(moved.told.map(reasonOf)).toContain('cap');
+    expect(moved.analyzer.state()).toMatchObject({ caps: caps(), today: { calls: before.calls.length + moved.calls.length } });
+    expect(await gemini.tokens()).toBeLessThanOrEqual(60_000);
+  });
+
+  test('a signal that another machine asked about too gets calls with ids of their own, so that all that was paid counts', async () => {
+    const before = start();
+    before.take([signalNumber(0)]);
+    await eventually(() => before.told).toHaveLength(1);
+    const moved = start({ dataDir: join(dataDir, 'moved') });
+    moved.analyzer.learn(before.calls);
+    moved.take([signalNumber(0)]);
+    await eventually(() => moved.told).toHaveLength(1);
+    expect(moved.calls).toMatchObject([{ signalId: signalNumber(0).id, attempt: 2 }]);
+    expect(moved.analyzer.state().today).toMatchObject({ calls: 2, tokens: await gemini.tokens() });
+  });
+
+  test('the caps begin anew at midnight UTC, what was learnt of the day before with them; a quota of Google stays used up until midnight in California', async () => {
+    let ahead = Date.parse('2026-11-26T23:59:00Z') - performance.now();
+    const wall = { ...systemWall, epoch: () => Math.round(ahead + performance.now()) };
+    const one = start({ wall, caps: () => ({ tokensPerDay: 50_000, usdPerDay: 1e6 }), trader: (id) => traderDocument({ expiry: '15m', analysis: { model: id === signalNumber(0).traderId ? 'gemini-3.8-flash' : undefined } }) });
+    const used = { id: signalNumber(99).id, signalId: signalNumber(98).id, attempt: 1, model: 'm', promptVersion: 'p', promptHash: 'h', startedAt: wall.epoch(), latencyMs: 1, tokensIn: 1, tokensOut: 1, nanoUsd: 0, estimated: false, result: 'answered' };
+    await gemini.setFaults([{ fault: 'day-limit', model: 'gemini-3.8-flash' }]);
+    one.take([signalNumber(0)]);
+    await eventually(() => reasonOf(outcomeOf(one, signalNumber(0)))).toBe('circuit');
+    expect(outcomeOf(one, signalNumber(0))).toMatchObject({ message: expect.stringContaining('2026-11-27T08:00:00.000Z') });
+    one.analyzer.learn([{ ...used, tokensIn: 49_000 }]);
+    one.take([signalNumber(1)]);
+    await eventually(() => reasonOf(outcomeOf(one, signalNumber(1)))).toBe('cap');
+    ahead += 120_000;
+    one.analyzer.learn([{ ...used, tokensIn: 49_000 }]);
+    one.take([signalNumber(3), signalNumber(2)]);
+    await eventually(() => [3, 2].map((n) => reasonOf(outcomeOf(one, signalNumber(n))))).toEqual(['circuit', 'decision']);
+    expect(one.analyzer.state().today).toMatchObject({ day: '2026-11-27', calls: 1 });
+  });
+
   test('a model whose price is not known is not asked; without a key nobody is, and with one that comes later they are', async () => {
     const one = start({ document: traderDocument({ analysis: { model: 'gemini-9-ultra' } }) });
     one.take([signalNumber(0)]);
