@@ -40,7 +40,7 @@ export class World {
       desired_image: TEST_IMAGES.tiny, desired_env: {}, desired_regions: [], desired_sizes: [], desired_restart: 0, desired_secret: 1, wished_at: this.#iso(), observed_generation: 0,
       phase: 'requested', phase_since: this.#iso(), phase_detail: null, fly_app: null, fly_machine_id: null, fly_volume_id: null, fly_instance_id: null, fly_state: null, region: null, cpu_kind: null,
       cpus: null, memory_mb: null, image: null, url: null, last_error: null, placed: null, tried: [], placement: 1, good: null, failed_generation: 0, failure: null, config_sent_at: null,
-      secret_version: 0, secret_oldest: 1, doubt: null, unreachable_since: null, drain_until: null, drain_reason: null, claimed_at: null, token_epoch: 1, status: null, beat_at: null, fence: 0,
+      secret_version: 0, secret_oldest: 1, doubt: null, unreachable_since: null, drain_until: null, drain_reason: null, contract_turn: null, claimed_at: null, token_epoch: 1, status: null, beat_at: null, fence: 0,
       attempts: 0, created_at: this.#iso(), updated_at: this.#iso(),
     };
   }
