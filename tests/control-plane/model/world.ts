@@ -4,10 +4,10 @@ import type { FlyClient } from '../../../packages/fly/index.ts';
 import type { DesiredPatch, MachinePatch, MachineRow, NewEvent } from '../../../control-plane/database/rows.ts';
 import { settle } from '../../../control-plane/reconciler/outcome.ts';
 import { reconcile, type Look, type ReconcileContext } from '../../../control-plane/reconciler/reconcile.ts';
-import type { MachineContract } from '../../../control-plane/reconciler/wish.ts';
+import { contractHash, type MachineContract } from '../../../control-plane/reconciler/wish.ts';
 import { TEST_IMAGES, type TestFly } from '../../support/fly.ts';
 
-export const CONTRACT: MachineContract = {
+const CONTRACT: MachineContract = {
   appNameKey: 'a-key-for-tests-only', urlTemplate: 'https://{app}.fly.dev', supabaseUrl: 'http://s', supabasePublishableKey: 'p', controlPlaneUrl: 'http://c', ticketJwks: '{"keys":[]}',
   allowedOrigins: [], env: {}, allowUsRegions: false,
 };
@@ -20,6 +20,8 @@ export class World {
   readonly fly: FlyClient;
   readonly clock: { now: number };
   row: MachineRow;
+  /** What the operator gives to all machines. */
+  contract = CONTRACT;
   events: NewEvent[] = [];
   secrets: { hash: string; version: number }[] = [];
   /** Looks that found nothing to do end here. */
@@ -64,6 +66,14 @@ export class World {
     this.row = after;
   }
 
+  give(env: Record<string, string>): void { this.contract = { ...CONTRACT, env }; }
+
+  /** It works, and is not known to have what all are given: then its turn comes, one day. */
+  #awaitsTurn(): boolean {
+    const { row } = this;
+    return row.phase === 'screening' && row.desired_state === 'started' && row.observed_generation === row.generation && row.good?.contract !== contractHash(this.contract);
+  }
+
   /** The replica that looks now dies after so many writes; another goes on. */
   dieAfter(writes: number): void { this.#writesToLive = writes; }
 
@@ -78,7 +88,7 @@ export class World {
 
   #context(): ReconcileContext {
     return {
-      fly: this.fly, org: 'personal', contract: CONTRACT, replicaId: 'model', prices: () => FLY_PRICES, now: () => this.clock.now, newSecret: () => randomBytes(32).toString('base64url'), lastLogs: () => Promise.resolve(['its last words']),
+      fly: this.fly, org: 'personal', contract: this.contract, replicaId: 'model', prices: () => FLY_PRICES, now: () => this.clock.now, newSecret: () => randomBytes(32).toString('base64url'), lastLogs: () => Promise.resolve(['its last words']),
       probe: async (app) => {
         const machines = await this.fly.machines.list(app).catch(() => []);
         return machines.some((machine) => machine.state === 'started' && machine.config?.image === TEST_IMAGES.tiny);
@@ -106,6 +116,7 @@ export class World {
       const settled = settle(look.outcome, { ...this.row, generation }, this.clock.now, 0.5);
       this.#write(fence, { ...look.patch, ...settled.patch }, [...look.events, ...settled.events]);
       this.last = look.outcome;
+      if (look.outcome.kind === 'done' && this.#awaitsTurn()) this.row = { ...this.row, contract_turn: contractHash(this.contract) };
       this.clock.now += Math.min(settled.nextLookMs, 15_000);
     } catch (error) {
       if (!(error instanceof Died)) throw error;
@@ -122,7 +133,7 @@ export class World {
       // what moves in the stand-in does so between two looks
       await new Promise((resolve) => { setTimeout(resolve, 3); });
       const { row } = this;
-      const clean = row.doubt === null && (this.last?.kind === 'done' || this.last?.kind === 'terminal');
+      const clean = row.doubt === null && !this.#awaitsTurn() && (this.last?.kind === 'done' || this.last?.kind === 'terminal');
       if (row.phase === 'destroyed' || (clean && n > 0)) return true;
     }
     return false;
