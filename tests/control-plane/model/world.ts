@@ -66,6 +66,7 @@ export class World {
     this.row = after;
   }
 
+  /** From now on all machines are given this beside the rest. */
   give(env: Record<string, string>): void { this.contract = { ...CONTRACT, env }; }
 
   /** It works, and is not known to have what all are given: then its turn comes, one day. */
