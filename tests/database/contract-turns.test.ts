@@ -83,6 +83,14 @@ test('of many one in twenty may fail for reasons of its own', async () => {
   expect([await beat('two'), (await pace()).halted?.code]).toEqual([0, 'contract_harms']);
 });
 
+test('one machine\'s own trouble is left out by an operator, and the others go on', async () => {
+  await beat('two');
+  await query(`update machines set phase = 'failed' where contract_turn = 'two'`);
+  expect([await beat('two'), (await pace()).halted?.code]).toEqual([0, 'contract_harms']);
+  await query(`update machines set contract_turn = null where phase = 'failed'`);
+  expect([await beat('two'), (await pace()).halted]).toEqual([1, null]);
+});
+
 test('given something else again, what went wrong before says nothing, and who still has that from before waits for nothing', async () => {
   await beat('one');
   await beat('two');
