@@ -400,7 +400,7 @@ describe('whatever is seen', () => {
 /** The plan that ends a wait, or changes what the next look goes by, while Fly shows the same for three hours; null: none. What is remembered goes on as the row does. */
 function outlast(wished: Wish, facts: Seen, known: Memory): Plan | null {
   const turns: ReadonlySet<string> = new Set(['create-machine', 'give-up-version', 'replace-machine']);
-  let remembered: Memory = { ...known, unreachableSince: facts.machines.some(({ hostOk }) => !hostOk) ? NOW : null };
+  const remembered: Memory = { ...known, unreachableSince: facts.machines.some(({ hostOk }) => !hostOk) ? NOW : null };
   let drainAt: number | null = null;
   for (let now = NOW; now < NOW + 3 * 3_600_000;) {
     if (drainAt !== null && now - drainAt > DRAIN_LEASE_S * 1_000) drainAt = null;
@@ -410,7 +410,8 @@ function outlast(wished: Wish, facts: Seen, known: Memory): Plan | null {
     if (made.actions.some(({ kind }) => kind === 'drain')) drainAt = now;
     if (made.actions.some(({ kind }) => kind === 'end-drain')) drainAt = null;
     const phase = nextPhase(remembered.phase, made.sighting);
-    remembered = { ...remembered, phase, ...(phase === remembered.phase ? {} : { phaseSince: now }), instanceId: choose(wished, facts, remembered, now).current?.instanceId ?? remembered.instanceId };
+    remembered.instanceId = choose(wished, facts, remembered, now).current?.instanceId ?? remembered.instanceId;
+    if (phase !== remembered.phase) Object.assign(remembered, { phase, phaseSince: now });
     now += Math.max(10_000, last.ms);
   }
   return null;
