@@ -399,14 +399,14 @@ describe('whatever is seen', () => {
 
 /** The plan that ends a wait, or changes what the next look goes by, while Fly shows the same for three hours; null: none. What is remembered goes on as the row does. */
 function outlast(wished: Wish, facts: Seen, known: Memory): Plan | null {
-  const turns: ReadonlySet<string> = new Set(['create-machine', 'give-up-version', 'replace-machine']);
+  const progress: ReadonlySet<string> = new Set(['create-machine', 'give-up-version', 'replace-machine']);
   const remembered: Memory = { ...known, unreachableSince: facts.machines.some(({ hostOk }) => !hostOk) ? NOW : null };
   let drainAt: number | null = null;
   for (let now = NOW; now < NOW + 3 * 3_600_000;) {
     if (drainAt !== null && now - drainAt > DRAIN_LEASE_S * 1_000) drainAt = null;
     const made = plan(wished, facts, { ...remembered, drain: { ...remembered.drain, askedMs: drainAt === null ? null : now - drainAt } }, now);
     const last = made.actions.at(-1);
-    if (last?.kind !== 'wait' || made.actions.some(({ kind }) => turns.has(kind))) return made;
+    if (last?.kind !== 'wait' || made.actions.some(({ kind }) => progress.has(kind))) return made;
     if (made.actions.some(({ kind }) => kind === 'drain')) drainAt = now;
     if (made.actions.some(({ kind }) => kind === 'end-drain')) drainAt = null;
     const phase = nextPhase(remembered.phase, made.sighting);

@@ -27,13 +27,13 @@ export function plan(wish: Wish, seen: Seen, memory: Memory, now: number): Plan 
 const LONG = 15 * MINUTE;
 const LONG_BACKFILL = 60 * MINUTE;
 /** What changes what the next look goes by, and is told by itself. */
-const TURNS: ReadonlySet<Action['kind']> = new Set(['create-machine', 'give-up-version', 'replace-machine']);
+const PROGRESS: ReadonlySet<Action['kind']> = new Set(['create-machine', 'give-up-version', 'replace-machine']);
 
 /** Whoever only looks again and again tells nobody. A drain ends by itself. */
 function toldWhenLong(made: Plan, memory: Memory, now: number): Plan {
   const patience = memory.phase === 'backfilling' ? LONG_BACKFILL : LONG;
   const waits = made.actions.at(-1)?.kind === 'wait' && nextPhase(memory.phase, made.sighting) === memory.phase && memory.drain.askedMs === null;
-  if (!waits || now - Math.max(memory.phaseSince, memory.wishedAt) <= patience || made.actions.some(({ kind }) => kind === 'drain' || TURNS.has(kind))) return made;
+  if (!waits || now - Math.max(memory.phaseSince, memory.wishedAt) <= patience || made.actions.some(({ kind }) => kind === 'drain' || PROGRESS.has(kind))) return made;
   return { ...made, actions: [...made.actions.slice(0, -1), { kind: 'back-off', trouble: {
     code: 'takes_long', message: `This takes longer than it should. ${made.detail ?? `The machine is ${memory.phase}.`}`, nextStep: 'It is looked at again, ever later; restart it, or destroy and deploy it, if this does not pass.',
   } }] };

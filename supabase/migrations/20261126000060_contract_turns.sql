@@ -12,6 +12,8 @@ create table public.fleet_contract (
   contract text not null default '' check (length(contract) <= 64),
   since timestamptz not null default now(),
   next_at timestamptz not null default now(),
+  -- When nobody waited for it any more: what happens to a machine later says nothing of it.
+  taken_at timestamptz,
   waiting int not null default 0,
   under_way int not null default 0,
   -- Given it, and not ready with it: broken, or for too long.
@@ -33,7 +35,9 @@ declare
   v_now timestamptz := clock_timestamp();
   v_before public.fleet_contract;
   v_since timestamptz;
+  v_taken_at timestamptz;
   v_running int; v_ready int; v_waiting int; v_taking int; v_late int; v_recent int;
+  v_lates jsonb;
   v_limit int;
   v_given int := 0;
   v_halted jsonb;
@@ -43,28 +47,31 @@ begin
     return 0;
   end if;
   v_since := case when v_before.contract = p_contract then v_before.since else v_now end;
+  v_taken_at := case when v_before.contract = p_contract then v_before.taken_at end;
   if v_before.contract <> p_contract then
     -- a turn of the last time that this was given has passed
     update public.machines set contract_turn = null where contract_turn = p_contract;
   end if;
 
   with fleet as (
-    select phase, contract_turn_at, coalesce(good ->> 'contract' = p_contract, false) as has, coalesce(contract_turn = p_contract, false) as taker,
-      observed_generation = generation and phase = 'screening' as works
-    from public.machines where phase <> 'destroyed' and desired_state = 'started')
-  select count(*), count(*) filter (where has and phase = 'screening'), count(*) filter (where works and not has and not taker),
-      count(*) filter (where taker and not (has and phase = 'screening')),
-      -- a drain takes five minutes, a boot ten
-      count(*) filter (where taker and (phase = 'failed' or (not has and contract_turn_at < v_now - interval '20 minutes'))),
-      count(*) filter (where contract_turn_at > v_now - interval '10 minutes')
-    into v_running, v_ready, v_waiting, v_taking, v_late, v_recent from fleet;
+    select id, phase, contract_turn_at, coalesce(good ->> 'contract' = p_contract, false) as has, coalesce(contract_turn = p_contract, false) as turned,
+      observed_generation = generation and phase = 'screening' as works,
+      -- one that beat before is to beat again: with a wrong address or key of the database it may well say that it is ready
+      phase = 'screening' and coalesce(beat_at > phase_since and beat_at > v_now - interval '150 seconds', true) as heard
+    from public.machines where phase <> 'destroyed' and desired_state = 'started'
+  ), judged as (
+    -- a drain takes five minutes, a boot ten
+    select *, has and heard as ready, turned and v_taken_at is null and not (has and heard) as taking,
+      turned and v_taken_at is null and (phase = 'failed' or (not (has and heard) and contract_turn_at < v_now - interval '20 minutes')) as late from fleet)
+  select count(*), count(*) filter (where ready), count(*) filter (where works and not has and not turned), count(*) filter (where taking), count(*) filter (where late),
+      count(*) filter (where contract_turn_at > v_now - interval '10 minutes'), to_jsonb((array_agg(id order by contract_turn_at) filter (where late))[1:10])
+    into v_running, v_ready, v_waiting, v_taking, v_late, v_recent, v_lates from judged;
   v_limit := case when p_share > 0 then greatest(5, ceil(p_share * v_running)) else 0 end;
 
   if v_late > 0.05 * v_ready and v_waiting > 0 then
     v_halted := jsonb_build_object('code', 'contract_harms', 'at', coalesce(case when v_before.contract = p_contract then v_before.halted ->> 'at' end, to_char(v_now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
       'message', format('%s of the machines that were given what all are to get now did not become ready with it, and %s did: %s wait until they are, or until something else is given.', v_late, v_ready, v_waiting),
-      'machines', (select coalesce(jsonb_agg(id), '[]') from (select id from public.machines where phase <> 'destroyed' and desired_state = 'started' and contract_turn = p_contract
-        and (phase = 'failed' or (good ->> 'contract' is distinct from p_contract and contract_turn_at < v_now - interval '20 minutes')) order by contract_turn_at limit 10) m));
+      'machines', v_lates);
   else
     with given as (
       update public.machines m set contract_turn = p_contract, contract_turn_at = v_now, next_look_at = least(m.next_look_at, v_now)
@@ -83,12 +90,13 @@ begin
   end if;
   if v_halted is not null and (v_before.halted is null or v_before.contract <> p_contract) then
     insert into public.fleet_events (kind, message, data) values ('contract.halted', v_halted ->> 'message', v_halted);
-  elsif v_before.contract = p_contract and v_before.waiting + v_before.under_way + v_before.late > 0 and v_waiting + v_taking = 0 then
-    insert into public.fleet_events (kind, message, data) values ('contract.taken', 'Every machine that runs has what all are given.', jsonb_build_object('ready', v_ready));
+  elsif v_before.contract = p_contract and v_taken_at is null and v_waiting + v_taking = v_late then
+    insert into public.fleet_events (kind, message, data) values ('contract.taken', format('Every machine that runs has what all are given; %s of them did not become ready with it.', case v_late when 0 then 'none' else v_late::text end),
+      jsonb_build_object('ready', v_ready, 'late', coalesce(v_lates, '[]')));
   end if;
-  update public.fleet_contract set contract = p_contract, since = v_since, halted = v_halted, waiting = v_waiting - v_given, under_way = v_taking - v_late + v_given, late = v_late, ready = v_ready,
+  update public.fleet_contract set contract = p_contract, since = v_since, taken_at = case when v_waiting + v_taking = v_late then coalesce(v_taken_at, v_now) end, halted = v_halted, waiting = v_waiting - v_given, under_way = v_taking - v_late + v_given, late = v_late, ready = v_ready,
     -- it reads the whole fleet: never more than a twentieth of the time
-    next_at = v_now + greatest(case when v_waiting + v_taking > 0 then interval '2 seconds' else interval '10 seconds' end, 20 * (clock_timestamp() - v_now));
+    next_at = v_now + greatest(case when v_waiting + v_taking > v_late then interval '2 seconds' else interval '10 seconds' end, 20 * (clock_timestamp() - v_now));
   return v_given;
 end $$;
 

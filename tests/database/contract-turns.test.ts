@@ -12,12 +12,12 @@ const count = async (where: string) => Number((await query<{ n: string }>(`selec
 let toldBefore = '0';
 /** So many machines that work, and are ready with `one`. */
 async function fleet(machines: number): Promise<void> {
-  await query(`update machines set desired_state = 'destroyed', phase = 'destroyed', contract_turn = null, contract_turn_at = null`);
+  await query(`update machines set desired_state = 'destroyed', phase = 'destroyed', contract_turn = null, contract_turn_at = null where phase <> 'destroyed'`);
   [{ id: toldBefore }] = await query<{ id: string }>('select coalesce(max(id), 0) as id from fleet_events') as [{ id: string }];
-  await query(`update fleet_contract set contract = '', since = now(), next_at = now(), waiting = 0, under_way = 0, late = 0, ready = 0, halted = null`);
+  await query(`update fleet_contract set contract = '', since = now(), taken_at = null, next_at = now(), waiting = 0, under_way = 0, late = 0, ready = 0, halted = null`);
   await query(`with u as (insert into auth.users (id, email) select gen_random_uuid(), gen_random_uuid() || '@example.test' from generate_series(1, $1) returning id)
-    select deploy_machine(id, 'local', 'sin', 'shared', 1, 512, 'machine@sha256:00') from u`, [machines]);
-  await query(`update machines set phase = 'screening', observed_generation = generation, good = '{"contract": "one"}', next_look_at = now() + interval '5 minutes' where phase <> 'destroyed'`);
+    insert into machines (user_id, environment, desired_region, desired_cpu_kind, desired_cpus, desired_memory_mb, desired_image, phase, observed_generation, good, next_look_at)
+    select id, 'local', 'sin', 'shared', 1, 512, 'machine@sha256:00', 'screening', 1, '{"contract": "one"}', now() + interval '5 minutes' from u`, [machines]);
 }
 /** A beat of a replica that gives `contract`, whenever the last one was; how many turns it gave. */
 async function beat(contract: string, share = 0.1): Promise<number> {
@@ -69,6 +69,22 @@ test('while the one that took it is not ready nobody else does; when it has fail
   await ready('two');
   expect(await beat('two')).toBe(2);
   expect(await pace()).toMatchObject({ halted: null });
+});
+
+test('one that says it is ready, and is not heard of since, does not count as ready: it may not reach the database with what it was given', async () => {
+  await query(`update machines set beat_at = now(), phase_since = now() - interval '1 day' where phase <> 'destroyed'`);
+  await beat('two');
+  await ready('two');
+  // its last beat was before it restarted
+  await query(`update machines set phase_since = now() + interval '1 second' where contract_turn = 'two'`);
+  expect([await beat('two'), (await pace()).under_way]).toEqual([0, 1]);
+  await query(`update machines set beat_at = now() + interval '2 seconds' where contract_turn = 'two'`);
+  expect(await beat('two')).toBe(2);
+  // it was, and no more
+  await query(`update machines set beat_at = now() - interval '3 minutes', phase_since = now() - interval '4 minutes' where good ->> 'contract' = 'two' and phase <> 'destroyed'`);
+  expect([await beat('two'), await pace()]).toMatchObject([0, { under_way: 3, ready: 0 }]);
+  await minutesPass(21);
+  expect([await beat('two'), (await pace()).halted?.machines.length]).toEqual([0, 3]);
 });
 
 test('of many one in twenty may fail for reasons of its own', async () => {
@@ -128,6 +144,17 @@ test('in a small fleet five may within ten minutes; the last one is told', async
   }
   expect(given).toEqual([1, 2, 1, 0]);
   expect(await told()).toEqual(['contract.taken']);
+  // one whose host was away all the time is told with it, and once
+  await beat('three');
+  await ready('three');
+  await beat('three');
+  await minutesPass(21);
+  await query(`update machines set good = '{"contract": "three"}' where contract_turn is distinct from 'three' and phase <> 'destroyed'`);
+  expect([await beat('three'), await beat('three'), await pace(), await told()]).toMatchObject([0, 0, { waiting: 0, under_way: 0, late: 0 }, ['contract.taken', 'contract.changed', 'contract.taken']]);
+  expect((await query<{ message: string }>('select message from fleet_events order by id desc limit 1'))[0]?.message).toBe('Every machine that runs has what all are given; 1 of them did not become ready with it.');
+  // what becomes of one of them later has other reasons
+  await query(`update machines set phase = 'failed' where id = (select id from machines where contract_turn = 'three' and good ->> 'contract' = 'three' limit 1)`);
+  expect([await beat('three'), await pace(), (await told()).length]).toMatchObject([0, { late: 0, halted: null }, 3]);
 });
 
 test('however many replicas ask at once, the budget is one', async () => {
