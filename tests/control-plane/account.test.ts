@@ -98,7 +98,7 @@ describe('keys', () => {
     const { keys } = JSON.parse(env['SEALING_KEYS'] as string) as { keys: Record<string, string> };
     const rotated = await startTestControlPlane({ ...env, SEALING_KEYS: JSON.stringify({ current: 'test-2', keys: { ...keys, 'test-2': randomBytes(32).toString('base64') } }) });
     try {
-      await expect.poll(async () => (await sql<{ key_id: string }>('select distinct key_id from public.user_secrets where user_id = $1', [user.id])).map((row) => row.key_id), { timeout: 10_000 }).toEqual(['test-2']);
+      await expect.poll(async () => (await sql<{ key_id: string }>('select distinct key_id from public.user_secrets where user_id = $1', [user.id])).map((row) => row.key_id), { timeout: 60_000 }).toEqual(['test-2']);
       expect((await call(machine.secret, 'GET', '/v1/machine/keys', undefined, {}, rotated.url)).body).toMatchObject({ binance });
     } finally {
       await rotated.close();

@@ -77,4 +77,4 @@ test('killed at random moments and cut off from the database again and again, ev
   store.close();
   const { rows: [told] } = await pool.query<{ rows: number }>(`select sum((data ->> 'rows')::int)::int as rows from machine_events where user_id = $1 and kind = 'facts_refused'`, [machine.user.id]);
   expect(told?.rows).toBe(2 * FACTS / 50);
-}, 180_000);
+}, 480_000);

@@ -44,7 +44,7 @@ test('a client is told why a trader does not screen a symbol, and what is marked
   expect(await explain('BTCUSDT')).not.toMatchObject({ headline: expect.stringContaining('is in') });
   const told = await get('/v1/candles?symbol=BTCUSDT&interval=5m&limit=3');
   expect(told).toMatchObject({ items: [expect.anything(), expect.anything(), expect.anything()], marks: [{ kind: 'hole', symbol: 'BTCUSDT', interval: '5m', openTime: hole, until: hole + 300_000 }] });
-}, 60_000);
+}, 240_000);
 
 test('the local terminal runs the same machine without a cloud; a changed document is the next version, what was found stays', async () => {
   const exchange = await startTestExchange({ speed: 600 });
@@ -109,7 +109,7 @@ test('where a recording ends its symbol halts: this is said, shown, and nothing 
   const local = await startLocal({ dataDir: await folder(), interval: '1m', exchange: { restUrl: exchange.url, streamUrl: exchange['streams'] as string }, traders: [{ ...DIP, where: { up: 'close > sma(close, 3)' } }] });
   cleanups.push(() => local.stop());
   local.source.subscribe((event) => events.push(event));
-  await until('the halt is shown', () => local.source.status().market.halted.includes('BTCUSDT'), 25_000);
+  await until('the halt is shown', () => local.source.status().market.halted.includes('BTCUSDT'), 120_000);
   expect(local.source.candles('BTCUSDT', '1m', 1_000)).toHaveLength(40);
   expect(local.source.markets()).toMatchObject([{ symbol: 'BTCUSDT', halted: true }]);
   const said = local.source.log().filter(({ code }) => code === 'symbol_halted');
