@@ -63,15 +63,16 @@ test('a pause by the user is no failure: candles are not expected then, and are 
   await until('it is judged by its candles', () => part('candles')?.readings['candleLagMs'] !== undefined, 120_000);
   await orchestrator.commands.handlers.pause?.({ type: 'pause' });
   await nextLook();
-  expect(part('candles')).toBeUndefined();
+  await until('no candles are expected', () => part('candles') === undefined);
   await orchestrator.commands.handlers.resume?.({ type: 'resume' });
   await until('candles are expected again', () => part('candles')?.readings['candleLagMs'] !== undefined, 120_000);
 }, 300_000);
 
 test('signals that nobody analyses for want of a key are told, and where no trader wants an analysis there is nothing to tell', async () => {
   const { cloud, id, part, nextLook, link, orchestrator } = await screening(DIP);
-  await nextLook();
-  expect(part('analysis')).toMatchObject({ state: 'degraded', sentence: 'There is no key for the model: signals are not analysed.' });
+  // that there is none is known once the control plane has answered
+  await until('the missing key is told', () => part('analysis')?.state === 'degraded');
+  expect(part('analysis')).toMatchObject({ sentence: 'There is no key for the model: signals are not analysed.' });
   await cloud.supabase.database.pool.query(`update traders set document = document || '{"analysis": {"enabled": false}}' where id = $1`, [id]);
   link().beatNow();
   await until('the edit runs', () => orchestrator.view.status().traders[0]?.version === 2);

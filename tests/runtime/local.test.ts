@@ -43,7 +43,7 @@ test('a client is told why a trader does not screen a symbol, and what is marked
   expect(await explain('NONEUSDT')).toMatchObject({ headline: 'Dip does not screen NONEUSDT. NONEUSDT is out: the exchange does not list it.' });
   expect(await explain('BTCUSDT')).not.toMatchObject({ headline: expect.stringContaining('is in') });
   const told = await get('/v1/candles?symbol=BTCUSDT&interval=5m&limit=3');
-  expect(told).toMatchObject({ items: [expect.anything(), expect.anything(), expect.anything()], marks: [{ kind: 'hole', symbol: 'BTCUSDT', interval: '5m', openTime: hole, until: hole + 300_000 }] });
+  expect(told).toMatchObject({ items: [expect.anything(), expect.anything(), expect.anything()], marks: expect.arrayContaining([expect.objectContaining({ kind: 'hole', symbol: 'BTCUSDT', interval: '5m', openTime: hole, until: hole + 300_000 })]) });
 }, 240_000);
 
 test('the local terminal runs the same machine without a cloud; a changed document is the next version, what was found stays', async () => {

@@ -1,4 +1,4 @@
-// A process that finds facts of every kind and sends them, until it has found so many: for tests that kill it. Env: DATA_DIR, SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY,
+// A process that finds facts of every kind and sends them, until it has found so many (Infinity: until it is killed): for tests that kill it. Env: DATA_DIR, SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY,
 // TOKEN, TRADER_ID, FACTS. What it found is counted in the same transaction, so its next life goes on where this one was killed.
 import { randomUUID } from 'node:crypto';
 import { v5 as uuidV5 } from 'uuid';
