@@ -42,7 +42,8 @@ function expectOneOfEach(users: readonly TestUser[], found: Awaited<ReturnType<t
 describe('several replicas over one database', () => {
   test('fifty users deployed at once, by both replicas, give exactly fifty apps and fifty machines', async () => {
     const fly = await startTestFly();
-    const env = controlPlaneEnv(supabase, fly, ONE_ADDRESS);
+    // long enough for any stall: no replica loses a machine between a step and telling of it
+    const env = controlPlaneEnv(supabase, fly, { LEASE_SECONDS: '60', ...ONE_ADDRESS });
     const [users, ...replicas] = await Promise.all([makeUsers(50), spawnTestControlPlane(env), spawnTestControlPlane(env)]);
     try {
       const answers = await Promise.all(users.flatMap((user) => replicas.map((replica) => callApi(replica.url, user.accessToken, 'POST', '/v1/machines', {}))));

@@ -103,12 +103,15 @@ test('where a recording ends its symbol halts: this is said, shown, and nothing 
   const start = Date.UTC(2024, 0, 1);
   const rows = Array.from({ length: 40 }, (_, index) => `${start + index * 60_000},100,${103 + (index % 7)},${99 - (index % 5)},${100 + (index % 3)},${10 + index}`);
   writeFileSync(join(candles, 'BTCUSDT-1m-test.csv'), `openTime,open,high,low,close,volume\n${rows.join('\n')}\n`);
-  const exchange = await startExchange({ port: 0, dataDir: await folder(), market: candles, speed: 600, log: () => undefined });
+  const exchange = await startExchange({ port: 0, adminPort: 0, dataDir: await folder(), market: candles, speed: 60, log: () => undefined });
   cleanups.push(() => exchange.close());
   const events: FeedEvent[] = [];
   const local = await startLocal({ dataDir: await folder(), interval: '1m', exchange: { restUrl: exchange.url, streamUrl: exchange['streams'] as string }, traders: [{ ...DIP, where: { up: 'close > sma(close, 3)' } }] });
   cleanups.push(() => local.stop());
   local.source.subscribe((event) => events.push(event));
+  await until('it screens', () => local.source.status().phase === 'screening');
+  // slow until the machine is there, fast to the end
+  await fetch(`${exchange.admin}/clock`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ speed: 600 }) });
   await until('the halt is shown', () => local.source.status().market.halted.includes('BTCUSDT'), 120_000);
   expect(local.source.candles('BTCUSDT', '1m', 1_000)).toHaveLength(40);
   expect(local.source.markets()).toMatchObject([{ symbol: 'BTCUSDT', halted: true }]);
