@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { TradeMindError } from '@trademind/core';
 import { portOwner } from './port-owner.ts';
@@ -38,11 +39,18 @@ function listenOnce(port: number): Promise<number | null> {
   });
 }
 
-/** A port that is free now. */
+/** Systems hand out ports above these by themselves (Linux from 32768, macOS and Windows from 49152), for outgoing connections too. */
+const BY_NAME_ONLY = { from: 16_000, to: 32_000 };
+/** Processes that choose at the same moment draw from different ones. */
+const SHARES = 16;
+
+/** A port that is free now, and that nobody gets who asks for any: it stays free until its process listens, and while that one is started again. Throws `port_taken` when there is none. */
 export async function freePort(): Promise<number> {
-  const port = await listenOnce(0);
-  if (port === null) throw new TradeMindError({ code: 'port_taken', message: 'No port is free on the loopback interface.' });
-  return port;
+  for (let tries = 0; tries < 200; tries += 1) {
+    const port = await listenOnce(BY_NAME_ONLY.from + randomInt((BY_NAME_ONLY.to - BY_NAME_ONLY.from) / SHARES) * SHARES + (process.pid % SHARES));
+    if (port !== null) return port;
+  }
+  throw new TradeMindError({ code: 'port_taken', message: 'No port is free on the loopback interface.' });
 }
 
 /** Free ports for everything; those in `keep` are used again when they are still free. */

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { createClient } from '@supabase/supabase-js';
 import { decodeProtectedHeader, importJWK, SignJWT, type JWK } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../../cli/dev/ports.ts';
 import { generateSigningJwk } from '../../local-cloud/supabase/keys.ts';
 import { startGemini } from '../../local-cloud/gemini/start.ts';
 import { startTestExchange, type Exchange } from '../runtime/world.ts';
 import { callApi, controlPlaneEnv, spawnTestControlPlane, startTestControlPlane, type SpawnedControlPlane } from '../support/control-plane.ts';
 import { connectRaw } from '../support/feed.ts';
 import { eventually, startTestFly, TEST_IMAGES, type TestFly } from '../support/fly.ts';
-import { freePort } from '../support/free-port.ts';
 import { startTestSupabase, type TestSupabase, type TestUser } from '../support/supabase.ts';
 
 const MACHINE_IMAGE = `registry.local/trademind-machine@sha256:${'c'.repeat(64)}`;

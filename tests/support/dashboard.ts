@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DEFAULT_SIZE, monthlyPrice, type MachineView } from '@trademind/core';
+import { freePort } from '../../cli/dev/ports.ts';
 import { startDashboard } from '../../web/index.ts';
 import { startTestFeed, type TestFeed } from './feed.ts';
-import { freePort } from './free-port.ts';
 import { startLine, type Line } from './line.ts';
 import { startTestSupabase, type TestSupabase, type TestUser } from './supabase.ts';
 
