@@ -10,6 +10,8 @@ import { removeDir, startCloud, startRelay, tempDir, type Cloud } from './world.
 const KILLS = 12;
 /** What the last life finds beyond what those before it did. */
 const REST = 250;
+/** The beginning of a day (UTC) that is over. */
+const FIRST_AT = (Math.floor(Date.now() / 86_400_000) - 2) * 86_400_000;
 
 let cloud: Cloud;
 const dataDir = tempDir();
@@ -26,7 +28,7 @@ test('killed at random moments and cut off from the database again and again, ev
   const trader = await addTrader(pool, machine.user.id);
   const relay = await startRelay(supabase.url);
   const env = {
-    DATA_DIR: dataDir, SUPABASE_URL: `http://127.0.0.1:${relay.port}`, SUPABASE_PUBLISHABLE_KEY: supabase.publishableKey, TRADER_ID: trader,
+    DATA_DIR: dataDir, SUPABASE_URL: `http://127.0.0.1:${relay.port}`, SUPABASE_PUBLISHABLE_KEY: supabase.publishableKey, TRADER_ID: trader, FIRST_AT: String(FIRST_AT),
     TOKEN: await supabase.signMachineToken({ machineId: machine.id, userId: machine.user.id, epoch: 1 }),
   };
   // The network: cut in the middle of whatever goes on, open again soon after.
@@ -63,7 +65,7 @@ test('killed at random moments and cut off from the database again and again, ev
   const stored = async (sql: string) => (await pool.query<{ n: number }>(sql, [machine.user.id])).rows.map(({ n }) => n);
   expect(await stored('select (price - 1)::int as n from signals where user_id = $1 order by created_at, price')).toEqual(good);
   expect(await stored(`select substring(message from '\\d+')::int as n from decisions where user_id = $1 order by created_at, at`)).toEqual(good);
-  expect(await stored(`select extract(epoch from started_at - '2026-11-26T00:00:00Z')::int as n from analyses where user_id = $1 order by created_at, started_at`)).toEqual(all);
+  expect(await stored(`select (extract(epoch from started_at) - ${FIRST_AT / 1_000})::int as n from analyses where user_id = $1 order by created_at, started_at`)).toEqual(all);
   expect(await stored(`select substring(message from '\\d+')::int as n from notifications where user_id = $1 order by created_at, at`)).toEqual(all);
   expect(await stored(`select (data ->> 'n')::int as n from machine_events where user_id = $1 and kind = 'found' order by id`)).toEqual(all);
   expect((await pool.query('select calls, tokens_in::int, nano_usd::int from usage where user_id = $1', [machine.user.id])).rows).toEqual([{ calls: FACTS, tokens_in: FACTS * 10, nano_usd: FACTS * 100 }]);
