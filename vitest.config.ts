@@ -17,5 +17,7 @@ export default defineConfig({
       reporter: ['json-summary'],
       reportOnFailure: true,
     },
+    // a poll ends when what it waits for is there; one second is no bound for that
+    expect: { poll: { timeout: 60_000 } },
   },
 });
