@@ -297,7 +297,9 @@ test('of two machines of one user one acts: the second says who does, finds noth
   await until('the second waits', () => two.orchestrator.view.status().problems.some(({ code, message }) => code === 'owner_elsewhere' && message.includes(machine.id)));
   const before = told.length;
   await until('the first goes on', () => told.length > before + 2);
-  expect(two.orchestrator.view.status()).toMatchObject({ phase: 'booting', detail: 'Waiting for its turn: another machine of this user acts.' });
+  // once it knows its traders, its turn is all that it waits for
+  await until('it says what it waits for', () => two.orchestrator.view.status().detail === 'Waiting for its turn: another machine of this user acts.', 60_000, () => two.orchestrator.view.status().detail);
+  expect(two.orchestrator.view.status().phase).toBe('booting');
   expect(found).toEqual([]);
   await one.orchestrator.stop();
   // should the release have been lost in a stall, the lease's own end is waited for
