@@ -177,8 +177,13 @@ describe('the same request twice', () => {
 
   test('fifty at once over two replicas: executed once, all get that answer', async () => {
     const headers = key();
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, at) => call(user.accessToken, 'POST', '/v1/me/tokens', newToken, headers, at % 2 ? other.url : controlPlane.url)));
-    expect(new Set(answers.map(({ status, body }) => `${status} ${String(body['token'])}`)).size).toBe(1);
+    // whoever hears that it still runs, or that the database takes too long, repeats it, as the answer says
+    const ask = async (url: string): ReturnType<typeof call> => {
+      const answer = await call(user.accessToken, 'POST', '/v1/me/tokens', newToken, headers, url);
+      return ['request_running', 'database_unavailable'].includes(String(answer.body['code'])) ? ask(url) : answer;
+    };
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, at) => ask(at % 2 ? other.url : controlPlane.url)));
+    expect([...new Set(answers.map(({ status, body }) => `${status} ${String(body['token'] ?? body['code'])}`))]).toHaveLength(1);
     expect((await mine('GET', '/v1/me/tokens')).body['items']).toHaveLength(1);
   });
 
