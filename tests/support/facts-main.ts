@@ -34,6 +34,8 @@ function find(n: number): void {
 
 const running = synchronizer.run();
 for (;;) {
+  // of events and notifications no more than 2,000 are kept while they wait: one of each in five rows
+  while (store.outbox.state().rows > 5_000) await new Promise((resolve) => { setTimeout(resolve, 20); });
   const next = Number(store.get('next') ?? '0');
   if (next >= Number(FACTS)) break;
   store.file.transaction(() => {
