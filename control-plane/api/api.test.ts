@@ -65,10 +65,11 @@ describe('a machine', () => {
     expect(await as(alice, 'PATCH', path, { size: { cpuKind: 'shared', cpus: 2, memoryMb: 1_024 } }, { 'if-match': '"1"' })).toMatchObject({ status: 202, body: { generation: 2 } });
     await eventually(async () => { const { body } = await as(alice, 'GET', path); return (body['size'] as { cpus: number }).cpus === 2 && body['observedGeneration'] === 2 ? body : undefined; });
     await as(alice, 'PATCH', path, { desired: 'stopped' });
-    await eventually(async () => ((await as(alice, 'GET', path)).body['phase'] === 'stopped' ? true : undefined));
+    const asWished = (phase: string) => eventually(async () => { const { body } = await as(alice, 'GET', path); return body['phase'] === phase && body['observedGeneration'] === body['generation'] ? body : undefined; });
+    await asWished('stopped');
     expect((await fly.fly.machines.get(String(screening['app']), String(screening['flyMachineId']))).state).toBe('stopped');
     await as(alice, 'PATCH', path, { desired: 'started' });
-    const before = await eventually(async () => { const { body } = await as(alice, 'GET', path); return body['phase'] === 'screening' ? body : undefined; });
+    const before = await asWished('screening');
 
     expectProblem(await as(alice, 'PATCH', path, { otherRegions: ['nrt', 'iad'] }), 422, 'region_refused');
     expect(await as(alice, 'POST', `${path}/restart`)).toMatchObject({ status: 202, body: { generation: Number(before['generation']) + 1 } });

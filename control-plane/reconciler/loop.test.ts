@@ -1,6 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { startLoop, type LoopOptions } from './loop.ts';
 
+const PATIENCE = { timeout: 30_000, interval: 5 };
+
 test('a replica whose places are all taken has not stopped claiming: it is ready, and says how many looks are under way', async () => {
   let clock = 1_000;
   const hanging = Promise.withResolvers<boolean>();
@@ -13,10 +15,10 @@ test('a replica whose places are all taken has not stopped claiming: it is ready
     context: { replicaId: 'cp-test', now: () => clock, contract: { allowedOrigins: [] } }, log: { info: vi.fn(), warn: vi.fn(), error: vi.fn() },
     now: () => clock, random: () => 0.5, leaseSeconds: 300, parallel: 2, idleMs: 5, changed: () => undefined, looked: () => undefined,
   } as unknown as LoopOptions);
-  await vi.waitFor(() => expect(loop.underWay()).toBe(2));
+  await vi.waitFor(() => expect(loop.underWay()).toBe(2), PATIENCE);
   clock += 60_000;
   loop.wake();
-  await vi.waitFor(() => expect(loop.lastClaimAt()).toBe(61_000));
+  await vi.waitFor(() => expect(loop.lastClaimAt()).toBe(61_000), PATIENCE);
   hanging.resolve(true);
   await loop.stop();
   expect(loop.underWay()).toBe(0);

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 beforeEach(() => { seen.length = 0; });
 afterAll(() => { server.close(); });
-const has = (image = `registry.local/team/machine@${DIGEST}`, base: string | undefined = url) => createImageRegistry({ fetch, url: base, flyToken: 'fly-secret', timeoutMs: 2_000 }).has(image);
+const has = (image = `registry.local/team/machine@${DIGEST}`, base: string | undefined = url) => createImageRegistry({ fetch, url: base, flyToken: 'fly-secret', timeoutMs: 60_000 }).has(image);
 const BASIC = `Basic ${Buffer.from('x:fly-secret').toString('base64')}`;
 
 test('an image is there when its registry shows the manifest of that digest', async () => {

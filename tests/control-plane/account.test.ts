@@ -118,7 +118,7 @@ describe('keys', () => {
     const { keys } = JSON.parse(env['SEALING_KEYS'] as string) as { keys: Record<string, string> };
     const rotated = await startTestControlPlane({ ...env, SEALING_KEYS: JSON.stringify({ current: 'test-2', keys: { ...keys, 'test-2': randomBytes(32).toString('base64') } }) });
     try {
-      await expect.poll(async () => (await sql<{ key_id: string }>('select distinct key_id from public.user_secrets where user_id = $1', [user.id])).map((row) => row.key_id), { timeout: 10_000 }).toEqual(['test-2']);
+      await expect.poll(async () => (await sql<{ key_id: string }>('select distinct key_id from public.user_secrets where user_id = $1', [user.id])).map((row) => row.key_id), { timeout: 60_000 }).toEqual(['test-2']);
       expect((await call(machine.secret, 'GET', '/v1/machine/keys', undefined, {}, rotated.url)).body).toMatchObject({ binance });
     } finally {
       await rotated.close();
@@ -197,8 +197,13 @@ describe('the same request twice', () => {
 
   test('fifty at once over two replicas: executed once, all get that answer', async () => {
     const headers = key();
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, at) => call(user.accessToken, 'POST', '/v1/me/tokens', newToken, headers, at % 2 ? other.url : controlPlane.url)));
-    expect(new Set(answers.map(({ status, body }) => `${status} ${String(body['token'])}`)).size).toBe(1);
+    // whoever hears that it still runs, or that the database takes too long, repeats it, as the answer says
+    const ask = async (url: string): ReturnType<typeof call> => {
+      const answer = await call(user.accessToken, 'POST', '/v1/me/tokens', newToken, headers, url);
+      return ['request_running', 'database_unavailable'].includes(String(answer.body['code'])) ? ask(url) : answer;
+    };
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, at) => ask(at % 2 ? other.url : controlPlane.url)));
+    expect([...new Set(answers.map(({ status, body }) => `${status} ${String(body['token'] ?? body['code'])}`))]).toHaveLength(1);
     expect((await mine('GET', '/v1/me/tokens')).body['items']).toHaveLength(1);
   });
 

@@ -208,7 +208,7 @@ describe('the platform\'s Gemini', () => {
     await gemini.setFaults([{ fault: 'hang', times: 1 }]);
     const dying = await startTestControlPlane(controlPlaneEnv(supabase, fly, { GEMINI_URL: gemini.url, GEMINI_API_KEY: gemini.key }));
     const lost = callApi(dying.url, world.secret, 'POST', '/v1/machine/gemini/v1beta/models/gemini-3.5-flash-lite:generateContent', { contents: [{ parts: [{ text: 'x' }] }], generationConfig: { maxOutputTokens: 100 } }).catch(() => null);
-    await expect.poll(async () => (await calls()).length).toBe(1);
+    await expect.poll(async () => (await calls()).length, { timeout: 60_000 }).toBe(1);
     await dying.close();
     await lost;
     expect((await calls())[0]?.nano_usd).toBeGreaterThan(100 * 2_500);

@@ -12,7 +12,7 @@ beforeAll(async () => {
   [supabase, fly] = await Promise.all([startTestSupabase(), startTestFly()]);
   await fly.admin.fault({ kind: 'boot', image: TEST_IMAGES.broken, exitCode: 3, log: 'no such file: main.js' });
   // twice as dear as what is shipped: what is told comes from the list that bills are made with
-  await supabase.database.pool.query(`insert into public.price_lists select (now() at time zone 'UTC')::date, (now() at time zone 'UTC')::date, shared_cpu * 2, performance_cpu, extra_gb * 2, shared_included_mb, performance_included_mb, region_factor, volume_gb, egress_gb, egress_mb_per_hour from public.price_lists`);
+  await supabase.database.pool.query('update public.price_lists set shared_cpu = shared_cpu * 2, extra_gb = extra_gb * 2');
   controlPlane = await startTestControlPlane(controlPlaneEnv(supabase, fly));
 });
 afterAll(async () => {
@@ -30,7 +30,7 @@ const read = (id: string) => service<Row>('(select to_jsonb(m) from public.machi
 const until = (id: string, is: (row: Row) => boolean) => eventually(async () => {
   const row = await read(id);
   return is(row) ? row : undefined;
-}, 60_000);
+}, 240_000);
 const settled = (row: Row) => row.observed_generation === row.generation && row.last_error === null;
 const wish = (row: Row, patch: object) => service('to_jsonb(public.set_machine_desired($1, $2, $3))', [row.id, row.user_id, JSON.stringify(patch)]);
 const told = async (id: string) => (await supabase.database.pool.query<{ kind: string; message: string; data: Record<string, unknown> }>('select kind, message, data from public.machine_events where machine_id = $1 order by id', [id])).rows;
@@ -52,7 +52,7 @@ async function beat(row: Row, phase: 'screening' | 'draining', rows = 0): Promis
   return (await asRole<{ a: { drain: boolean; drain_reason: string | null } }>(supabase.database.pool, 'machine', claims, 'select public.machine_beat($1) as a', [JSON.stringify(status)]))[0]!.a;
 }
 
-describe('an operation', { timeout: 90_000 }, () => {
+describe('an operation', { timeout: 240_000 }, () => {
   test('resize: the machine is asked to drain, answers through its beat, and only then restarts; the price before and after is told', async () => {
     const row = await deployed();
     const before = await machineOf(row);

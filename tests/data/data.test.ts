@@ -97,7 +97,7 @@ describe('trademind data download', () => {
       expect(stdout.trim().split('\n').slice(1)).toEqual(await dayOfExchange('ETHUSDT', from));
     }
     expect(events((await data(...args, '--json')).stdout).at(-1)).toMatchObject({ event: 'done', candles: 0, gaps: 0, failed: [] });
-  }, 120_000);
+  }, 300_000);
 
   test('ended with Ctrl-C says so with status 130 and goes on from there; meanwhile nobody else may write, but may read', async () => {
     const args = download('BTCUSDT,ETHUSDT,SOLUSDT');
@@ -110,7 +110,7 @@ describe('trademind data download', () => {
     expect(await data('verify')).toMatchObject({ code: 0 });
     const kept = events((await data('list', '--json')).stdout).reduce((sum, one) => sum + (one['candles'] as number), 0);
     expect(events((await data(...args, '--json')).stdout).at(-1)).toMatchObject({ event: 'done', candles: 3 * 24 * 1_440 - kept });
-  }, 60_000);
+  }, 240_000);
 
   test('takes the largest symbols of a quote asset, several intervals at once, and tells its progress without a terminal', async () => {
     const answer = await data('download', '--quote', 'usdt', '--largest', '3', '--interval', '1h,1d', '--from', day(TO - 9 * DAY), '--to', day(TO), '--exchange', `${exchange.url}/`);
@@ -198,7 +198,7 @@ describe('a full disk', () => {
     } finally {
       execFileSync('umount', [disk]);
     }
-  }, 60_000);
+  }, 240_000);
 });
 
 describe('trademind data verify', () => {
@@ -218,7 +218,7 @@ describe('trademind data verify', () => {
     expect(await data('verify', '--repair')).toMatchObject({ code: 0, stdout: expect.stringMatching(/fetched [\d,]+ candles[\s\S]*1 series in order/) });
     expect((await data('export', '--symbol', 'BTCUSDT', '--interval', '1m')).stdout).toBe(whole);
     expect(existsSync(`${file}.damaged`)).toBe(true);
-  }, 60_000);
+  }, 240_000);
 
   test('fetches all that a file had lost behind a torn end; list and export say so before', async () => {
     await data(...download('BTCUSDT', TO - 4 * DAY));
@@ -243,7 +243,7 @@ describe('trademind data verify', () => {
     expect(mended.stderr).toBe('');
     expect(mended.stdout.startsWith(whole)).toBe(true);
     expect((await data('list')).stderr).toBe('');
-  }, 60_000);
+  }, 240_000);
 
   test('--complete of a symbol that the exchange does not know has failed', async () => {
     const file = join(folder, 'nope.csv');
@@ -277,7 +277,7 @@ describe('trademind data import and export', () => {
     expect(await data('verify')).toMatchObject({ code: 0 });
     const size = readdirSync(filesOf('BTCUSDT')).reduce((sum, file) => sum + statSync(join(filesOf('BTCUSDT'), file)).size, 0);
     expect(size / 10_080).toBeLessThan(16);
-  }, 60_000);
+  }, 240_000);
 
   test('refuse a bad row by file and line, and leave everything as it was', async () => {
     const file = join(folder, 'bad.csv');

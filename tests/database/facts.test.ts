@@ -110,24 +110,26 @@ describe('writing facts', () => {
 });
 
 describe('usage', () => {
+  // young enough to stay: calls are let go after 400 days
+  const [before, day] = [11, 10].map((ago) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10)) as [string, string];
   const usage = () => sql(`select day::text, model, calls, tokens_in::int, tokens_out::int, nano_usd::int from public.usage where user_id = $1 order by day, model`, [user]);
 
   test('adds up each call once, by day (UTC) and model, whoever sends it again', async () => {
     const calls = [
-      analysisRow({ started_at: '2026-11-25T23:59:59Z' }), analysisRow({ started_at: '2026-11-26T00:00:00Z' }), analysisRow({ started_at: '2026-11-26T01:00:00+02:00', model: 'other' }),
+      analysisRow({ started_at: `${before}T23:59:59Z` }), analysisRow({ started_at: `${day}T00:00:00Z` }), analysisRow({ started_at: `${day}T01:00:00+02:00`, model: 'other' }),
     ];
     await write({ analysis: calls });
-    await write({ analysis: [...calls, analysisRow({ started_at: '2026-11-26T05:00:00Z', tokens_in: 1, tokens_out: 2, nano_usd: 3 })] });
+    await write({ analysis: [...calls, analysisRow({ started_at: `${day}T05:00:00Z`, tokens_in: 1, tokens_out: 2, nano_usd: 3 })] });
     expect(await usage()).toEqual([
-      { day: '2026-11-25', model: 'gemini-3.5-flash-lite', calls: 1, tokens_in: 1_200, tokens_out: 300, nano_usd: 1_110_000 },
-      { day: '2026-11-25', model: 'other', calls: 1, tokens_in: 1_200, tokens_out: 300, nano_usd: 1_110_000 },
-      { day: '2026-11-26', model: 'gemini-3.5-flash-lite', calls: 2, tokens_in: 1_201, tokens_out: 302, nano_usd: 1_110_003 },
+      { day: before, model: 'gemini-3.5-flash-lite', calls: 1, tokens_in: 1_200, tokens_out: 300, nano_usd: 1_110_000 },
+      { day: before, model: 'other', calls: 1, tokens_in: 1_200, tokens_out: 300, nano_usd: 1_110_000 },
+      { day, model: 'gemini-3.5-flash-lite', calls: 2, tokens_in: 1_201, tokens_out: 302, nano_usd: 1_110_003 },
     ]);
   });
 
   test('of two machines that write at once is the sum of both', async () => {
     const second = (await deploy(database.pool, user, 'production')).machine.id;
-    const many = () => Array.from({ length: 50 }, () => analysisRow({ started_at: '2026-11-26T00:00:00Z' }));
+    const many = () => Array.from({ length: 50 }, () => analysisRow({ started_at: `${day}T00:00:00Z` }));
     await Promise.all(Array.from({ length: 8 }, (_, index) => write({ analysis: many() }, machineClaims(index % 2 ? machine : second, user))));
     expect(await usage()).toMatchObject([{ calls: 400, nano_usd: 400 * 1_110_000 }]);
   });

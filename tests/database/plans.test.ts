@@ -21,7 +21,7 @@ beforeAll(async () => {
   }
   signal = (await pool.query<{ id: string }>('select id from public.signals where user_id = $1 limit 1', [user])).rows[0]!.id;
   await pool.query('analyze');
-}, 120_000);
+}, 300_000);
 afterAll(async () => { await database.close(); });
 
 async function fill(userId: string, machineId: string, traderId: string): Promise<void> {

@@ -42,7 +42,7 @@ describe('npm start', () => {
     const first = await platform(dataDir);
     const { ready } = first;
     expect(first.lines[0]).toMatchObject({ ready: true, controlPlane: expect.stringContaining('127.0.0.1'), user: { email: 'demo@trademind.local' }, machine: { id: expect.any(String) } });
-    await first.line((line) => line.event === 'signal', 60_000);
+    await first.line((line) => line.event === 'signal', 120_000);
     const told = first.lines.filter((line) => line.event === 'signal').map((line) => line['id']);
     expect(await first.stop()).toBe(0);
     expect(first.lines.at(-1)).toEqual({ event: 'stopped' });
@@ -51,10 +51,10 @@ describe('npm start', () => {
 
     const second = await platform(dataDir);
     expect(second.ready.machine).toEqual(ready.machine);
-    await second.line((line) => line.event === 'signal', 60_000);
+    await second.line((line) => line.event === 'signal', 120_000);
     const again = new Set(second.lines.filter((line) => line.event === 'signal').map((line) => line['id']));
     expect(told.filter((id) => again.has(id))).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 
   test('while one runs says where it is; after kill -9 of the command its processes end and a new start goes on', async () => {
     const dataDir = folder();
@@ -66,12 +66,12 @@ describe('npm start', () => {
     const { stdout } = await promisify(execFile)('pgrep', ['-P', String(first.child.pid)]);
     process.kill(Number(stdout.trim().split('\n')[0]), 'SIGKILL');
     await first.exited;
-    await until('all processes to end', () => pids.every((pid) => !isAlive(pid)) || undefined, 40_000);
+    await until('all processes to end', () => pids.every((pid) => !isAlive(pid)) || undefined, 120_000);
 
     const second = await platform(dataDir);
     expect(second.ready.machine.id).toBe(first.ready.machine.id);
     expect(machinePids(dataDir)).toHaveLength(1);
-  }, 180_000);
+  }, 480_000);
 });
 
 describe('npm start refuses in one line, with a next step', () => {
@@ -150,13 +150,13 @@ describe('the commands on a running local cloud', () => {
     expect(await trademind('open')).toMatchObject({ code: 0, stdout: expect.stringContaining('token_hash') });
 
     // the new trader runs without a restart
-    await until('the new trader to run', async () => (JSON.stringify(JSON.parse((await trademind('status', '--json')).stdout)).includes('"Mine"') ? true : undefined), 60_000);
+    await until('the new trader to run', async () => (JSON.stringify(JSON.parse((await trademind('status', '--json')).stdout)).includes('"Mine"') ? true : undefined), 120_000);
 
     expect(await trademind('destroy', '--yes')).toMatchObject({ code: 0 });
-    await until('the machine to be gone', () => (machinePids(dataDir).length === 0 ? true : undefined), 60_000);
+    await until('the machine to be gone', () => (machinePids(dataDir).length === 0 ? true : undefined), 120_000);
     expect(await trademind('deploy', '--yes', '--json')).toMatchObject({ code: 0 });
-    await until('a new machine', () => (machinePids(dataDir).length === 1 ? true : undefined), 60_000);
-  }, 180_000);
+    await until('a new machine', () => (machinePids(dataDir).length === 1 ? true : undefined), 120_000);
+  }, 480_000);
 
   test('say what to do when none runs', async () => {
     const answer = await run(['status', '--data', folder()]);

@@ -69,7 +69,7 @@ describe('binance (npm) over WebSocket', () => {
       await expect.poll(async () => {
         await step(2_000, 100);
         return wanted.filter((event) => !raw[event]);
-      }, { timeout: 20_000 }).toEqual([]);
+      }, { timeout: 90_000 }).toEqual([]);
       expect(wanted.filter((event) => !formatted.has(event))).toEqual([]);
       expect(problems).toEqual([]);
       const ids = (raw['trade'] as { t: number }[]).map(({ t }) => t);

@@ -25,7 +25,7 @@ beforeAll(async () => {
     return;
   }
   cloud = await startTestFly({ runtime: 'process' });
-}, 180_000);
+}, 480_000);
 afterAll(async () => {
   await cloud?.close();
   await rm(folder, { recursive: true, force: true });
@@ -45,4 +45,4 @@ test('flaude (PyPI) makes, stops, starts, updates and destroys a machine, and is
     failed: { kind: 'MachineExitError', exit_code: 3, text: expect.stringContaining('code=3') as string },
   });
   expect((await cloud.admin.audit()).overlaps).toEqual([]);
-}, 90_000);
+}, 240_000);

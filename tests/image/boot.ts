@@ -12,7 +12,7 @@ import { until } from '../support/platform.ts';
 
 const IMAGE = `registry.local/trademind-machine@sha256:${'c'.repeat(64)}`;
 const TRADER: TraderInput = { name: 'Dip', side: 'long', interval: '1m', where: { low: 'rsi(5) < 35' }, universe: { quote: 'USDT', largest: 10 } };
-const WITHIN_MS = 60_000;
+const WITHIN_MS = 180_000;
 
 export interface Booted {
   /** From the start of the machine's process to the first 200 of `/ready` behind the edge. */

@@ -32,7 +32,7 @@ describe.skipIf(process.platform !== 'linux')('the root file system', () => {
   const folder = mkdtempSync(join(tmpdir(), 'trademind-image-test-'));
   const root = join(folder, 'root');
   let image: BuiltImage;
-  beforeAll(async () => { image = await buildImage(root); }, 60_000);
+  beforeAll(async () => { image = await buildImage(root); }, 240_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test('is small enough, and says so by part', () => {
@@ -63,5 +63,5 @@ describe.skipIf(process.platform !== 'linux')('the root file system', () => {
     expect(log.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
     expect(log.filter(({ msg }) => /disk|EROFS|EACCES/i.test(msg) && !msg.startsWith('The state of'))).toEqual([]);
     expect(log.at(-1)).toMatchObject({ code: 'ended' });
-  }, 120_000);
+  }, 300_000);
 });

@@ -23,7 +23,7 @@ export interface Comparison {
 }
 
 async function json<T>(url: string, headers: Record<string, string> = {}): Promise<T> {
-  const response = await fetch(url, { headers, signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(60_000) });
   if (!response.ok) throw new Error(`${response.status} ${(await response.text()).slice(0, 300)}`);
   return (await response.json()) as T;
 }
@@ -53,7 +53,7 @@ export async function storedSignals({ ready }: Platform): Promise<StoredSignal[]
  * Holds the database against the oracle over all that has closed until now: waits until the last of it has arrived (it may still be on its
  * way), then compares the two sets.
  */
-export async function compareWithOracle(platform: Platform, withinMs = 60_000): Promise<Comparison> {
+export async function compareWithOracle(platform: Platform, withinMs = 180_000): Promise<Comparison> {
   const folder = recordings('klines');
   if (folder === null) throw new Error('The oracle needs the real recordings.');
   const to = Math.floor((await marketTime(platform)) / MINUTE) * MINUTE;

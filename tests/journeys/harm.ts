@@ -24,13 +24,13 @@ export async function kill(platform: Platform, victim: Victim): Promise<number> 
     const pid = platform.pidOf(victim);
     process.kill(pid, 'SIGKILL'); // throws while the one killed before has no successor yet
     return pid;
-  }, 60_000);
+  }, 240_000);
 }
 
 /** How long it took until another process of the victim stands in its place (ms). */
 export async function untilReplaced(platform: Platform, victim: Victim, before: number): Promise<number> {
   const began = performance.now();
-  await until(`another process of ${victim}`, () => (platform.pidOf(victim) !== before && isAlive(platform.pidOf(victim)) ? true : undefined), 60_000);
+  await until(`another process of ${victim}`, () => (platform.pidOf(victim) !== before && isAlive(platform.pidOf(victim)) ? true : undefined), 120_000);
   return performance.now() - began;
 }
 
@@ -39,7 +39,7 @@ export async function untilCalm(platform: Platform, since: number): Promise<void
   await until('the machine to screen again', async () => {
     const view = await machineView(platform);
     return view.phase === 'screening' && view.status?.phase === 'screening' && Date.parse(view.beatAt ?? '') > since ? true : undefined;
-  }, 90_000);
+  }, 240_000);
 }
 
 export interface Machines { processes: number; apps: number; machines: number }
@@ -48,7 +48,7 @@ export interface Machines { processes: number; apps: number; machines: number }
 export async function countMachines(platform: Platform): Promise<Machines> {
   await sleep(200);
   const headers = { authorization: `Bearer ${flyToken(platform)}` };
-  const get = async <T>(path: string) => (await (await fetch(`${platform.ready.fly}${path}`, { headers, signal: AbortSignal.timeout(5_000) })).json()) as T;
+  const get = async <T>(path: string) => (await (await fetch(`${platform.ready.fly}${path}`, { headers, signal: AbortSignal.timeout(60_000) })).json()) as T;
   const { apps } = await get<{ apps: { name: string }[] }>('/v1/apps?org_slug=personal');
   const machines = await Promise.all(apps.map((app) => get<unknown[]>(`/v1/apps/${app.name}/machines`)));
   return { processes: machinePids(platform.dataDir).length, apps: apps.length, machines: machines.flat().length };

@@ -44,12 +44,12 @@ describe('another user of the same platform', () => {
     ownMachine = await until('the other user’s machine', async () => {
       const { body } = await api('GET', `/v1/machines/${id}`);
       return body['phase'] === 'screening' ? { id, feed: String(body['feed']) } : undefined;
-    }, 60_000);
-  }, 120_000);
+    }, 240_000);
+  }, 300_000);
   afterAll(async () => {
     await platform.stop();
     await removeDataDir(platform.dataDir);
-  }, 60_000);
+  }, 240_000);
 
   test.each(['machines', 'machine_events', 'traders', 'signals'])('reads no row of %s but own ones through the gateway', async (table) => {
     const { data, error } = await other.from(table).select('user_id');

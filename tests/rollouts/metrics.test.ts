@@ -21,7 +21,7 @@ async function figures(): Promise<Map<string, number>> {
   return all;
 }
 /** Waits until all of these figures have these values; the error says what they had. */
-async function shows(wanted: Record<string, number | ((value: number) => boolean)>, withinMs = 30_000): Promise<void> {
+async function shows(wanted: Record<string, number | ((value: number) => boolean)>, withinMs = 120_000): Promise<void> {
   await eventually(async () => {
     const seen = await figures();
     const wrong = Object.entries(wanted).filter(([name, value]) => { const there = seen.get(`trademind_${name}`); return !(typeof value === 'number' ? there === value : there !== undefined && value(there)); });
@@ -32,13 +32,13 @@ async function shows(wanted: Record<string, number | ((value: number) => boolean
 const call = (method: string, path: string, body?: unknown) => callApi(replicas[0]!.url, fleet.operator, method, path, body);
 const allow = (orphans: number) => call('POST', '/v1/fleet/sweep', { orphans });
 const rowsOf = () => fleet.query<{ id: string; fly_app: string; fly_machine_id: string }>(`select id, fly_app, fly_machine_id from machines order by id`);
-const settled = () => eventually(async () => ((await fleet.query(`select 1 from machines where phase = 'screening' and observed_generation = generation`)).length === MACHINES ? true : undefined), 60_000);
+const settled = () => eventually(async () => ((await fleet.query(`select 1 from machines where phase = 'screening' and observed_generation = generation`)).length === MACHINES ? true : undefined), 120_000);
 
 beforeAll(async () => {
   fleet = await startFleet();
   const patience = { SWEEP_SECONDS: '1', ORPHAN_GRACE_SECONDS: '0' };
   replicas = await Promise.all([fleet.replica(patience), fleet.replica(patience)]);
-}, 60_000);
+}, 240_000);
 afterAll(async () => { await fleet.close(); });
 
 test('before anything happened each figure is there, so that an alert on it means something', async () => {
@@ -72,9 +72,12 @@ test('sweeps: how long, of how many machines, when the last one succeeded', asyn
 
 test('sweeps: one that breaks off is counted as such, and is no success', async () => {
   const away = await fleet.fly.admin.fault({ kind: 'status', status: 500, error: 'internal: no', verb: 'org.machines' });
-  await shows({ 'sweep_seconds_count{outcome="broken_off"}': (count) => count >= 1 });
-  const at = (await figures()).get('trademind_sweep_last_success_timestamp_seconds');
-  await shows({ 'sweep_seconds_count{outcome="broken_off"}': (count) => count >= 2, sweep_last_success_timestamp_seconds: at! });
+  // a second apart: by the second one what is read of the database is newer than any success before them
+  await shows({ 'sweep_seconds_count{outcome="broken_off"}': (count) => count >= 2 });
+  const seen = await figures();
+  const at = seen.get('trademind_sweep_last_success_timestamp_seconds');
+  const brokenOff = seen.get('trademind_sweep_seconds_count{outcome="broken_off"}')!;
+  await shows({ 'sweep_seconds_count{outcome="broken_off"}': (count) => count > brokenOff, sweep_last_success_timestamp_seconds: at! });
   await away.end();
   await shows({ sweep_last_success_timestamp_seconds: (later) => later > at! });
 });
@@ -101,15 +104,15 @@ test('sweeps: orphans, the breaker that opens on many of them, what was given up
   await shows({ 'fleet_findings{kind="orphan"}': 7, 'sweep_machines{side="listed"}': MACHINES + 7, sweep_halted: 1, sweep_halts: 1, sweep_removed_total: 0 });
   const refuses = await fleet.fly.admin.fault({ kind: 'status', status: 500, error: 'internal: no', verb: 'app.delete' });
   await allow(7);
-  await shows({ sweep_halted: 0, fleet_abandoned: 7 }, 60_000);
+  await shows({ sweep_halted: 0, fleet_abandoned: 7 }, 120_000);
   await refuses.end();
   await allow(7);
-  await shows({ sweep_removed_total: 7, 'fleet_findings{kind="orphan"}': 0, sweep_halted: 0, sweep_halts: 1, fleet_abandoned: 0 }, 60_000);
-}, 180_000);
+  await shows({ sweep_removed_total: 7, 'fleet_findings{kind="orphan"}': 0, sweep_halted: 0, sweep_halts: 1, fleet_abandoned: 0 }, 120_000);
+}, 480_000);
 
 test('rollouts: one that is paused, its wave and its machines; one that halts; what goes back; one that succeeds', async () => {
   const release = async (version: string, image: string) => String((await call('POST', '/v1/releases', { version, image })).body['id']);
-  const start = async (id: string, settings: object = {}) => String((await call('POST', '/v1/rollouts', { release: id, settings: { waves: [{ machines: 1 }, { share: 1 }], pauseSeconds: 1, parallel: 2, gates: { bootSeconds: 4, bootFloorMs: 60_000 }, ...settings } })).body['id']);
+  const start = async (id: string, settings: object = {}) => String((await call('POST', '/v1/rollouts', { release: id, settings: { waves: [{ machines: 1 }, { share: 1 }], pauseSeconds: 1, parallel: 2, gates: { bootSeconds: 120, bootFloorMs: 120_000 }, ...settings } })).body['id']);
   const good = await release('2.0.0', IMAGES.good);
   const calm = await start(good, { pauseSeconds: 3_600 });
   await shows({ 'rollouts{state="running"}': 1, 'rollout_wave{environment="*"}': 0, 'rollout_machines{environment="*",state="healthy"}': 1, 'rollout_machines_total{state="healthy"}': 1 });
@@ -122,12 +125,15 @@ test('rollouts: one that is paused, its wave and its machines; one that halts; w
   // none is under way: nothing is left of its wave
   await eventually(async () => ([...(await figures()).keys()].some((name) => /^trademind_rollout_(wave|machines)\{/.test(name)) ? undefined : true));
 
-  await start(await release('2.0.1-bad', IMAGES.bad));
-  await shows({ 'rollout_halts_total{code="canary_failed"}': 1, 'rollout_machines_total{state="failed"}': 1, 'rollout_machines_total{state="reverted"}': 2, 'rollouts{state="rolled_back"}': 2 }, 60_000);
+  await start(await release('2.0.1-bad', IMAGES.bad), { gates: { bootSeconds: 4, bootFloorMs: 120_000 } });
+  await shows({ 'rollout_halts_total{code="canary_failed"}': 1, 'rollout_machines_total{state="failed"}': 1, 'rollout_machines_total{state="reverted"}': 2, 'rollouts{state="rolled_back"}': 2 }, 120_000);
+  // Fly keeps the machines after the canary waiting, so that their wave is there for whoever looks
+  const busy = await fleet.fly.admin.fault({ kind: 'status', status: 503, error: 'unavailable', verb: 'machine.update', skip: 1 });
   await start(good);
-  await shows({ 'rollout_wave{environment="*"}': 1 }, 60_000);
-  await shows({ 'rollouts{state="succeeded"}': 1, 'rollout_machines_total{state="healthy"}': 1 + MACHINES }, 60_000);
-}, 180_000);
+  await shows({ 'rollout_wave{environment="*"}': 1 });
+  await busy.end();
+  await shows({ 'rollouts{state="succeeded"}': 1, 'rollout_machines_total{state="healthy"}': 1 + MACHINES }, 120_000);
+}, 480_000);
 
 test('while the database does not tell them the figures of the fleet stay, and say that they are old', async () => {
   const success = (await figures()).get('trademind_sweep_last_success_timestamp_seconds')!;

@@ -34,8 +34,8 @@ beforeAll(async () => {
   replicas = await Promise.all([fleet.replica(), fleet.replica()]);
   // 150 users with one machine, 25 with two
   await fleet.deploy([...Array.from({ length: 150 }, () => ['local']), ...Array.from({ length: 25 }, () => ['local', 'staging'])]);
-  await settled(IMAGES.first, 110_000);
-}, 120_000);
+  await settled(IMAGES.first, 450_000);
+}, 480_000);
 afterAll(async () => { await fleet.close(); });
 
 describe(`over ${MACHINES} machines`, () => {
@@ -45,20 +45,20 @@ describe(`over ${MACHINES} machines`, () => {
     expect(begun).toMatchObject({ status: 202, body: { state: 'running', wave: 0, release: { version: '2.0.0-bad' } } });
     const id = String(begun.body['id']);
     expect(await call('POST', '/v1/rollouts', { release: bad })).toMatchObject({ status: 409, body: { code: 'rollout_under_way' } });
-    await eventually(async () => ((await given(IMAGES.bad)).length > 0 ? true : undefined), 15_000);
+    await eventually(async () => ((await given(IMAGES.bad)).length > 0 ? true : undefined), 120_000);
     await replaceOne();
 
-    const report = await ended(id, 60_000);
+    const report = await ended(id, 120_000);
     expect(report).toMatchObject({ state: 'rolled_back', wave: 0, reason: { code: 'canary_failed', allowed: 0 }, counts: { reverted: 3 } });
     expect((report['reason'] as { message: string }).message).toMatch(/^\d of \d machines of version 2\.0\.0-bad failed in the canary: It did not say within 4 s that it is ready/);
     expect((report['events'] as { kind: string }[]).map((event) => event.kind)).toEqual(expect.arrayContaining(['started', 'machine.failed', 'halted', 'rolled_back']));
     // three machines saw it, once each; all run the version before, and nothing of it stays
     expect((await given(IMAGES.bad)).map((one) => one.times)).toEqual([1, 1, 1]);
-    await settled(IMAGES.first, 20_000);
+    await settled(IMAGES.first, 120_000);
     expect(await fleet.query('select * from current_releases')).toEqual([]);
     expect(await call('DELETE', `/v1/releases/${bad}`, { reason: 'It never becomes ready.' })).toMatchObject({ status: 200 });
     expect(await call('POST', '/v1/rollouts', { release: bad })).toMatchObject({ status: 409, body: { code: 'release_withdrawn' } });
-  }, 120_000);
+  }, 300_000);
 
   test('a good image reaches every machine once, of each user one at a time, through killed replicas; new machines get it', async () => {
     const good = await release('2.1.0', IMAGES.good);
@@ -73,15 +73,15 @@ describe(`over ${MACHINES} machines`, () => {
       most = Math.max(most, row?.most ?? 0);
       if ((kills === 0 && (row?.done ?? 0) > 5) || (kills === 1 && (row?.done ?? 0) > 100)) { kills += 1; await replaceOne(); }
       return row?.finished === true ? true : undefined;
-    }, 150_000);
+    }, 420_000);
     expect({ most, kills }).toEqual({ most: 1, kills: 2 });
     expect((await call('GET', `/v1/rollouts/${id}`)).body).toMatchObject({ state: 'succeeded', wave: 2, counts: { healthy: MACHINES } });
     expect((await given(IMAGES.good)).filter((one) => one.times !== 1)).toEqual([]);
     expect((await call('GET', '/v1/releases')).body).toMatchObject({ items: expect.arrayContaining([expect.objectContaining({ version: '2.1.0', currentIn: ['*'] })]) as unknown });
     await fleet.deploy([['local']]);
-    expect(await fleet.query(`select distinct desired_image from machines where created_at > now() - interval '10 seconds'`)).toEqual([{ desired_image: IMAGES.good }]);
+    expect(await fleet.query('select desired_image from machines order by created_at desc limit 1')).toEqual([{ desired_image: IMAGES.good }]);
     expect(await call('DELETE', `/v1/releases/${good}`, { reason: 'No.' })).toMatchObject({ status: 409, body: { code: 'release_in_use' } });
-  }, 180_000);
+  }, 480_000);
 });
 
 describe('releases', () => {
@@ -111,14 +111,14 @@ describe('an operator', () => {
       release: better, environment: 'staging', exclude: { users: [spared?.user_id] }, settings: { waves: [{ machines: 1 }, { share: 1 }], pauseSeconds: 3600, gates: { ...GATES, bootSeconds: 60 } },
     });
     const path = `/v1/rollouts/${String(begun.body['id'])}`;
-    await eventually(async () => ((await call('GET', path)).body['counts'] as { healthy?: number }).healthy === 1 ? true : undefined, 30_000);
+    await eventually(async () => ((await call('GET', path)).body['counts'] as { healthy?: number }).healthy === 1 ? true : undefined, 120_000);
     expect(await call('POST', `${path}/pause`, { reason: 'Lunch.' })).toMatchObject({ status: 202, body: { state: 'paused', reason: { code: 'paused', message: 'Lunch.' }, excluded: { users: 1 } } });
     expect(await call('POST', `${path}/resume`, {})).toMatchObject({ status: 202, body: { state: 'running', reason: null } });
     expect(await call('POST', `${path}/abort`, { reason: 'Enough.' })).toMatchObject({ status: 202, body: { state: 'rolling_back' } });
-    expect(await ended(String(begun.body['id']), 30_000)).toMatchObject({ state: 'rolled_back', reason: { code: 'aborted', message: 'Enough.' }, counts: { reverted: 1 } });
+    expect(await ended(String(begun.body['id']), 120_000)).toMatchObject({ state: 'rolled_back', reason: { code: 'aborted', message: 'Enough.' }, counts: { reverted: 1 } });
     expect(await call('POST', `${path}/resume`, {})).toMatchObject({ status: 409, body: { code: 'rollout_state' } });
     expect(await fleet.query(`select 1 from machine_events where user_id = $1 and data ->> 'image' = $2`, [spared?.user_id, IMAGES.better])).toEqual([]);
-  }, 90_000);
+  }, 240_000);
 
   test('who notices late rolls out the release before, quickly, and withdraws the bad one when no machine is on it any more', async () => {
     const [before, bad] = [await release('2.1.0', IMAGES.good), await release('2.2.0', IMAGES.better)];
@@ -126,16 +126,16 @@ describe('an operator', () => {
     const withdraw = () => call('DELETE', `/v1/releases/${bad}`, { reason: 'It forgets.' });
     // left where it stands: one machine has it
     const left = `/v1/rollouts/${String((await roll(bad, [{ machines: 1 }, { share: 1 }])).body['id'])}`;
-    await eventually(async () => (((await call('GET', left)).body['counts'] as { healthy?: number }).healthy ?? 0) > 0 ? true : undefined, 30_000);
+    await eventually(async () => (((await call('GET', left)).body['counts'] as { healthy?: number }).healthy ?? 0) > 0 ? true : undefined, 120_000);
     await call('POST', `${left}/abort`, { rollBack: false });
     expect(await withdraw()).toMatchObject({ status: 409, body: { code: 'release_in_use' } });
     const begun = await roll(bad, [{ share: 1 }]);
-    expect(await ended(String(begun.body['id']), 60_000)).toMatchObject({ state: 'succeeded' });
+    expect(await ended(String(begun.body['id']), 120_000)).toMatchObject({ state: 'succeeded' });
     expect(await call('POST', `/v1/rollouts/${String(begun.body['id'])}/abort`, {})).toMatchObject({ status: 409, body: { code: 'rollout_state' } });
     expect(await withdraw()).toMatchObject({ status: 409, body: { code: 'release_in_use' } });
     const back = await roll(before, [{ machines: 1 }, { share: 1 }]);
-    expect(await ended(String(back.body['id']), 60_000)).toMatchObject({ state: 'succeeded' });
+    expect(await ended(String(back.body['id']), 120_000)).toMatchObject({ state: 'succeeded' });
     expect(await fleet.query(`select distinct desired_image from machines where environment = 'staging'`)).toEqual([{ desired_image: IMAGES.good }]);
     expect(await withdraw()).toMatchObject({ status: 200, body: { items: [{ version: '2.2.0', currentIn: [], withdrawnReason: 'It forgets.' }] } });
-  }, 180_000);
+  }, 480_000);
 });

@@ -24,7 +24,7 @@ test('a machine has its signals reviewed: each has one outcome in the database, 
   const running = await spawnMachine({ ...machineEnv({ cloud, machine, exchange, dataDir }), GEMINI_API_KEY: gemini.key, GEMINI_BASE_URL: gemini.url, GEMINI_MODEL: 'gemini-2.5-flash-lite' });
   const { pool } = cloud.supabase.database;
   const count = async (sql: string) => (await pool.query<{ n: number }>(`select count(*)::int as n from ${sql}`, [machine.user.id])).rows[0]!.n;
-  await until('three decisions', async () => await count(`decisions where user_id = $1 and outcome <> 'none'`) >= 3, 60_000);
+  await until('three decisions', async () => await count(`decisions where user_id = $1 and outcome <> 'none'`) >= 3, 120_000);
   expect(await running.kill('SIGTERM')).toBe(0);
 
   const waiting = running.logged.filter(({ code }) => code === 'disk_failing');
@@ -39,7 +39,7 @@ test('a machine has its signals reviewed: each has one outcome in the database, 
   expect([Number(tokens) > 0, Number(money) > 0]).toEqual([true, true]);
   // A process that has ended cleanly told its last words: none of them holds the key.
   expect(JSON.stringify(running.logged)).not.toContain(gemini.key);
-}, 90_000);
+}, 240_000);
 
 test('a machine on a new disk goes on counting where the user\'s day stands: what the caps allow is used up, nothing is asked, and the status says what applies', async () => {
   const machine = await cloud.addMachine();
@@ -76,14 +76,14 @@ test('while the model answers nobody, screening goes on, and every signal is sto
   const folder = tempDir();
   const running = await spawnMachine({ ...machineEnv({ cloud, machine, exchange, dataDir: folder }), GEMINI_API_KEY: gemini.key, GEMINI_BASE_URL: gemini.url, GEMINI_MODEL: 'gemini-2.5-flash-lite' });
   try {
-    await until('a call hangs', async () => (await gemini.journal()).length > asked, 60_000);
+    await until('a call hangs', async () => (await gemini.journal()).length > asked, 120_000);
     const stored = async () => (await cloud.supabase.database.pool.query<{ n: number }>(`select count(*)::int as n from signals where user_id = $1 and origin = 'live'`, [machine.user.id])).rows[0]!.n;
     const before = await stored();
-    await until('signals go on', async () => await stored() >= before + 5, 60_000);
+    await until('signals go on', async () => await stored() >= before + 5, 120_000);
     expect((await gemini.journal()).slice(asked).filter(({ outcome }) => outcome === 'answered')).toEqual([]);
   } finally {
     await running.kill('SIGKILL');
     await gemini.setFaults([]);
     removeDir(folder);
   }
-}, 180_000);
+}, 480_000);

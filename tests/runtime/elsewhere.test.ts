@@ -26,7 +26,7 @@ test('a trader that looks at hours, at another symbol and at the whole market is
   const first = await start();
   const ready = () => first.source.status().traders.map(({ name, symbols, ready: settled }) => [name, symbols > 1 && settled === symbols]);
   // The sum of 210 hours and of 20 days lies far beyond a day of five-minute candles: it can only come from the exchange's own.
-  await until('all have settled', () => ready().every(([, settled]) => settled), 20_000, () => first.source.status());
+  await until('all have settled', () => ready().every(([, settled]) => settled), 120_000, () => first.source.status());
   const hours = first.source.traders().find(({ document }) => document.name === 'Hours')!;
   expect(first.source.explain(hours.id, 'BTCUSDT')).toMatchObject({ conditions: [{ ready: true, values: [{ value: expect.any(Number) }] }, { ready: true }, { ready: true }] });
   await until('both give signals', () => new Set(first.source.signals(200).filter(({ origin }) => origin === 'live').map(({ traderName }) => traderName)).size === 2);
@@ -38,4 +38,4 @@ test('a trader that looks at hours, at another symbol and at the whole market is
   for (const trader of second.source.status().traders) expect(trader.ready, trader.name).toBe(trader.symbols);
   await until('a new signal', () => second.source.signals(50).some(({ id }) => !before.has(id)));
   expect(new Set(second.source.signals(5_000).map(({ id }) => id)).size).toBe(second.source.signals(5_000).length);
-}, 60_000);
+}, 240_000);

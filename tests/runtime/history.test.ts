@@ -36,21 +36,21 @@ test('commands and crashes are in the machine\'s events, as its user reads them,
   const crashes = async () => (await kinds()).filter((kind) => kind === 'crash').length;
   // A restart is a kill: this is the second.
   await at.restart();
-  await until('both crashes are told', async () => await crashes() === 2, 30_000, kinds);
+  await until('both crashes are told', async () => await crashes() === 2, 120_000, kinds);
   const owner = connectRaw(at, await at.ticket());
   await owner.next('snapshot');
   owner.send({ type: 'pause', id: '1' });
   owner.send({ type: 'close-position', id: '2', position: 'x' });
   owner.send({ type: 'resume', id: '3' });
-  await until('the commands are there', async () => (await kinds()).filter((kind) => kind === 'command').length >= 2, 30_000);
-  await until('the pause is among them', async () => (await events()).some(({ data }) => data['command'] === 'pause'), 30_000);
+  await until('the commands are there', async () => (await kinds()).filter((kind) => kind === 'command').length >= 2, 120_000);
+  await until('the pause is among them', async () => (await events()).some(({ data }) => data['command'] === 'pause'), 120_000);
   expect((await events()).find(({ data }) => data['command'] === 'pause')).toMatchObject({ kind: 'command', message: 'A client asked for "pause": done.', data: { command: 'pause', outcome: 'done', sessionId: expect.stringMatching(/./) } });
   owner.socket.terminate();
   await at.restart();
-  await until('another crash is told', async () => await crashes() === 3, 30_000, kinds);
+  await until('another crash is told', async () => await crashes() === 3, 120_000, kinds);
   expect((await events()).findLast(({ kind }) => kind === 'crash')).toMatchObject({ data: { kind: 'killed', code: 'ended_silently' } });
   // What was told before is told again at each start, and is the same event.
   at.child().kill('SIGTERM');
-  await until('it has ended, with all sent', () => at.child().exitCode !== null, 30_000);
+  await until('it has ended, with all sent', () => at.child().exitCode !== null, 120_000);
   expect(await crashes()).toBe(3);
-}, 90_000);
+}, 240_000);

@@ -60,7 +60,7 @@ test('each delivery is one row that its user alone reads: who, by which rule, ho
   const rows = async (of = machine): Promise<Row[]> => (await of.user.client.from('notifications').select('id, machine_id, channel, rule, outcome, attempts, code, message, about').order('at')).data as Row[];
 
   const first = start();
-  await until('a few have ended', async () => new Set((await rows()).map(({ channel }) => channel)).size === 2 && (await rows()).length >= 4, 60_000, () => ({ heard, logged: first.logged.slice(-5) }));
+  await until('a few have ended', async () => new Set((await rows()).map(({ channel }) => channel)).size === 2 && (await rows()).length >= 4, 120_000, () => ({ heard, logged: first.logged.slice(-5) }));
   await first.orchestrator.stop();
   const live = first.orchestrator.view.signals(1_000).filter(({ origin }) => origin === 'live').map(({ id }) => id);
   for (const row of await rows()) {
@@ -83,10 +83,10 @@ test('each delivery is one row that its user alone reads: who, by which rule, ho
     const { waiting } = file.prepare("select count(*) as waiting from messages where state <> 'waiting' and recorded = 0").get() as { waiting: number };
     file.close();
     return waiting === 0 && second.orchestrator.store.outboxState().rows === 0;
-  }, 90_000);
+  }, 240_000);
   await second.orchestrator.stop();
   const all = await rows();
   expect(all.length).toBeGreaterThanOrEqual(forgotten);
   const named = all.map(({ channel, about }) => `${channel} ${about.signal_id}`);
   expect(new Set(named).size).toBe(named.length);
-}, 240_000);
+}, 480_000);

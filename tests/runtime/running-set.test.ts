@@ -52,7 +52,7 @@ test('the intervals that are streamed are those of the traders: a new one brings
   expect(one.orchestrator.view.status().market.backfilled.total).toBe(10);
   const told = () => Object.fromEntries([...Map.groupBy(one.orchestrator.view.signals(1_000), ({ interval, origin }) => `${origin} ${interval}`)].map(([kind, { length }]) => [kind, length]));
   await until('signals of both intervals', () => 'live 1m' in told() && 'live 5m' in told(), () => ({ told: told(), status: one.orchestrator.view.status() }));
-}, 240_000);
+}, 480_000);
 
 test('a trader that gives far more than its limit is paused and says why, the others go on, and an edit lets it run again', async () => {
   const other = await machine.addTrader(DIP);
@@ -75,4 +75,4 @@ test('a trader that gives far more than its limit is paused and says why, the ot
   await edit(wild, { ...DIP, name: 'Wild', where: { low: 'rsi(5) < 40' } });
   await until('it runs again', () => statusOf(wild)?.state === 'running');
   await until('it signals again', () => live(wild).length > given.length);
-}, 240_000);
+}, 480_000);

@@ -208,7 +208,7 @@ export async function spawnMachine(env: Record<string, string>): Promise<Machine
 }
 
 /** Looks every 25 ms until the answer is true; when it never is, the error says what was there instead. */
-export async function until(what: string, answer: () => boolean | Promise<boolean>, ms = 20_000, instead?: () => unknown): Promise<void> {
+export async function until(what: string, answer: () => boolean | Promise<boolean>, ms = 60_000, instead?: () => unknown): Promise<void> {
   const deadline = performance.now() + ms;
   while (!(await answer())) {
     if (performance.now() > deadline) throw new Error(`Waited ${ms} ms in vain: ${what}${instead ? `; instead ${JSON.stringify(instead())}` : ''}`);

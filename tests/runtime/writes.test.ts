@@ -16,14 +16,14 @@ test('the database hears of what was found, not of the market: while hundreds of
   const candles = () => one.orchestrator.view.status().market.candles;
   const live = () => one.orchestrator.view.signals(1_000).filter(({ origin }) => origin === 'live').length;
 
-  await until('the machine screens', () => one.orchestrator.view.status().phase === 'screening', 60_000);
+  await until('the machine screens', () => one.orchestrator.view.status().phase === 'screening', 120_000);
   const [from, found] = [candles(), live()];
   const before = await transactions();
-  await until('candles close', () => candles() >= from + 400, 60_000);
+  await until('candles close', () => candles() >= from + 400, 120_000);
   // Each connection counts its own with a delay.
   await new Promise((resolve) => { setTimeout(resolve, 2_000); });
   const said = await transactions() - before;
   expect(live()).toBeGreaterThan(found);
   expect(said).toBeGreaterThan(0);
   expect(said).toBeLessThan((candles() - from) / 2);
-}, 180_000);
+}, 480_000);

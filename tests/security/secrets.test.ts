@@ -112,7 +112,7 @@ beforeAll(async () => {
     // Both clouds answer with what they were asked; then an error of a library's, which holds the request, ends the process.
     await at.restart({ SUPABASE_URL: parrots[0]!.url, CONTROL_PLANE_URL: parrots[1]!.url });
     repeats = true;
-    await until('the machine has said that its database refuses', () => at.said().includes('"code":"database_refused"'), 40_000);
+    await until('the machine has said that its database refuses', () => at.said().includes('"code":"database_refused"'), 120_000);
     await listen('among parrots');
     const crash = 'process.on("SIGUSR2", () => { throw Object.assign(new Error("request failed: " + JSON.stringify(process.env)), { headers: { authorization: "Bearer " + process.env.MACHINE_SECRET } }); })';
     await at.restart({ NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(crash)}` });
@@ -126,7 +126,7 @@ beforeAll(async () => {
   } finally {
     await Promise.all(parrots.map((parrot) => parrot.close()));
   }
-}, 120_000);
+}, 300_000);
 afterAll(async () => { await at.close(); });
 
 const secrets = () => ({ MACHINE_SECRET: at.machine.secret, SUPABASE_PUBLISHABLE_KEY: at.env['SUPABASE_PUBLISHABLE_KEY']!, ...given, ...entrusted });

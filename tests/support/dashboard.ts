@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DEFAULT_SIZE, monthlyPrice, type MachineView } from '@trademind/core';
+import { freePort } from '../../cli/dev/ports.ts';
 import { startDashboard } from '../../web/index.ts';
 import { startTestFeed, type TestFeed } from './feed.ts';
 import { startLine, type Line } from './line.ts';
@@ -39,6 +40,7 @@ export interface TestDashboard {
 
 /** The real page, sign-in gateway and feed, with a control plane whose answers the test decides. */
 export async function startTestDashboard(): Promise<TestDashboard> {
+  // the page's origin must be known before the services that admit it
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const supabase = await startTestSupabase({ allowedOrigins: [origin] });
@@ -99,12 +101,3 @@ async function answer(test: Pick<TestDashboard, 'feed' | 'line' | 'machine' | 'a
 }
 
 const problem = (status: number, code: string, detail: string): [number, unknown] => [status, { type: 'about:blank', title: 'Problem', status, code, detail, nextStep: 'Wait a moment.' }];
-
-/** A port that was free a moment ago: the page's origin must be known before the services that admit it. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => { server.close(() => resolve()); });
-  return port;
-}

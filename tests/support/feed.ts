@@ -6,7 +6,7 @@ import { SignJWT, exportJWK, generateKeyPair, type CryptoKey } from 'jose';
 import { startWebSocketServer, type FeedEvent, type FeedSource, type RunningWebSocketServer, type WebSocketServerOptions } from '../../packages/runtime/feed/index.ts';
 
 /** No frame that a test waits for takes longer. */
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 60_000;
 export const TEST_ORIGIN = 'http://dashboard.test';
 
 /** A machine's state that a test writes: what is emitted is also what the next snapshot shows. */

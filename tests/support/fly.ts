@@ -86,7 +86,7 @@ export function testMachine(volumeId: string, change: Partial<MachineConfig> = {
 }
 
 /** Repeats a look until it answers something other than undefined; after `withinMs` it throws what was seen last. Time in which this process did not run at all is not counted. */
-export async function eventually<T>(look: () => Promise<T | undefined>, withinMs = 8000): Promise<T> {
+export async function eventually<T>(look: () => Promise<T | undefined>, withinMs = 60_000): Promise<T> {
   let end = Date.now() + withinMs;
   let last: unknown = new Error('nothing was seen in time');
   while (Date.now() < end) {

@@ -81,7 +81,7 @@ export async function startPlatform({ market, speed = 60, dataDir = newDataDir()
     look();
   });
 
-  const ready = (await line((one) => one['ready'] === true, 60_000).catch(async (error: unknown) => {
+  const ready = (await line((one) => one['ready'] === true, 180_000).catch(async (error: unknown) => {
     child.kill('SIGTERM');
     await exited;
     throw error;
@@ -142,7 +142,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /** Asks until the answer is there; throws `what` when it never comes. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined> | T | undefined, withinMs = 30_000): Promise<T> {
+export async function until<T>(what: string, ask: () => Promise<T | undefined> | T | undefined, withinMs = 120_000): Promise<T> {
   const deadline = performance.now() + withinMs;
   let last: unknown;
   for (;;) {

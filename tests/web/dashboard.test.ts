@@ -34,7 +34,7 @@ afterEach(async () => {
 async function open(url: string, options: { colorScheme?: 'light' | 'dark'; width?: number; height?: number } = {}): Promise<void> {
   context = await browser.newContext({ viewport: { width: options.width ?? 1440, height: options.height ?? 900 }, colorScheme: options.colorScheme ?? 'dark' });
   page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(60_000);
   complaints.length = 0;
   page.on('console', (message) => { if (message.type() === 'error' && !message.text().includes('Failed to load resource')) complaints.push(message.text()); });
   page.on('pageerror', (error) => complaints.push(String(error)));
@@ -92,7 +92,7 @@ const liveStatus = () => testStatus({
 /** A machine in full swing, through the real feed. */
 async function openLive(options: Parameters<typeof open>[1] = {}): Promise<void> {
   const { source } = dashboard.feed;
-  dashboard.machine = testMachine({ id: source.machineId, phaseSince: new Date(Date.now() - 754_000).toISOString() });
+  dashboard.machine = testMachine({ id: source.machineId, phaseSince: new Date(Date.now() - 721_000).toISOString() });
   source.emit({ type: 'status', data: liveStatus() });
   source.emit({ type: 'metrics', data: { marketTime: NOW, markets: [market('BTCUSDT', 64_250.5, -1.254, ['RSI dip in an uptrend']), market('LTCUSDT', 72.31, 2.4), market('DASHUSDT', 0.0312345, null, [], true)] } });
   for (const [i, symbol] of ['LTCUSDT', 'DASHUSDT', 'BTCUSDT', 'LTCUSDT', 'BTCUSDT'].entries()) {
@@ -117,7 +117,7 @@ test('a link signs in, its secret leaves the address, and a new live signal appe
   await first.getByText('73.50').waitFor();
   expect(await first.innerText()).toMatch(/LONG\s+LTCUSDT\s+73\.50\s+RSI dip in an uptrend/i);
   expect(await first.innerText()).toMatch(/rsi\(14\) < 30\s+rsi\(14\)\s+28\.431/);
-  expect(await signals.locator('[aria-live=polite]').innerText()).toContain('Long LTCUSDT at 73.50');
+  await signals.locator('[aria-live=polite]').getByText('Long LTCUSDT at 73.50').waitFor({ state: 'attached' });
   await shot('live-dark');
   expect(complaints).toEqual([]);
 });

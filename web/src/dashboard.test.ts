@@ -16,7 +16,7 @@ const until = <T>(check: () => T) => vi.waitFor(() => {
   const value = check();
   if (!value) throw new Error('not yet');
   return value;
-}, { timeout: 5_000, interval: 4 });
+}, { timeout: 60_000, interval: 4 });
 
 interface World { dashboard: Dashboard; machine: MachineView | null | Error; auth: { kept: SignedIn | null; links: string[]; endSession(): void }; asked: number; feed: TestFeed }
 

@@ -71,7 +71,7 @@ test('whatever is wished, whatever Fly does, whenever a replica dies: one machin
     await checkAlways(world);
     await checkSettled(world);
   }), { numRuns: RUNS, endOnFailure: process.env['MODEL_SHRINK'] === undefined, ...(process.env['MODEL_PATH'] === undefined ? {} : { path: process.env['MODEL_PATH'] }) });
-}, 300_000);
+}, 600_000);
 
 test('R9: while a secret is replaced the old one and every new one that Fly may have are valid; afterwards only the newest', async () => {
   await calm(fly);
