@@ -21,7 +21,8 @@ export function explain(trader: ActiveTrader, symbol: string, at: ExplainAt): Ex
     traderId: trader.id, traderVersion: trader.version, traderName: document.name, side: document.side, symbol, interval, seen: 0, needs: compiled.settle, conditions: [],
     candle: candle === undefined ? null : { openTime: candle.openTime, closeTime: intervalClose(interval, candle.openTime), close: candle.close },
   };
-  if (!at.universe.has(symbol)) return sayExplanation({ ...known, verdict: 'not in the universe' }, document.when);
+  const members = candle === undefined ? at.universe.now : at.universe.at(intervalClose(interval, candle.openTime));
+  if (!members.has(symbol)) return sayExplanation({ ...known, verdict: 'not in the universe' }, document.when);
   if (series === undefined || candle === undefined) return sayExplanation({ ...known, verdict: 'no candles' }, document.when);
   let told: Omit<Explanation, 'headline' | 'sentence'> | undefined;
   stand(trader, at, new Map([[symbol, series.oldest + index]]), (_symbol, lane) => {

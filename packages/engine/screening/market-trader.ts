@@ -1,39 +1,42 @@
 import { intervalClose, intervalMs } from '@trademind/core';
-import { MARKET, RANK } from '../language/frames.ts';
+import { MARKET } from '../language/frames.ts';
 import { FrameLane, type CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import { screenedTo, type ScreenedTo } from './lane-watch.ts';
 import { byTime, type Match } from './match.ts';
+import { Membership } from './membership.ts';
 import type { ExternalSlot } from './link-frames.ts';
+import { placeAmong, sorted, type Standing } from './places.ts';
 import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
 import type { SavedNumbers, SnapshotReader, SnapshotWriter } from './snapshot.ts';
-
-/** What all symbols were worth at one close, by the symbol's place in `symbols`; kept for those that come late. */
-interface Standing { readonly closeTime: number; readonly values: readonly Float64Array[] }
 
 /** A lane has just screened a candle, and its program holds the values; the matches that this gave. */
 export type Screened = (symbol: string, lane: Lane, matches: readonly Match[]) => void;
 
+/** These symbols were missing when a trader screened a close (ms). */
+export interface Absent { readonly traderId: string; readonly version: number; readonly closeTime: number; readonly symbols: readonly string[] }
+
 export interface SavedMarket {
   readonly id: string;
   readonly due: number | null;
-  readonly screenedTo: number | null;
-  readonly arrived: readonly string[];
+  readonly ahead: number | null;
   readonly fingerprint: string;
   readonly named: readonly (readonly [key: string, place: SavedNumbers])[];
   readonly lanes: readonly (readonly [symbol: string, place: SavedNumbers])[];
-  readonly standings: readonly { readonly closeTime: number; readonly values: readonly SavedNumbers[] }[];
+  readonly standings: readonly { readonly closeTime: number; readonly missing: readonly string[]; readonly values: readonly SavedNumbers[] }[];
 }
 
 /** So many deadlines long candles of long ago are waited for while they come. */
 const LONGEST_BACKLOG = 60;
-/** Closes whose standings are kept. */
-const KEPT = 3;
+/** Closes whose standings are kept for those that come late: some, and as many as the trader looks back on, within reason. */
+const KEPT = 60;
+const MOST_KEPT = 300;
 
 /**
  * A trader that looks at other symbols: `of`, `rank`, `percentile`. A close is screened once the candles of all symbols that it screens or names are there, or at its deadline: then what
- * is missing is not ready, and the matches name it. A symbol that comes later is screened alone, against what the others were worth.
+ * is missing is not ready, and the matches name it. A symbol that comes later is screened alone, against what those that were there were worth. What it finds follows from the candles and the
+ * membership alone: who was in at each close, and who was missing when it was screened. A symbol that was not in yet is placed as if it had come alone, and gives no matches.
  * Where candles come whose deadline has long passed (history, or what an outage has held back: one symbol after the other), the closes wait until all symbols have them, or none has come for as long.
  */
 export class MarketTrader {
@@ -47,16 +50,19 @@ export class MarketTrader {
   readonly #places: readonly (ExternalSlot & { at: number })[];
   readonly #named = new Map<string, FrameLane>();
   readonly #lanes = new Map<string, Lane>();
-  /** Every symbol whose candles it needs. */
-  readonly #needed: ReadonlySet<string>;
+  readonly #membership: Membership;
+  /** Whose candles a close needs: by who is in or coming. */
+  readonly #needs = new Map<ReadonlySet<string>, ReadonlySet<string>>();
   /** Close time of the next close to be screened by all; candles before it are late. */
   #due = -Infinity;
-  #screenedTo = -Infinity;
+  readonly #kept: number;
   readonly #standings: Standing[] = [];
-  /** Symbols whose candles were screened since `takeScreened` was asked last. */
+  /** Symbols whose candles were screened since `takeScreened` was asked last, and who was missing since `takeAbsent` was. */
   readonly #advanced = new Set<string>();
-  /** Symbols whose candle of the close under way is there. */
-  readonly #arrived = new Set<string>();
+  #absent: Absent[] = [];
+  /** Symbols whose candle the close under way waits for, and whether any is there. */
+  #waiting = new Set<string>();
+  #begun = false;
   /** The latest close of which a candle has come. */
   #ahead = -Infinity;
   /** When a candle last came whose deadline had passed (ms of market time). */
@@ -64,8 +70,10 @@ export class MarketTrader {
   #backlogSince = -Infinity;
 
   /** @param beside run with it over the same candles; what they find is told with its matches. */
-  constructor(trader: ActiveTrader, symbols: ReadonlySet<string>, candles: CandleSource, deadlineMs: number, beside: readonly ActiveTrader[] = []) {
+  constructor(trader: ActiveTrader, membership: Membership, candles: CandleSource, deadlineMs: number, beside: readonly ActiveTrader[] = []) {
     this.trader = trader;
+    this.#membership = membership;
+    this.#kept = Math.min(MOST_KEPT, KEPT + trader.compiled.settle);
     this.#graph = new ScreeningGraph([trader, ...beside], { whole: true });
     this.#candles = candles;
     this.#deadlineMs = deadlineMs;
@@ -74,42 +82,40 @@ export class MarketTrader {
     const shared: FrameLane[] = [];
     for (const frame of this.#graph.frames.slice(0, -1)) {
       // A frame of the symbol being screened has no lane here; nothing that is shared reads it.
-      const lane = new FrameLane(frame, frame.symbol ?? '', candles, [...shared]);
+      const lane = new FrameLane(frame, frame.symbol ?? '', candles, [...shared], frame.symbol === undefined ? 0 : this.#kept);
       shared.push(lane);
       if (frame.symbol !== undefined) this.#named.set(frame.key, lane);
     }
-    for (const symbol of symbols) this.#lanes.set(symbol, this.#newLane(symbol));
-    this.#needed = new Set([...symbols, ...trader.compiled.elsewhere.flatMap(({ symbol }) => symbol ?? [])]);
-  }
-
-  get symbols(): ReadonlySet<string> {
-    return new Set(this.#lanes.keys());
+    for (const symbol of membership.symbols) this.#lanes.set(symbol, this.#newLane(symbol));
   }
 
   lane(symbol: string): Lane | undefined {
     return this.#lanes.get(symbol);
   }
 
+  /** Those of the symbols that it screens now. */
   books(): LaneBook[] {
-    return [...this.#lanes.values()].map(({ book }) => book);
+    return [...this.#membership.now].map((symbol) => this.#lanes.get(symbol)!.book);
   }
 
   /** Screens the stored candles close by close, all or those up to `until`; the matches, oldest first. `screened` hears of each candle of each symbol. */
   warmUp(until = Infinity, screened?: Screened): Match[] {
     const { interval } = this.trader.compiled;
     const closes = new Set<number>();
-    for (const symbol of this.#needed) {
+    for (const symbol of [...this.#membership.symbols, ...this.#namedSymbols()]) {
       const series = this.#candles.series(symbol, interval);
-      for (let index = 0; index < (series?.size ?? 0); index++) closes.add(intervalClose(interval, series!.openTime(index)!));
+      for (let index = 0; index < (series?.size ?? 0); index++) {
+        const close = intervalClose(interval, series!.openTime(index)!);
+        if (close <= until && this.#needed(close).has(symbol)) closes.add(close);
+      }
     }
-    return [...closes].filter((close) => close <= until).sort((a, b) => a - b).flatMap((close) => this.#screen(close, screened));
+    return [...closes].sort((a, b) => a - b).flatMap((close) => this.#screen(close, { screened }));
   }
 
   /** The candle of a symbol that closed at `closeTime` is stored, at a market time (ms); the matches that this gives. */
   arrived(symbol: string, closeTime: number, time = closeTime): Match[] {
-    const needed = this.#needed;
-    if (!needed.has(symbol)) return [];
-    if (this.#due === -Infinity) this.#due = closeTime;
+    if (!this.#needed(closeTime).has(symbol)) return [];
+    if (this.#due === -Infinity) this.#begin(closeTime);
     if (closeTime < this.#due) return this.#late(symbol, closeTime);
     if (time > closeTime + this.#deadlineMs) {
       if (this.#isQuiet(time)) this.#backlogSince = time;
@@ -120,10 +126,9 @@ export class MarketTrader {
     if (closeTime > this.#due && this.#isQuiet(time)) {
       // Whatever of the closes before is not there comes late: their deadlines have passed, or the interval is shorter than they are.
       matches.push(...this.#screenUntil(closeTime));
-      this.#due = closeTime;
     }
-    if (closeTime === this.#due) this.#arrived.add(symbol);
-    while (this.#arrived.size === needed.size) matches.push(...this.#screen(this.#due));
+    if (closeTime === this.#due) this.#take(symbol);
+    while (this.#begun && this.#waiting.size === 0) matches.push(...this.#screen(this.#due, { live: true }));
     return matches;
   }
 
@@ -142,18 +147,38 @@ export class MarketTrader {
   #screenUntil(end: number): Match[] {
     const matches: Match[] = [];
     while (this.#due < end && this.#ahead >= this.#due) {
-      if (this.#arrived.size > 0) matches.push(...this.#screen(this.#due));
+      if (this.#begun) matches.push(...this.#screen(this.#due, { live: true }));
       else this.#begin(intervalClose(this.trader.compiled.interval, this.#due));
     }
     return matches;
   }
 
-  /** The close under way is this one: some symbols may have its candle already. */
+  /** The close under way is this one: some symbols may have its candle already. Who is known to have been missing is not waited for. */
   #begin(closeTime: number): void {
     this.#due = closeTime;
-    this.#arrived.clear();
+    this.#begun = false;
+    const needed = this.#needed(closeTime);
+    this.#waiting = new Set(needed);
+    for (const symbol of this.#membership.absentAt(closeTime)) this.#waiting.delete(symbol);
     if (this.#ahead < closeTime) return;
-    for (const symbol of this.#needed) if (this.#has(symbol, closeTime)) this.#arrived.add(symbol);
+    for (const symbol of needed) if (this.#has(symbol, closeTime)) this.#take(symbol);
+  }
+
+  #take(symbol: string): void {
+    this.#begun = true;
+    this.#waiting.delete(symbol);
+  }
+
+  /** Who is screened on a close, who will be, and who is named: their candles are waited for. */
+  #needed(closeTime: number): ReadonlySet<string> {
+    const coming = this.#membership.coming(closeTime);
+    let needed = this.#needs.get(coming);
+    if (needed === undefined) this.#needs.set(coming, (needed = new Set([...coming, ...this.#namedSymbols()])));
+    return needed;
+  }
+
+  #namedSymbols(): string[] {
+    return this.trader.compiled.elsewhere.flatMap(({ symbol }) => symbol ?? []);
   }
 
   /** The symbol's candles begin anew, and so does what was computed from them. */
@@ -170,26 +195,31 @@ export class MarketTrader {
     return screened;
   }
 
+  /** Who was missing, close by close, since this was asked last: of closes that were screened as they came. */
+  takeAbsent(): Absent[] {
+    const absent = this.#absent;
+    if (absent.length > 0) this.#absent = [];
+    return absent;
+  }
+
   /** All of it as it stands, for `restore`. */
   save(writer: SnapshotWriter): SavedMarket {
     return {
-      id: this.trader.id, due: finite(this.#due), screenedTo: finite(this.#screenedTo), arrived: [...this.#arrived], fingerprint: this.#fingerprint(),
+      id: this.trader.id, due: finite(this.#due), ahead: finite(this.#ahead), fingerprint: this.#fingerprint(),
       named: [...this.#named].map(([key, lane]) => [key, writer.add(lane.save())]),
       lanes: [...this.#lanes].map(([symbol, lane]) => [symbol, writer.add(lane.save())]),
-      standings: this.#standings.map(({ closeTime, values }) => ({ closeTime, values: values.map((one) => writer.add(one)) })),
+      standings: this.#standings.map(({ values, ...standing }) => ({ ...standing, values: values.map((one) => writer.add(one)) })),
     };
   }
 
   /** Goes on where an equal one was saved, over candles restored before; answers false, and has changed nothing, where it no longer fits. */
   restore(saved: SavedMarket, reader: SnapshotReader): boolean {
     if (saved.fingerprint !== this.#fingerprint() || saved.lanes.map(([symbol]) => symbol).join() !== [...this.#lanes.keys()].join()) return false;
-    this.#due = saved.due ?? -Infinity;
-    this.#screenedTo = saved.screenedTo ?? -Infinity;
-    for (const symbol of this.#needed) this.#ahead = Math.max(this.#ahead, this.#newestClose(symbol));
-    for (const symbol of saved.arrived) this.#arrived.add(symbol);
+    this.#ahead = saved.ahead ?? -Infinity;
+    if (saved.due !== null) this.#begin(saved.due);
     for (const [key, place] of saved.named) this.#named.get(key)!.restore(reader.at(place));
     for (const [symbol, place] of saved.lanes) this.#lanes.get(symbol)!.restore(reader.at(place));
-    for (const { closeTime, values } of saved.standings) this.#standings.push({ closeTime, values: values.map((place) => reader.at(place).slice()) });
+    for (const { values, ...standing } of saved.standings) this.#standings.push({ ...standing, values: values.map((place) => reader.at(place).slice()) });
     return true;
   }
 
@@ -202,52 +232,78 @@ export class MarketTrader {
     return new Lane(symbol, interval, this.#graph, this.#candles, this.#candles.series(symbol, interval)?.oldest ?? 0, this.#named);
   }
 
-  #screen(closeTime: number, screened?: Screened): Match[] {
+  /** @param how.live it is screened as its candles come: who is missing now is noted. */
+  #screen(closeTime: number, { live = false, screened }: { live?: boolean; screened?: Screened | undefined } = {}): Match[] {
     const { interval } = this.trader.compiled;
-    this.#screenedTo = closeTime;
+    const members = this.#membership.at(closeTime);
+    const noted = new Set(this.#membership.absentAt(closeTime));
+    const missing = [...new Set([...members, ...this.#namedSymbols()])].filter((symbol) => noted.has(symbol) || !this.#has(symbol, closeTime)).sort();
+    if (live && noted.size === 0 && missing.length > 0) this.#note(closeTime, missing);
     this.#begin(intervalClose(interval, closeTime));
-    const standing: Standing = { closeTime, values: this.#places.map(() => new Float64Array(this.#lanes.size)) };
-    const missing: string[] = [];
-    for (const symbol of this.#needed) if (!this.#has(symbol, closeTime)) missing.push(symbol);
-    let at = 0;
-    for (const lane of this.#lanes.values()) {
-      const source = this.#market < 0 ? undefined : lane.source(this.#market)!;
-      source?.advanceTo(closeTime);
-      for (const [index, place] of this.#places.entries()) standing.values[index]![at] = source!.settled(place.index) ? source!.valueAt(place.index, closeTime) : Number.NaN;
-      at++;
-    }
-    if (this.#market >= 0) {
-      this.#standings.push(standing);
-      if (this.#standings.length > KEPT) this.#standings.shift();
-    }
-    const places = this.#places.map(({ as }, index) => placesOf(standing.values[index]!, as));
+    const absent = new Set(missing);
+    for (const lane of this.#named.values()) lane.begin(closeTime, absent.has(lane.symbol));
+    // Longer intervals are brought by the shorter ones that read them, candle by candle.
+    for (const lane of [...this.#named.values()].reverse()) lane.advanceTo(closeTime);
+    const standing = this.#stand(closeTime, [...members].filter((symbol) => !absent.has(symbol)), missing);
     const matches: Match[] = [];
-    at = 0;
-    for (const [symbol, lane] of this.#lanes) {
-      for (const [index, { at: slot }] of this.#places.entries()) lane.places[slot] = places[index]![at]!;
+    for (const symbol of this.#needed(closeTime)) {
+      const lane = absent.has(symbol) ? undefined : this.#lanes.get(symbol);
+      if (lane === undefined) continue;
       const { next } = lane;
-      const found = this.#step(symbol, lane, closeTime);
+      const found = this.#place(symbol, lane, closeTime, standing);
       matches.push(...found);
       if (lane.next > next) screened?.(symbol, lane, found);
-      at++;
     }
-    return missing.length === 0 ? matches.sort(byTime) : matches.map((match) => ({ ...match, missing })).sort(byTime);
+    // Who was missing then, and is there now, came late.
+    for (const symbol of missing) if (this.#has(symbol, closeTime)) matches.push(...this.#late(symbol, closeTime, screened));
+    return matches.sort(byTime);
   }
 
-  /** A symbol's candle that came after its close was screened: its own verdict, against what the others were worth. */
-  #late(symbol: string, closeTime: number): Match[] {
+  #note(closeTime: number, symbols: readonly string[]): void {
+    this.#membership.noteAbsent(closeTime, this.trader.compiled.interval, symbols);
+    this.#absent.push({ traderId: this.trader.id, version: this.trader.version, closeTime, symbols });
+  }
+
+  /** What these symbols are worth at a close. */
+  #stand(closeTime: number, symbols: readonly string[], missing: readonly string[]): Standing {
+    const values = this.#places.map(() => new Float64Array(symbols.length));
+    if (this.#market >= 0) for (const [at, symbol] of symbols.entries()) for (const [index, value] of this.#worth(this.#lanes.get(symbol)!, closeTime).entries()) values[index]![at] = value;
+    const standing: Standing = { closeTime, missing, values: values.map(sorted) };
+    this.#standings.push(standing);
+    if (this.#standings.length > this.#kept) this.#standings.shift();
+    return standing;
+  }
+
+  /** What a symbol's lane is worth at a close, by place; not a number where it has not settled. */
+  #worth(lane: Lane, closeTime: number): number[] {
+    if (this.#market < 0) return [];
+    const source = lane.source(this.#market)!;
+    source.advanceTo(closeTime);
+    return this.#places.map(({ index }) => (source.settled(index) ? source.valueAt(index, closeTime) : Number.NaN));
+  }
+
+  /** A symbol's candle that came after its close was screened: its own verdict, against what those that were there were worth. */
+  #late(symbol: string, closeTime: number, screened?: Screened): Match[] {
     const lane = this.#lanes.get(symbol);
     if (lane === undefined) return [];
-    const standing = this.#standings.find((one) => one.closeTime === closeTime);
-    const at = [...this.#lanes.keys()].indexOf(symbol);
-    const source = this.#market < 0 ? undefined : lane.source(this.#market)!;
-    source?.advanceTo(closeTime);
-    for (const [index, place] of this.#places.entries()) {
-      const values = standing?.values[index];
-      if (values !== undefined) values[at] = source!.settled(place.index) ? source!.valueAt(place.index, closeTime) : Number.NaN;
-      lane.places[place.at] = values === undefined ? Number.NaN : placesOf(values, place.as)[at]!;
+    const { next } = lane;
+    const found = this.#place(symbol, lane, closeTime, this.#standings.findLast((one) => one.closeTime === closeTime));
+    if (lane.next > next) screened?.(symbol, lane, found);
+    return found;
+  }
+
+  /** Screens a symbol's candle against a standing; without one it has no place. Who is no member then gives no matches. */
+  #place(symbol: string, lane: Lane, closeTime: number, standing: Standing | undefined): Match[] {
+    const isMember = this.#membership.at(closeTime).has(symbol);
+    const counted = isMember && standing?.missing.includes(symbol) === false;
+    for (const [index, value] of this.#worth(lane, closeTime).entries()) {
+      const { at, as } = this.#places[index]!;
+      lane.places[at] = standing === undefined ? Number.NaN : placeAmong(standing.values[index]!, value, counted, as);
     }
-    return this.#step(symbol, lane, closeTime);
+    const found = this.#step(symbol, lane, closeTime);
+    if (!isMember) return [];
+    const others = standing?.missing.filter((one) => one !== symbol) ?? [];
+    return others.length === 0 ? found : found.map((match) => ({ ...match, missing: others }));
   }
 
   /** Screens a symbol's candle of this close, if it is there. */
@@ -261,12 +317,6 @@ export class MarketTrader {
     return lane.advance(series, next + 1) ?? [];
   }
 
-  #newestClose(symbol: string): number {
-    const { interval } = this.trader.compiled;
-    const series = this.#candles.series(symbol, interval);
-    return series === undefined || series.size === 0 ? -Infinity : intervalClose(interval, series.openTime(series.size - 1)!);
-  }
-
   #has(symbol: string, closeTime: number): boolean {
     const { interval } = this.trader.compiled;
     const series = this.#candles.series(symbol, interval);
@@ -278,22 +328,3 @@ export class MarketTrader {
 
 /** JSON knows no infinity. */
 const finite = (time: number): number | null => (time === -Infinity ? null : time);
-
-/**
- * The place of each value among all that are ready: 1 = the largest; equal ones share the better place. In per cent: how many of them are not above it. Not ready where the value is not.
- */
-function placesOf(values: Float64Array, as: ExternalSlot['as']): Float64Array {
-  const sorted = values.slice().sort(); // what is not ready comes last
-  let ready = sorted.length;
-  while (ready > 0 && Number.isNaN(sorted[ready - 1]!)) ready--;
-  return values.map((value) => {
-    if (Number.isNaN(value)) return Number.NaN;
-    let notAbove = 0;
-    for (let end = ready; notAbove < end;) {
-      const middle = (notAbove + end) >> 1;
-      if (sorted[middle]! <= value) notAbove = middle + 1;
-      else end = middle;
-    }
-    return as === RANK ? ready - notAbove + 1 : (100 * notAbove) / ready;
-  });
-}
