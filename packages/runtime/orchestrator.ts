@@ -142,8 +142,9 @@ export class Orchestrator {
     // Candles → matches → signals.
     this.#screener = new ParallelScreener({
       defaultInterval, wall, log, capacity: (interval) => candlesKept(interval, this.#screener.settleCandles(interval)), marketNow: () => this.#market.clock.now(),
-      onScreened: ({ matches, screened }) => {
+      onScreened: ({ matches, screened, absent }) => {
         this.#ledger.matched(matches);
+        this.#ledger.absent(absent);
         for (const to of screened) this.#ledger.screened(to);
         this.#steps.soon();
       },

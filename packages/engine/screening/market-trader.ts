@@ -98,18 +98,48 @@ export class MarketTrader {
     return [...this.#membership.now].map((symbol) => this.#lanes.get(symbol)!.book);
   }
 
+  /**
+   * Begins over the stored candles; the matches, oldest first. Closes whose deadline has passed are screened with what is there, those after them as their candles come.
+   * @param before the one that it replaces: what that one waits for, this one waits for.
+   */
+  start(time: number | undefined, before: MarketTrader | undefined): Match[] {
+    const closes = this.#storedCloses();
+    this.#ahead = closes.at(-1) ?? -Infinity;
+    const over = Number.isFinite(before?.#due) ? before!.#due - 1 : (time ?? this.#ahead) - this.#deadlineMs;
+    if (before !== undefined) {
+      this.#backlogAt = before.#backlogAt;
+      this.#backlogSince = before.#backlogSince;
+    }
+    const matches = this.warmUp(over);
+    const next = closes.find((close) => close > over);
+    if (next !== undefined) this.#begin(next);
+    return [...matches, ...this.#screenComplete()];
+  }
+
+  /** Screens the closes that have all that they wait for. */
+  #screenComplete(): Match[] {
+    const matches: Match[] = [];
+    while (this.#begun && this.#waiting.size === 0) matches.push(...this.#screen(this.#due, { live: true }));
+    return matches;
+  }
+
   /** Screens the stored candles close by close, all or those up to `until`; the matches, oldest first. `screened` hears of each candle of each symbol. */
   warmUp(until = Infinity, screened?: Screened): Match[] {
+    return this.#storedCloses().filter((close) => close <= until).flatMap((close) => this.#screen(close, { screened }));
+  }
+
+  /** The closes of which a candle is stored that they need, oldest first. */
+  #storedCloses(): number[] {
     const { interval } = this.trader.compiled;
     const closes = new Set<number>();
     for (const symbol of [...this.#membership.symbols, ...this.#namedSymbols()]) {
       const series = this.#candles.series(symbol, interval);
       for (let index = 0; index < (series?.size ?? 0); index++) {
         const close = intervalClose(interval, series!.openTime(index)!);
-        if (close <= until && this.#needed(close).has(symbol)) closes.add(close);
+        if (this.#needed(close).has(symbol)) closes.add(close);
       }
     }
-    return [...closes].sort((a, b) => a - b).flatMap((close) => this.#screen(close, { screened }));
+    return [...closes].sort((a, b) => a - b);
   }
 
   /** The candle of a symbol that closed at `closeTime` is stored, at a market time (ms); the matches that this gives. */
@@ -128,8 +158,7 @@ export class MarketTrader {
       matches.push(...this.#screenUntil(closeTime));
     }
     if (closeTime === this.#due) this.#take(symbol);
-    while (this.#begun && this.#waiting.size === 0) matches.push(...this.#screen(this.#due, { live: true }));
-    return matches;
+    return [...matches, ...this.#screenComplete()];
   }
 
   /** The market's time is now `time` (ms): closes whose deadline has passed are screened with what is there. */
@@ -181,10 +210,12 @@ export class MarketTrader {
     return this.trader.compiled.elsewhere.flatMap(({ symbol }) => symbol ?? []);
   }
 
-  /** The symbol's candles begin anew, and so does what was computed from them. */
-  forget(symbol: string): void {
+  /** The symbol's candles begin anew, and so does what was computed from them. Answers whether those of all symbols do. */
+  forget(symbol: string): boolean {
+    const { interval } = this.trader.compiled;
     this.#advanced.delete(symbol);
     if (this.#lanes.has(symbol)) this.#lanes.set(symbol, this.#newLane(symbol));
+    return [...this.#lanes.keys()].every((one) => this.#candles.series(one, interval) === undefined);
   }
 
   /** How far it has come, on the symbols whose candles were screened since this was asked last. */

@@ -61,6 +61,20 @@ export class Membership {
     return last < 0 ? -Infinity : this.spans[last + 1]?.after ?? Infinity;
   }
 
+  /** After which close (ms) a symbol came in that is a member now; Infinity where it is none. */
+  since(symbol: string): number {
+    const out = this.spans.findLastIndex(({ symbols }) => !symbols.has(symbol));
+    return this.spans[out + 1]?.after ?? Infinity;
+  }
+
+  /** What of it speaks of the closes after this one (ms); of the spans before the last no more than keep it to twice as many symbols as are in now. */
+  after(closeTime: number): Membership {
+    const most = 2 * this.now.size;
+    let from = Math.max(0, this.spans.findLastIndex(({ after }) => after <= closeTime));
+    while (from < this.spans.length - 1 && this.#coming[from]!.size > most) from++;
+    return new Membership(this.spans.slice(from), this.#absences.filter(({ to }) => to > closeTime));
+  }
+
   /** Who was missing when this close was screened, as far as that was noted. */
   absentAt(closeTime: number): readonly string[] {
     return this.#absences.findLast(({ from, to }) => from <= closeTime && closeTime <= to)?.symbols ?? [];

@@ -126,10 +126,10 @@ export class Screener {
     return trader.compiled.waits ? this.#startMarket(trader) : this.#lanes.setUniverse(traderId, membership.symbols);
   }
 
-  /** A running trader: its interval, the symbols it screens, and whether it waits for the candles of others. */
-  trader(traderId: string): { interval: Interval; symbols: ReadonlySet<string>; waits: boolean } | undefined {
+  /** A running trader: its interval, the candles until it has settled, its universe, and whether it waits for the candles of others. */
+  trader(traderId: string): { interval: Interval; settle: number; universe: Membership; waits: boolean } | undefined {
     const trader = this.#traders.get(traderId);
-    return trader && { interval: trader.compiled.interval, symbols: this.#universe(traderId).now, waits: trader.compiled.waits };
+    return trader && { interval: trader.compiled.interval, settle: trader.compiled.settle, universe: this.#universe(traderId), waits: trader.compiled.waits };
   }
 
   /** How far traders that look at several symbols have come since this was asked last. */
@@ -197,7 +197,8 @@ export class Screener {
     this.candles.forget(symbol, interval);
     this.#lanes.forget(symbol, interval);
     this.#higher.restart(symbol, interval);
-    for (const market of this.#market.values()) if (market.trader.compiled.interval === interval) market.forget(symbol);
+    // Where all begin anew, so does the trader: what comes then is no latecomer.
+    for (const market of [...this.#market.values()]) if (market.trader.compiled.interval === interval && market.forget(symbol)) this.#newMarket(market.trader);
   }
 
   /**
@@ -318,7 +319,8 @@ export class Screener {
   }
 
   #startMarket(trader: ActiveTrader): Match[] {
-    return this.#newMarket(trader).warmUp();
+    const before = this.#market.get(trader.id);
+    return this.#newMarket(trader).start(this.#options.marketNow?.(), before);
   }
 
   /** Sees to it that the longer candles which these traders look at are made, from the stored ones on. */
