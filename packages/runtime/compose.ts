@@ -11,10 +11,11 @@ import { FEED_LIMITS } from './feed/options.ts';
 import type { Log } from './log.ts';
 import { makeFolder } from './make-folder.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
+import type { RecordedMemberships } from './market/recording/recorded-memberships.ts';
 import { SessionRecorder } from './market/recording/session-recorder.ts';
 import { recordDeliveries } from './notifications/delivery-facts.ts';
 import { Notifier } from './notifications/notifier.ts';
-import { Orchestrator } from './orchestrator.ts';
+import { Orchestrator, type OrchestratorOptions } from './orchestrator.ts';
 import type { StateStore, StoredTrader } from './state/state-store.ts';
 import { systemWall, type Wall } from './time.ts';
 
@@ -69,9 +70,9 @@ export interface RunningMachine {
 /** A user's machine in the cloud: the orchestrator with its token, beat and outbox, and its feed served. */
 export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
   const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
-  const { exchange, ended } = await recorded(options, wall, log);
+  const { exchange, onMembership, ended } = await recorded(options, wall, log);
   const machine = new Orchestrator({
-    machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], ...(options.secrets && { secrets: options.secrets }), bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
+    onMembership, machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], ...(options.secrets && { secrets: options.secrets }), bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks), controlPlane: { url: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret }, gemini: options.gemini,
     notifier: (store, say) => new Notifier({ dataDir, machineId, wall, log: say, record: recordDeliveries(store, machineId) }),
   });
@@ -101,6 +102,8 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
 export interface LocalOptions extends Common {
   /** Documents as a user writes them. A trader is known by its name: another document under the same name is its next version. */
   traders: readonly TraderInput[];
+  /** A session that is replayed: whom its traders screened, under which ids and versions. */
+  recorded?: RecordedMemberships;
   log?: Log;
   /** Aborting it stops everything, as `stop()` does. */
   signal?: AbortSignal;
@@ -114,10 +117,10 @@ export async function startLocal(options: LocalOptions): Promise<{ source: FeedS
   const { dataDir, log = () => undefined, wall = systemWall, signal } = options;
   const documents = options.traders.map((input) => parseWith(TraderDocument, input, 'trader_invalid', 'A trader'));
   signal?.throwIfAborted();
-  const { exchange, ended } = await recorded(options, wall, log);
+  const { exchange, onMembership, ended } = await recorded(options, wall, log);
   const machine = new Orchestrator({
-    machineId: 'local', userId: 'local', version: 'local', dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
-    traders: (store) => versioned(documents, store), gemini: options.gemini,
+    onMembership, recorded: options.recorded, machineId: 'local', userId: 'local', version: 'local', dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
+    traders: (store) => versioned(documents, store, options.recorded?.traders ?? []), gemini: options.gemini,
   });
   const stop = () => machine.stop().then(ended);
   signal?.addEventListener('abort', () => void stop(), { once: true });
@@ -126,19 +129,22 @@ export async function startLocal(options: LocalOptions): Promise<{ source: FeedS
 }
 
 /** The exchange with a recorder before it, if the session is to be recorded; `ended` closes the file. */
-async function recorded({ exchange, record }: Common, wall: Wall, log: Log): Promise<{ exchange: ExchangeAccess; ended(): Promise<void> }> {
+async function recorded({ exchange, record }: Common, wall: Wall, log: Log): Promise<Pick<OrchestratorOptions, 'exchange' | 'onMembership'> & { ended(): Promise<void> }> {
   if (record === undefined) return { exchange, ended: () => Promise.resolve() };
   const recorder = await SessionRecorder.open({ path: record, wall, log });
-  return { exchange: recorder.record(exchange), ended: () => recorder.close() };
+  return { exchange: recorder.record(exchange), onMembership: (entry) => recorder.membership(entry), ended: () => recorder.close() };
 }
 
-/** Names every document with an id and a version: a changed document is the next version of its name. */
-function versioned(documents: readonly TraderDocument[], store: StateStore): StoredTrader[] {
+/** Names every document with an id and a version: a changed document is the next version of its name; one that a recorded session had is the same trader. */
+function versioned(documents: readonly TraderDocument[], store: StateStore, recorded: readonly StoredTrader[]): StoredTrader[] {
   const known = new Map((store.cachedTraders() ?? []).map((trader) => [trader.id, trader]));
   const traders = documents.map((document): StoredTrader => {
     const id = uuidV5(document.name, LOCAL_NAMESPACE);
+    const text = JSON.stringify(document);
+    const once = recorded.find((one) => JSON.stringify(one.document) === text);
+    if (once) return once;
     const before = known.get(id);
-    const same = before !== undefined && JSON.stringify(before.document) === JSON.stringify(document);
+    const same = before !== undefined && JSON.stringify(before.document) === text;
     return { id, document, version: before === undefined ? 1 : before.version + (same ? 0 : 1) };
   });
   // Those not given this time are kept, so that their versions go on if they come back.

@@ -105,8 +105,9 @@ export class MarketTrader {
   start(time: number | undefined, before: MarketTrader | undefined): Match[] {
     const closes = this.#storedCloses();
     this.#ahead = closes.at(-1) ?? -Infinity;
-    const over = Number.isFinite(before?.#due) ? before!.#due - 1 : (time ?? this.#ahead) - this.#deadlineMs;
-    if (before !== undefined) {
+    let over = (time ?? this.#ahead) - this.#deadlineMs;
+    if (before !== undefined && before.#due !== -Infinity) {
+      over = before.#due - 1;
       this.#backlogAt = before.#backlogAt;
       this.#backlogSince = before.#backlogSince;
     }

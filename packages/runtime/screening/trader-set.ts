@@ -214,6 +214,7 @@ export class TraderSet {
   }
 
   #keep(trader: StoredTrader, state: TraderState, marks: readonly Watermark[], membership: Membership): void {
+    if (this.#options.ledger.state(trader.id)?.version !== trader.version) this.#options.store.memberships.begins(trader, membership);
     this.#memberships.set(trader.id, membership);
     this.#options.ledger.setTrader(state, marks, membership);
   }

@@ -36,11 +36,26 @@ export interface MembershipEntry extends TraderVersion {
  */
 export class MembershipBook {
   readonly #file: DatabaseFile;
-  /** Hears of everything that is new. */
+  /** Hears of everything that is new, once it is kept. */
   tell: ((entry: MembershipEntry) => void) | undefined;
+  #news: MembershipEntry[] = [];
 
   constructor(file: DatabaseFile) {
     this.#file = file;
+  }
+
+  /** Does a transaction that may write here, and tells of what it wrote once it is done. */
+  telling<T>(transaction: () => T): T {
+    this.#news = [];
+    const result = transaction();
+    for (const entry of this.#news.splice(0)) this.tell?.(entry);
+    return result;
+  }
+
+  /** A trader begins here with this: all that is known of it is told. */
+  begins(trader: TraderVersion & { readonly document: TraderDocument }, { spans, absences }: Membership): void {
+    const { id, version, document } = trader;
+    this.tell?.({ id, version, document, spans: spans.filter(({ after }) => Number.isFinite(after)).map(({ after, symbols }) => ({ after, symbols: [...symbols] })), absences });
   }
 
   /** All that is known of a trader's version; undefined where nothing is. */
@@ -56,7 +71,7 @@ export class MembershipBook {
       this.#file.run('insert into universes (trader_id, version, after_close, symbols) values (?, ?, ?, ?) on conflict do update set symbols = excluded.symbols', id, version, span.after, JSON.stringify(span.symbols));
       this.#bound('universes', 'after_close', id, version);
     });
-    this.tell?.({ id, version, spans: [span], absences: [] });
+    this.#news.push({ id, version, spans: [span], absences: [] });
   }
 
   /** These were missing when a close was screened. */
@@ -70,7 +85,7 @@ export class MembershipBook {
       this.#file.run('insert into absences (trader_id, version, from_close, to_close, symbols) values (?, ?, ?, ?, ?) on conflict do nothing', id, version, closeTime, closeTime, names);
       this.#bound('absences', 'from_close', id, version);
     });
-    this.tell?.({ id, version, spans: [], absences: [{ from: closeTime, to: closeTime, symbols }] });
+    this.#news.push({ id, version, spans: [], absences: [{ from: closeTime, to: closeTime, symbols }] });
   }
 
   #bound(table: 'universes' | 'absences', time: 'after_close' | 'from_close', id: string, version: number): void {

@@ -85,13 +85,13 @@ export class StateStore {
    * @param also belongs to the same transaction, such as to put the new signals into a queue: then each is in both or in neither.
    */
   commit(step: { signals: readonly Signal[]; watermarks: readonly Watermark[]; missed?: readonly Missed[] }, also?: (fresh: readonly Signal[]) => void): Signal[] {
-    return this.#transaction(() => {
+    return this.memberships.telling(() => this.#transaction(() => {
       const fresh = step.signals.filter((signal) => this.#addSignal(signal));
       also?.(fresh);
       for (const mark of step.watermarks) this.#setWatermark(mark);
       for (const { traderId: id, version, interval, closeTime, symbols } of step.missed ?? []) this.memberships.absent({ id, version }, interval, closeTime, symbols);
       return fresh;
-    });
+    }));
   }
 
   #addSignal(signal: Signal): boolean {
@@ -146,13 +146,13 @@ export class StateStore {
 
   /** Keeps when a trader's version was first seen here, who is in its universe and from where each of its symbols is screened, together. */
   beginTrader(begin: { traderId: string; version: number; historyFrom: number; liveFrom: number; spans?: readonly MemberSpan[] }, marks: readonly Watermark[]): TraderState {
-    return this.#transaction(() => {
+    return this.memberships.telling(() => this.#transaction(() => {
       const { traderId, version, historyFrom, liveFrom } = begin;
       this.#run('insert into trader_state (trader_id, version, history_from, live_from) values (?, ?, ?, ?) on conflict do nothing', traderId, version, historyFrom, liveFrom);
       for (const span of begin.spans ?? []) this.memberships.choose({ id: traderId, version }, span);
       for (const mark of marks) this.#setWatermark(mark);
       return this.traderState(traderId, version) as TraderState;
-    });
+    }));
   }
 
   watermarks(traderId: string, version: number): Watermark[] {
@@ -162,11 +162,11 @@ export class StateStore {
 
   /** A trader's symbols as of now: those that are done are forgotten, those that joined begin where they say; `spans`: the choices that are new. */
   setMembers(traderId: string, version: number, change: { left: readonly string[]; joined: readonly Watermark[]; spans?: readonly MemberSpan[] }): void {
-    this.#transaction(() => {
+    this.memberships.telling(() => this.#transaction(() => {
       for (const span of change.spans ?? []) this.memberships.choose({ id: traderId, version }, span);
       for (const symbol of change.left) this.#run('delete from watermarks where trader_id = ? and version = ? and symbol = ?', traderId, version, symbol);
       for (const mark of change.joined) this.#setWatermark(mark);
-    });
+    }));
   }
 
   /** Traders that no longer run, in any version but those named, lose their watermarks: if one comes back, it begins anew from then. */
