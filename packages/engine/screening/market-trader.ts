@@ -5,7 +5,7 @@ import { Lane } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import { screenedTo, type ScreenedTo } from './lane-watch.ts';
 import { byTime, type Match } from './match.ts';
-import { Membership } from './membership.ts';
+import type { Membership } from './membership.ts';
 import type { ExternalSlot } from './link-frames.ts';
 import { placeAmong, sorted, type Standing } from './places.ts';
 import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
@@ -275,7 +275,7 @@ export class MarketTrader {
     const absent = new Set(missing);
     for (const lane of this.#named.values()) lane.begin(closeTime, absent.has(lane.symbol));
     // Longer intervals are brought by the shorter ones that read them, candle by candle.
-    for (const lane of [...this.#named.values()].reverse()) lane.advanceTo(closeTime);
+    for (const lane of [...this.#named.values()].toReversed()) lane.advanceTo(closeTime);
     const standing = this.#stand(closeTime, [...members].filter((symbol) => !absent.has(symbol)), missing);
     const matches: Match[] = [];
     for (const symbol of this.#needed(closeTime)) {

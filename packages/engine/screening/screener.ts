@@ -198,7 +198,7 @@ export class Screener {
     this.#lanes.forget(symbol, interval);
     this.#higher.restart(symbol, interval);
     // Where all begin anew, so does the trader: what comes then is no latecomer.
-    for (const market of [...this.#market.values()]) if (market.trader.compiled.interval === interval && market.forget(symbol)) this.#newMarket(market.trader);
+    for (const market of this.#market.values()) if (market.trader.compiled.interval === interval && market.forget(symbol)) this.#newMarket(market.trader);
   }
 
   /**

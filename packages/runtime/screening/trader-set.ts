@@ -179,7 +179,7 @@ export class TraderSet {
 
   /** Lays down when a version was first seen, and which symbols it screens from where, before anything of it is screened. */
   #prepare(trader: StoredTrader, reselect: boolean): void {
-    const { store, market, ledger } = this.#options;
+    const { store, market } = this.#options;
     const { id, version, document } = trader;
     const interval = document.interval ?? this.#options.defaultInterval;
     const closed = intervalOpen(interval, market.clock.now());
