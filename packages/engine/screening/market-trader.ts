@@ -10,6 +10,7 @@ import type { ExternalSlot } from './link-frames.ts';
 import { placeAmong, sorted, type Standing } from './places.ts';
 import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
 import type { SavedNumbers, SnapshotReader, SnapshotWriter } from './snapshot.ts';
+import { WaitingCloses } from './waiting-closes.ts';
 
 /** A lane has just screened a candle, and its program holds the values; the matches that this gave. */
 export type Screened = (symbol: string, lane: Lane, matches: readonly Match[]) => void;
@@ -19,16 +20,13 @@ export interface Absent { readonly traderId: string; readonly version: number; r
 
 export interface SavedMarket {
   readonly id: string;
-  readonly due: number | null;
-  readonly ahead: number | null;
+  readonly closes: ReturnType<WaitingCloses['save']>;
   readonly fingerprint: string;
   readonly named: readonly (readonly [key: string, place: SavedNumbers])[];
   readonly lanes: readonly (readonly [symbol: string, place: SavedNumbers])[];
   readonly standings: readonly { readonly closeTime: number; readonly missing: readonly string[]; readonly values: readonly SavedNumbers[] }[];
 }
 
-/** So many deadlines long candles of long ago are waited for while they come. */
-const LONGEST_BACKLOG = 60;
 /** Closes whose standings are kept for those that come late: some, and as many as the trader looks back on, within reason. */
 const KEPT = 60;
 const MOST_KEPT = 300;
@@ -37,37 +35,23 @@ const MOST_KEPT = 300;
  * A trader that looks at other symbols: `of`, `rank`, `percentile`. A close is screened once the candles of all symbols that it screens or names are there, or at its deadline: then what
  * is missing is not ready, and the matches name it. A symbol that comes later is screened alone, against what those that were there were worth. What it finds follows from the candles and the
  * membership alone: who was in at each close, and who was missing when it was screened. A symbol that was not in yet is placed as if it had come alone, and gives no matches.
- * Where candles come whose deadline has long passed (history, or what an outage has held back: one symbol after the other), the closes wait until all symbols have them, or none has come for as long.
  */
 export class MarketTrader {
   readonly trader: ActiveTrader;
   readonly #graph: ScreeningGraph;
   readonly #candles: CandleSource;
-  /** Market time after a close (ms) at which it is screened with what is there. */
-  readonly #deadlineMs: number;
   readonly #market: number;
   /** External slots that are places, by their index in the own frame. */
   readonly #places: readonly (ExternalSlot & { at: number })[];
   readonly #named = new Map<string, FrameLane>();
   readonly #lanes = new Map<string, Lane>();
   readonly #membership: Membership;
-  /** Whose candles a close needs: by who is in or coming. */
-  readonly #needs = new Map<ReadonlySet<string>, ReadonlySet<string>>();
-  /** Close time of the next close to be screened by all; candles before it are late. */
-  #due = -Infinity;
+  readonly #closes: WaitingCloses;
   readonly #kept: number;
   readonly #standings: Standing[] = [];
   /** Symbols whose candles were screened since `takeScreened` was asked last, and who was missing since `takeAbsent` was. */
   readonly #advanced = new Set<string>();
   #absent: Absent[] = [];
-  /** Symbols whose candle the close under way waits for, and whether any is there. */
-  #waiting = new Set<string>();
-  #begun = false;
-  /** The latest close of which a candle has come. */
-  #ahead = -Infinity;
-  /** When a candle last came whose deadline had passed (ms of market time). */
-  #backlogAt = -Infinity;
-  #backlogSince = -Infinity;
 
   /** @param beside run with it over the same candles; what they find is told with its matches. */
   constructor(trader: ActiveTrader, membership: Membership, candles: CandleSource, deadlineMs: number, beside: readonly ActiveTrader[] = []) {
@@ -76,7 +60,10 @@ export class MarketTrader {
     this.#kept = Math.min(MOST_KEPT, KEPT + trader.compiled.settle);
     this.#graph = new ScreeningGraph([trader, ...beside], { whole: true });
     this.#candles = candles;
-    this.#deadlineMs = deadlineMs;
+    const { interval } = trader.compiled;
+    this.#closes = new WaitingCloses({
+      interval, deadlineMs, membership, named: this.#namedSymbols(), has: (symbol, closeTime) => this.#has(symbol, closeTime), screen: (closeTime) => this.#screen(closeTime, { live: true }),
+    });
     this.#market = this.#graph.frames.findIndex(({ key }) => key === MARKET);
     this.#places = this.#graph.own.externals.flatMap((external, at) => (external.as === 'value' ? [] : [{ ...external, at }]));
     const shared: FrameLane[] = [];
@@ -103,25 +90,10 @@ export class MarketTrader {
    * @param before the one that it replaces: what that one waits for, this one waits for.
    */
   start(time: number | undefined, before: MarketTrader | undefined): Match[] {
-    const closes = this.#storedCloses();
-    this.#ahead = closes.at(-1) ?? -Infinity;
-    let over = (time ?? this.#ahead) - this.#deadlineMs;
-    if (before !== undefined && before.#due !== -Infinity) {
-      over = before.#due - 1;
-      this.#backlogAt = before.#backlogAt;
-      this.#backlogSince = before.#backlogSince;
-    }
+    const stored = this.#storedCloses();
+    const over = this.#closes.start(stored, time, before?.#closes);
     const matches = this.warmUp(over);
-    const next = closes.find((close) => close > over);
-    if (next !== undefined) this.#begin(next);
-    return [...matches, ...this.#screenComplete()];
-  }
-
-  /** Screens the closes that have all that they wait for. */
-  #screenComplete(): Match[] {
-    const matches: Match[] = [];
-    while (this.#begun && this.#waiting.size === 0) matches.push(...this.#screen(this.#due, { live: true }));
-    return matches;
+    return [...matches, ...this.#closes.resume(stored, over)];
   }
 
   /** Screens the stored candles close by close, all or those up to `until`; the matches, oldest first. `screened` hears of each candle of each symbol. */
@@ -137,7 +109,7 @@ export class MarketTrader {
       const series = this.#candles.series(symbol, interval);
       for (let index = 0; index < (series?.size ?? 0); index++) {
         const close = intervalClose(interval, series!.openTime(index)!);
-        if (this.#needed(close).has(symbol)) closes.add(close);
+        if (this.#closes.needed(close).has(symbol)) closes.add(close);
       }
     }
     return [...closes].sort((a, b) => a - b);
@@ -145,66 +117,13 @@ export class MarketTrader {
 
   /** The candle of a symbol that closed at `closeTime` is stored, at a market time (ms); the matches that this gives. */
   arrived(symbol: string, closeTime: number, time = closeTime): Match[] {
-    if (!this.#needed(closeTime).has(symbol)) return [];
-    if (this.#due === -Infinity) this.#begin(closeTime);
-    if (closeTime < this.#due) return this.#late(symbol, closeTime);
-    if (time > closeTime + this.#deadlineMs) {
-      if (this.#isQuiet(time)) this.#backlogSince = time;
-      this.#backlogAt = time;
-    }
-    this.#ahead = Math.max(this.#ahead, closeTime);
-    const matches: Match[] = [];
-    if (closeTime > this.#due && this.#isQuiet(time)) {
-      // Whatever of the closes before is not there comes late: their deadlines have passed, or the interval is shorter than they are.
-      matches.push(...this.#screenUntil(closeTime));
-    }
-    if (closeTime === this.#due) this.#take(symbol);
-    return [...matches, ...this.#screenComplete()];
+    if (!this.#closes.needed(closeTime).has(symbol)) return [];
+    return this.#closes.isOver(closeTime) ? this.#late(symbol, closeTime) : this.#closes.arrived(symbol, closeTime, time);
   }
 
   /** The market's time is now `time` (ms): closes whose deadline has passed are screened with what is there. */
   advanceTime(time: number): Match[] {
-    if (this.#ahead < this.#due || !this.#isQuiet(time)) return [];
-    return this.#screenUntil(Math.min(this.#ahead + 1, time - this.#deadlineMs + 1));
-  }
-
-  /** Whether nothing of long ago comes any more, or has come for so long that whoever is missing is not waited for. */
-  #isQuiet(time: number): boolean {
-    return time >= this.#backlogAt + this.#deadlineMs || time >= this.#backlogSince + LONGEST_BACKLOG * this.#deadlineMs;
-  }
-
-  /** Screens the closes before this instant of which a candle has come. */
-  #screenUntil(end: number): Match[] {
-    const matches: Match[] = [];
-    while (this.#due < end && this.#ahead >= this.#due) {
-      if (this.#begun) matches.push(...this.#screen(this.#due, { live: true }));
-      else this.#begin(intervalClose(this.trader.compiled.interval, this.#due));
-    }
-    return matches;
-  }
-
-  /** The close under way is this one: some symbols may have its candle already. Who is known to have been missing is not waited for. */
-  #begin(closeTime: number): void {
-    this.#due = closeTime;
-    this.#begun = false;
-    const needed = this.#needed(closeTime);
-    this.#waiting = new Set(needed);
-    for (const symbol of this.#membership.absentAt(closeTime)) this.#waiting.delete(symbol);
-    if (this.#ahead < closeTime) return;
-    for (const symbol of needed) if (this.#has(symbol, closeTime)) this.#take(symbol);
-  }
-
-  #take(symbol: string): void {
-    this.#begun = true;
-    this.#waiting.delete(symbol);
-  }
-
-  /** Who is screened on a close, who will be, and who is named: their candles are waited for. */
-  #needed(closeTime: number): ReadonlySet<string> {
-    const coming = this.#membership.coming(closeTime);
-    let needed = this.#needs.get(coming);
-    if (needed === undefined) this.#needs.set(coming, (needed = new Set([...coming, ...this.#namedSymbols()])));
-    return needed;
+    return this.#closes.advanceTime(time);
   }
 
   #namedSymbols(): string[] {
@@ -237,7 +156,7 @@ export class MarketTrader {
   /** All of it as it stands, for `restore`. */
   save(writer: SnapshotWriter): SavedMarket {
     return {
-      id: this.trader.id, due: finite(this.#due), ahead: finite(this.#ahead), fingerprint: this.#fingerprint(),
+      id: this.trader.id, closes: this.#closes.save(), fingerprint: this.#fingerprint(),
       named: [...this.#named].map(([key, lane]) => [key, writer.add(lane.save())]),
       lanes: [...this.#lanes].map(([symbol, lane]) => [symbol, writer.add(lane.save())]),
       standings: this.#standings.map(({ values, ...standing }) => ({ ...standing, values: values.map((one) => writer.add(one)) })),
@@ -247,8 +166,7 @@ export class MarketTrader {
   /** Goes on where an equal one was saved, over candles restored before; answers false, and has changed nothing, where it no longer fits. */
   restore(saved: SavedMarket, reader: SnapshotReader): boolean {
     if (saved.fingerprint !== this.#fingerprint() || saved.lanes.map(([symbol]) => symbol).join() !== [...this.#lanes.keys()].join()) return false;
-    this.#ahead = saved.ahead ?? -Infinity;
-    if (saved.due !== null) this.#begin(saved.due);
+    this.#closes.restore(saved.closes);
     for (const [key, place] of saved.named) this.#named.get(key)!.restore(reader.at(place));
     for (const [symbol, place] of saved.lanes) this.#lanes.get(symbol)!.restore(reader.at(place));
     for (const { values, ...standing } of saved.standings) this.#standings.push({ ...standing, values: values.map((place) => reader.at(place).slice()) });
@@ -271,14 +189,14 @@ export class MarketTrader {
     const noted = new Set(this.#membership.absentAt(closeTime));
     const missing = [...new Set([...members, ...this.#namedSymbols()])].filter((symbol) => noted.has(symbol) || !this.#has(symbol, closeTime)).sort();
     if (live && noted.size === 0 && missing.length > 0) this.#note(closeTime, missing);
-    this.#begin(intervalClose(interval, closeTime));
+    this.#closes.begin(intervalClose(interval, closeTime));
     const absent = new Set(missing);
     for (const lane of this.#named.values()) lane.begin(closeTime, absent.has(lane.symbol));
     // Longer intervals are brought by the shorter ones that read them, candle by candle.
     for (const lane of [...this.#named.values()].toReversed()) lane.advanceTo(closeTime);
     const standing = this.#stand(closeTime, [...members].filter((symbol) => !absent.has(symbol)), missing);
     const matches: Match[] = [];
-    for (const symbol of this.#needed(closeTime)) {
+    for (const symbol of this.#closes.needed(closeTime)) {
       const lane = absent.has(symbol) ? undefined : this.#lanes.get(symbol);
       if (lane === undefined) continue;
       const { next } = lane;
@@ -357,6 +275,3 @@ export class MarketTrader {
     return newest >= closeTime && intervalClose(interval, series.openTime(0)!) <= closeTime && (newest - closeTime) / intervalMs(interval) < series.size;
   }
 }
-
-/** JSON knows no infinity. */
-const finite = (time: number): number | null => (time === -Infinity ? null : time);
