@@ -91,7 +91,7 @@ export class MarketTrader {
    */
   start(time: number | undefined, before: MarketTrader | undefined): Match[] {
     const stored = this.#storedCloses();
-    const over = this.#closes.start(stored, time, before?.#closes);
+    const over = this.#closes.start(stored, time, before && before.#closes);
     const matches = this.warmUp(over);
     return [...matches, ...this.#closes.resume(stored, over)];
   }

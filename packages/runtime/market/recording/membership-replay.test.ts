@@ -44,8 +44,8 @@ function heard({ source }: Local): Signal[] {
   source.subscribe((event) => { if (event.type === 'signal') signals.push(event.data); });
   return signals;
 }
-const session = (name: string, record?: string) => startLocal({
-  dataDir: join(folder, name), interval: '1m', wall: exchange.wall, traders: TRADERS, record, exchange: { restUrl: 'http://exchange', streamUrl: 'ws://exchange', fetch: exchange.fetch, openSocket: exchange.openSocket },
+const session = (name: string, { record, traders = TRADERS }: { record?: string; traders?: readonly TraderInput[] } = {}) => startLocal({
+  dataDir: join(folder, name), interval: '1m', wall: exchange.wall, traders, record, exchange: { restUrl: 'http://exchange', streamUrl: 'ws://exchange', fetch: exchange.fetch, openSocket: exchange.openSocket },
 });
 /** Lets so much market time pass. */
 const pass = (ms: number) => exchange.pass(ms / RATE);
@@ -84,7 +84,7 @@ test('a recorded session with a universe that changes and symbols that come late
   await stop(before);
   rmSync(join(folder, 'live', 'screener.snapshot'));
 
-  const live = await session('live', file);
+  const live = await session('live', { record: file });
   const signals = heard(live);
   await pass(74 * MINUTE);
   const until = intervalOpen('1m', exchange.now());
@@ -106,25 +106,24 @@ test('a recorded session with a universe that changes and symbols that come late
 
 test('a machine that was away while time went on, and whose universe changes before it has caught up, finds what a batch over the candles finds with what it has noted', async () => {
   out.push({ from: START, symbol: 'DEFUSDT' }, { from: START + 45 * MINUTE, symbol: 'ABCUSDT' });
-  const signals: Signal[] = [];
-  for (const minutes of [30, 0, 65]) {
-    if (minutes === 0) {
-      await pass(25 * MINUTE);
-      continue;
-    }
-    const local = await session('machine');
-    const found = heard(local);
-    await pass(minutes * MINUTE);
-    await stop(local);
-    signals.push(...found);
-  }
+  const before = await session('machine');
+  await pass(30 * MINUTE);
+  await stop(before);
+  await pass(25 * MINUTE);
+  // What a trader that is new needs to know of the symbols makes all choose anew, at once.
+  const after = await session('machine', { traders: [...TRADERS, { ...TRADERS[0]!, name: 'New', universe: { ...universe, minAgeDays: 1 } }] });
+  await pass(10 * MINUTE);
+  await stop(after);
   const store = new StateStore({ dataDir: join(folder, 'machine'), epoch: exchange.wall.epoch, outbox: false });
   const kept = store.signals(100_000);
   const until = Math.max(...kept.map(({ closeTime }) => closeTime));
   const history = START - 1_300 * MINUTE;
   for (const trader of store.cachedTraders() ?? []) {
     const membership = store.memberships.of(trader)!;
-    expect(membership.spans.length, trader.document.name).toBeGreaterThan(1);
+    if (trader.document.name !== 'New') {
+      expect(membership.spans.map(({ symbols }) => [...symbols].sort().join()), trader.document.name).toEqual(['ABCUSDT,BCDUSDT,CDEUSDT', 'BCDUSDT,CDEUSDT,DEFUSDT']);
+      expect(kept.filter(({ traderId, symbol, closeTime }) => traderId === trader.id && symbol === 'ABCUSDT' && closeTime > START + 40 * MINUTE).length, trader.document.name).toBeGreaterThan(0);
+    }
     const own = kept.filter(({ traderId, closeTime }) => traderId === trader.id && closeTime > history);
     expect(own.map(({ id }) => id).sort(), trader.document.name).toEqual(batch(trader, membership, until).filter(({ closeTime }) => closeTime > history).map((match) => signalOf(match, 'live').id).sort());
   }

@@ -5,7 +5,9 @@ import { TrueMarket } from './true-market.ts';
 
 const LATENCY_MS = 20;
 const PING_MS = 20_000;
+/** Candles are told every second of market time, but not more often than this in wall time. */
 const TELL_MS = 1_000;
+const LEAST_TELL_MS = 250;
 
 /** A connection to the exchange by hand, as a test sees it. */
 export interface HandSocket { readonly events: StreamSocketEvents; readonly streams: ReadonlySet<string>; readonly openedAt: number; end(code: number): void }
@@ -118,7 +120,7 @@ export class HandExchange {
   }
 
   #tick(): void {
-    this.wall.after(TELL_MS / this.#rate, () => {
+    this.wall.after(Math.max(LEAST_TELL_MS, TELL_MS / this.#rate), () => {
       this.#tick();
       const now = this.now();
       const before = this.#toldUntil;
