@@ -4,7 +4,7 @@ import { FrameLane, type CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import { screenedTo, type ScreenedTo } from './lane-watch.ts';
-import { byTime, type Match } from './match.ts';
+import { byTime, NO_MATCHES, type Match } from './match.ts';
 import type { Membership } from './membership.ts';
 import type { ExternalSlot } from './link-frames.ts';
 import { placeAmong, sorted, type Standing } from './places.ts';
@@ -116,8 +116,8 @@ export class MarketTrader {
   }
 
   /** The candle of a symbol that closed at `closeTime` is stored, at a market time (ms); the matches that this gives. */
-  arrived(symbol: string, closeTime: number, time = closeTime): Match[] {
-    if (!this.#closes.needed(closeTime).has(symbol)) return [];
+  arrived(symbol: string, closeTime: number, time = closeTime): readonly Match[] {
+    if (!this.#closes.needed(closeTime).has(symbol)) return NO_MATCHES;
     return this.#closes.isOver(closeTime) ? this.#late(symbol, closeTime) : this.#closes.arrived(symbol, closeTime, time);
   }
 
@@ -159,7 +159,7 @@ export class MarketTrader {
       id: this.trader.id, closes: this.#closes.save(), fingerprint: this.#fingerprint(),
       named: [...this.#named].map(([key, lane]) => [key, writer.add(lane.save())]),
       lanes: [...this.#lanes].map(([symbol, lane]) => [symbol, writer.add(lane.save())]),
-      standings: this.#standings.map(({ values, ...standing }) => ({ ...standing, values: values.map((one) => writer.add(one)) })),
+      standings: this.#standings.map(({ closeTime, missing, values }) => ({ closeTime, missing, values: values.map((one) => writer.add(one)) })),
     };
   }
 
@@ -169,7 +169,7 @@ export class MarketTrader {
     this.#closes.restore(saved.closes);
     for (const [key, place] of saved.named) this.#named.get(key)!.restore(reader.at(place));
     for (const [symbol, place] of saved.lanes) this.#lanes.get(symbol)!.restore(reader.at(place));
-    for (const { values, ...standing } of saved.standings) this.#standings.push({ ...standing, values: values.map((place) => reader.at(place).slice()) });
+    for (const { closeTime, missing, values } of saved.standings) this.#standings.push({ closeTime, missing, members: this.#membership.at(closeTime), values: values.map((place) => reader.at(place).slice()) });
     return true;
   }
 
@@ -194,15 +194,15 @@ export class MarketTrader {
     for (const lane of this.#named.values()) lane.begin(closeTime, absent.has(lane.symbol));
     // Longer intervals are brought by the shorter ones that read them, candle by candle.
     for (const lane of [...this.#named.values()].toReversed()) lane.advanceTo(closeTime);
-    const standing = this.#stand(closeTime, [...members].filter((symbol) => !absent.has(symbol)), missing);
+    const lanes = [...this.#closes.needed(closeTime)].flatMap((symbol) => (absent.has(symbol) ? [] : this.#lanes.get(symbol) ?? []));
+    const worth = this.#worth(lanes, closeTime);
+    const standing = this.#stand(closeTime, missing, worth.map((values) => values.map((value, at) => (members.has(lanes[at]!.symbol) ? value : Number.NaN))));
     const matches: Match[] = [];
-    for (const symbol of this.#closes.needed(closeTime)) {
-      const lane = absent.has(symbol) ? undefined : this.#lanes.get(symbol);
-      if (lane === undefined) continue;
+    for (const [at, lane] of lanes.entries()) {
       const { next } = lane;
-      const found = this.#place(symbol, lane, closeTime, standing);
-      matches.push(...found);
-      if (lane.next > next) screened?.(symbol, lane, found);
+      const found = this.#place(lane, closeTime, standing, worth, at);
+      if (found.length > 0) matches.push(...found);
+      if (lane.next > next) screened?.(lane.symbol, lane, found);
     }
     // Who was missing then, and is there now, came late.
     for (const symbol of missing) if (this.#has(symbol, closeTime)) matches.push(...this.#late(symbol, closeTime, screened));
@@ -214,57 +214,65 @@ export class MarketTrader {
     this.#absent.push({ traderId: this.trader.id, version: this.trader.version, closeTime, symbols });
   }
 
-  /** What these symbols are worth at a close. */
-  #stand(closeTime: number, symbols: readonly string[], missing: readonly string[]): Standing {
-    const values = this.#places.map(() => new Float64Array(symbols.length));
-    if (this.#market >= 0) for (const [at, symbol] of symbols.entries()) for (const [index, value] of this.#worth(this.#lanes.get(symbol)!, closeTime).entries()) values[index]![at] = value;
-    const standing: Standing = { closeTime, missing, values: values.map(sorted) };
+  /** Keeps what those that were there were worth at a close. */
+  #stand(closeTime: number, missing: readonly string[], worth: readonly Float64Array[]): Standing {
+    const standing: Standing = { closeTime, members: this.#membership.at(closeTime), missing, values: worth.map(sorted) };
     this.#standings.push(standing);
     if (this.#standings.length > this.#kept) this.#standings.shift();
     return standing;
   }
 
-  /** What a symbol's lane is worth at a close, by place; not a number where it has not settled. */
-  #worth(lane: Lane, closeTime: number): number[] {
-    if (this.#market < 0) return [];
-    const source = lane.source(this.#market)!;
-    source.advanceTo(closeTime);
-    return this.#places.map(({ index }) => (source.settled(index) ? source.valueAt(index, closeTime) : Number.NaN));
+  /** What each of these lanes is worth at a close, by place; not a number where it has not settled. */
+  #worth(lanes: readonly Lane[], closeTime: number): Float64Array[] {
+    const worth = this.#places.map(() => new Float64Array(lanes.length));
+    if (this.#market < 0) return worth;
+    for (let at = 0; at < lanes.length; at++) {
+      const source = lanes[at]!.source(this.#market)!;
+      source.advanceTo(closeTime);
+      for (let place = 0; place < worth.length; place++) {
+        const { index } = this.#places[place]!;
+        worth[place]![at] = source.settled(index) ? source.valueAt(index, closeTime) : Number.NaN;
+      }
+    }
+    return worth;
   }
 
   /** A symbol's candle that came after its close was screened: its own verdict, against what those that were there were worth. */
-  #late(symbol: string, closeTime: number, screened?: Screened): Match[] {
+  #late(symbol: string, closeTime: number, screened?: Screened): readonly Match[] {
     const lane = this.#lanes.get(symbol);
-    if (lane === undefined) return [];
+    if (lane === undefined) return NO_MATCHES;
     const { next } = lane;
-    const found = this.#place(symbol, lane, closeTime, this.#standings.findLast((one) => one.closeTime === closeTime));
+    const found = this.#place(lane, closeTime, this.#standings.findLast((one) => one.closeTime === closeTime), this.#worth([lane], closeTime), 0);
     if (lane.next > next) screened?.(symbol, lane, found);
     return found;
   }
 
-  /** Screens a symbol's candle against a standing; without one it has no place. Who is no member then gives no matches. */
-  #place(symbol: string, lane: Lane, closeTime: number, standing: Standing | undefined): Match[] {
-    const isMember = this.#membership.at(closeTime).has(symbol);
-    const counted = isMember && standing?.missing.includes(symbol) === false;
-    for (const [index, value] of this.#worth(lane, closeTime).entries()) {
-      const { at, as } = this.#places[index]!;
-      lane.places[at] = standing === undefined ? Number.NaN : placeAmong(standing.values[index]!, value, counted, as);
+  /** Screens a symbol's candle, worth so much at `at`, against a standing; without one it has no place. Who is no member then gives no matches. */
+  #place(lane: Lane, closeTime: number, standing: Standing | undefined, worth: readonly Float64Array[], at: number): readonly Match[] {
+    const { symbol } = lane;
+    const isMember = (standing?.members ?? this.#membership.at(closeTime)).has(symbol);
+    const missing = standing?.missing ?? [];
+    const counted = isMember && !missing.includes(symbol);
+    for (let place = 0; place < worth.length; place++) {
+      const { at: slot, as } = this.#places[place]!;
+      lane.places[slot] = standing === undefined ? Number.NaN : placeAmong(standing.values[place]!, worth[place]![at]!, counted, as);
     }
-    const found = this.#step(symbol, lane, closeTime);
-    if (!isMember) return [];
-    const others = standing?.missing.filter((one) => one !== symbol) ?? [];
+    const found = this.#step(lane, closeTime);
+    if (!isMember) return NO_MATCHES;
+    if (missing.length === 0 || found.length === 0) return found;
+    const others = missing.filter((one) => one !== symbol);
     return others.length === 0 ? found : found.map((match) => ({ ...match, missing: others }));
   }
 
   /** Screens a symbol's candle of this close, if it is there. */
-  #step(symbol: string, lane: Lane, closeTime: number): Match[] {
+  #step(lane: Lane, closeTime: number): readonly Match[] {
     const { interval } = this.trader.compiled;
-    const series = this.#candles.series(symbol, interval);
-    if (series === undefined || lane.next >= series.total) return [];
+    const series = this.#candles.series(lane.symbol, interval);
+    if (series === undefined || lane.next >= series.total) return NO_MATCHES;
     const next = Math.max(lane.next, series.oldest);
-    if (intervalClose(interval, series.openTimeOf(next)) !== closeTime) return [];
-    this.#advanced.add(symbol);
-    return lane.advance(series, next + 1) ?? [];
+    if (intervalClose(interval, series.openTimeOf(next)) !== closeTime) return NO_MATCHES;
+    this.#advanced.add(lane.symbol);
+    return lane.advance(series, next + 1) ?? NO_MATCHES;
   }
 
   #has(symbol: string, closeTime: number): boolean {

@@ -4,6 +4,8 @@ import type { ExternalSlot } from './link-frames.ts';
 /** What the symbols that were there were worth at one close: per place the values that were ready, in ascending order. */
 export interface Standing {
   readonly closeTime: number;
+  /** Who was in. */
+  readonly members: ReadonlySet<string>;
   /** Who was missing. */
   readonly missing: readonly string[];
   readonly values: readonly Float64Array[];

@@ -213,7 +213,7 @@ export class Screener {
     if (closeTime !== undefined && (series?.openTime(index) === undefined || intervalClose(interval, series.openTime(index)!) !== closeTime)) {
       throw new TradeMindError({ code: 'unknown_candle', message: `No stored ${interval} candle of ${symbol} closed at ${new Date(closeTime).toISOString()}.`, field: 'closeTime' });
     }
-    return explain(trader, symbol, { candles: this.candles, universe, series, index });
+    return explain(trader, symbol, { candles: this.candles, universe, series, index, members: closeTime === undefined ? universe.now : universe.at(closeTime) });
   }
 
   /** How many of a trader's symbols are ready, on how many each condition holds, and on which all of it does, on their last closed candles: computed anew from the stored ones. Throws `unknown_trader`. */
