@@ -4,6 +4,8 @@ export interface Environment {
   geminiApiKey: string | undefined;
   /** Where `trademind data` asks for candles, if not at Binance's public market data (BINANCE_REST_URL). */
   binanceRestUrl: string | undefined;
+  /** How many MB the recordings of a machine of `trademind dev` may take (RECORDING_MB); none is made without it. */
+  recordingMb: string | undefined;
   /** Colours wanted (FORCE_COLOR) or unwanted (NO_COLOR, a dumb terminal); undefined: as the stream is. */
   color: boolean | undefined;
   /** Variables every child process needs to run at all; none of them is a secret of ours. */
@@ -24,5 +26,5 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   }
   const unwanted = Boolean(env.NO_COLOR) || env.TERM === 'dumb';
   const wanted = Boolean(env.FORCE_COLOR) && env.FORCE_COLOR !== '0';
-  return { geminiApiKey: env.GEMINI_API_KEY || undefined, binanceRestUrl: env.BINANCE_REST_URL || undefined, color: unwanted ? false : wanted ? true : undefined, inherited };
+  return { geminiApiKey: env.GEMINI_API_KEY || undefined, binanceRestUrl: env.BINANCE_REST_URL || undefined, recordingMb: env.RECORDING_MB || undefined, color: unwanted ? false : wanted ? true : undefined, inherited };
 }

@@ -11,7 +11,7 @@ const whole = {
 test('what is required is enough; all else has the defaults of the contract', () => {
   expect(readSettings(whole)).toEqual({
     ...whole, SUPABASE_URL: 'https://x.supabase.co', TICKET_JWKS: JSON.parse(jwks) as unknown, MACHINE_REGION: 'sin', KLINE_INTERVAL: '5m', SCREENING_INTERVAL_MS: 60_000, ALLOWED_ORIGINS: [],
-    DATA_DIR: '/data', BINANCE_REST_URL: 'https://data-api.binance.vision', BINANCE_STREAM_URL: 'wss://data-stream.binance.vision', PAPER_TRADING: true, LOG_LEVEL: 'info',
+    DATA_DIR: '/data', RECORDING_MB: 0, BINANCE_REST_URL: 'https://data-api.binance.vision', BINANCE_STREAM_URL: 'wss://data-stream.binance.vision', PAPER_TRADING: true, LOG_LEVEL: 'info',
     HOST: '::', PORT: 8_080, METRICS_PORT: 9_091, METRICS_HOST: '127.0.0.1',
   });
 });

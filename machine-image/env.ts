@@ -34,6 +34,8 @@ const Contract = z.object({
   TICKET_JWKS: jwks,
   ALLOWED_ORIGINS: z._default(list, []),
   DATA_DIR: z._default(z.string(), '/data'),
+  ARCHIVE_DIR: z.optional(z.string()),
+  RECORDING_MB: z._default(integer(0, 1_000_000), 0),
   GEMINI_API_KEY: z.optional(z.string()),
   GEMINI_MODEL: z.optional(z.string()),
   GEMINI_BASE_URL: z.optional(url('https:', 'http:')),

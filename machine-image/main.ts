@@ -60,7 +60,7 @@ const last = words.news.at(-1);
 if (last) logger.warn({ code: 'crashed_before', at: last.at, kind: last.kind, cause: last.code, uptimeS: last.uptimeS }, `A process before this one ended against its will, ${last.at}: ${last.message}`);
 
 machine = startMachine({
-  userId: settings.USER_ID, machineId: settings.MACHINE_ID, version: manifest.version, dataDir: settings.DATA_DIR, interval: settings.KLINE_INTERVAL, screeningIntervalMs: settings.SCREENING_INTERVAL_MS,
+  userId: settings.USER_ID, machineId: settings.MACHINE_ID, version: manifest.version, dataDir: settings.DATA_DIR, archive: settings.ARCHIVE_DIR, recordingBytes: settings.RECORDING_MB * 1024 ** 2, interval: settings.KLINE_INTERVAL, screeningIntervalMs: settings.SCREENING_INTERVAL_MS,
   exchange: { restUrl: settings.BINANCE_REST_URL, streamUrl: settings.BINANCE_STREAM_URL },
   cloud: {
     controlPlaneUrl: settings.CONTROL_PLANE_URL, machineSecret: settings.MACHINE_SECRET,

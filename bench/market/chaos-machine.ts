@@ -1,7 +1,6 @@
 import { intervalClose, intervalMs, intervalOpen, type Candle, type Interval } from '@trademind/core';
 import { CandleStore } from '@trademind/engine';
 import { sameCandle } from '../../packages/runtime/market/candle-check.ts';
-import { marksInMemory } from '../../packages/runtime/market/candle-marks.ts';
 import { MarketLink } from '../../packages/runtime/market/market-link.ts';
 import { systemWall } from '../../packages/runtime/time.ts';
 
@@ -51,7 +50,7 @@ export async function startChaosMachine(exchange: { url: string; streams: string
     },
     restart: (symbol, interval) => { begunAnew.add(`${symbol} ${interval}`); store.forget(symbol, interval); },
     held: (symbol, interval, limit) => store.read(symbol, interval, limit),
-    store: { ...marksInMemory(), listedAt: () => undefined, setListedAt: () => undefined },
+    listings: { listedAt: () => undefined, setListedAt: () => undefined },
     onPrice: () => undefined, onChange: () => undefined, onUniverse: () => undefined,
   });
   await market.open();

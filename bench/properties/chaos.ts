@@ -34,6 +34,7 @@ export const area: ChaosArea = {
         tests += results;
         violations.push(...failed);
         say(`round ${rounds}, PROPERTY_SEED=${seed}: ${results} tests, ${failed.length} failed`);
+        for (const one of failed) say(one);
       } while (performance.now() < end);
     } finally {
       rmSync(folder, { recursive: true, force: true });

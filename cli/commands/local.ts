@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { INTERVALS, parseWith, Interval, TradeMindError, type TraderInput } from '@trademind/core';
 import { STARTER_TRADERS } from '@trademind/engine';
 import { startLocal } from '@trademind/runtime';
-import { openDataFolder } from '../dev/data-folder.ts';
+import { foldersOf, openDataFolder } from '../dev/data-folder.ts';
 import { takeLock } from '../dev/lock.ts';
 import { chooseMarket, liveAnswers, marketName, parseMarket } from '../dev/market.ts';
 import { parseSpeed } from '../dev/options.ts';
@@ -28,7 +28,8 @@ export async function local(options: Options, io: Io): Promise<number> {
   const traders = tradersOf(options, io);
   if (options.replay !== undefined) return replaySession({ file: resolve(io.cwd, options.replay), speed: parseSpeed(options.speed), interval, traders: options.traders && traders, json: options.json === true }, io);
   const wish = { market: options.market === undefined ? undefined : parseMarket(options.market, io.cwd), speed: parseSpeed(options.speed) };
-  const folder = openDataFolder(join(dataFolder(options.data, io.cwd), 'local'));
+  const data = foldersOf(dataFolder(options.data, io.cwd));
+  const folder = openDataFolder(join(data.path, 'local'));
   const lock = takeLock(folder.running, new Date(io.now()));
   const shutdown = listenForShutdown(() => process.exit(EXIT.interrupted), io.now);
   try {
@@ -36,7 +37,7 @@ export async function local(options: Options, io: Io): Promise<number> {
     writeSettings(folder.settings, { market: choice.market, speed: choice.speed });
     const exchange = await openExchange(choice, folder, io, shutdown.signal);
     try {
-      const machine = await startLocal({ dataDir: join(folder.path, 'state'), interval, exchange, traders, record: options.record === undefined ? undefined : resolve(io.cwd, options.record) });
+      const machine = await startLocal({ dataDir: join(folder.path, 'state'), archive: data.archive, interval, exchange, traders, record: options.record === undefined ? undefined : resolve(io.cwd, options.record) });
       try {
         await follow(machine.source, marketName(choice.market, io.cwd), options, io, shutdown.signal);
       } finally {

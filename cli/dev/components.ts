@@ -78,10 +78,13 @@ export function components(plan: Plan): Map<ComponentName, Program> {
   ]);
 }
 
-/** Plain environment of every machine beside its contract: the market it looks at. */
-function machineEnvironment({ market, ports, environment }: Plan): Record<string, string> {
+/** Plain environment of every machine beside its contract: the market it looks at, where candles lie already, what it records. */
+function machineEnvironment({ folder, market, ports, environment }: Plan): Record<string, string> {
   const [rest, stream] = market.kind === 'live' ? [LIVE_REST, LIVE_STREAM] : [at(ports.exchange), at(ports.exchange).replace('http', 'ws')];
-  return { BINANCE_REST_URL: rest, BINANCE_STREAM_URL: stream, KLINE_INTERVAL: '5m', LOG_LEVEL: environment.inherited.LOG_LEVEL ?? 'info' };
+  return {
+    BINANCE_REST_URL: rest, BINANCE_STREAM_URL: stream, KLINE_INTERVAL: '5m', LOG_LEVEL: environment.inherited.LOG_LEVEL ?? 'info', ARCHIVE_DIR: folder.archive,
+    ...(environment.recordingMb !== undefined && { RECORDING_MB: environment.recordingMb }),
+  };
 }
 
 /** Registers the release with the Fly stand-in, and keeps earlier ones: a machine that still runs one can be started again. */

@@ -14,6 +14,8 @@ export interface DataFolder {
   postgres: string;
   exchange: string;
   fly: string;
+  /** The candles of `trademind data`. */
+  archive: string;
 }
 
 export function foldersOf(path: string): DataFolder {
@@ -27,6 +29,7 @@ export function foldersOf(path: string): DataFolder {
     postgres: join(path, 'postgres'),
     exchange: join(path, 'exchange'),
     fly: join(path, 'fly'),
+    archive: join(path, 'archive'),
   };
 }
 

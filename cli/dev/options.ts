@@ -46,6 +46,12 @@ export function parseSpeed(text: string | undefined): number | undefined {
   throw new TradeMindError({ code: 'usage', field: '--speed', message: `--speed ${text}: give a number above 0, at most ${MAX_SPEED}.`, nextStep: '60 means that an hour of the market passes in a minute.' });
 }
 
+/** RECORDING_MB as a machine takes it. Throws `usage`. */
+export function checkRecordingMb(text: string | undefined): void {
+  if (text === undefined || (/^\d+$/.test(text) && Number(text) <= 1_000_000)) return;
+  throw new TradeMindError({ code: 'usage', field: 'RECORDING_MB', message: 'RECORDING_MB must be a whole number from 0 to 1000000.', nextStep: 'It says how many MB the recordings of a machine may take in all; leave it out and none is made.' });
+}
+
 function parsePortBase(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const base = Number(text);

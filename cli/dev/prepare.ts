@@ -5,7 +5,7 @@ import { registerImage, type Plan } from './components.ts';
 import type { DataFolder } from './data-folder.ts';
 import { machineImage } from './image.ts';
 import { chooseMarket, liveAnswers, type MarketChoice } from './market.ts';
-import type { DevOptions } from './options.ts';
+import { checkRecordingMb, type DevOptions } from './options.ts';
 import { DEFAULT_PORT_BASE, freePorts, portsFrom, requireFree } from './ports.ts';
 import { openSecrets } from './secrets.ts';
 import { readSettings, writeSettings, type PortName, type Ports, type Settings } from './settings.ts';
@@ -14,6 +14,7 @@ export interface Prepared { plan: Plan; choice: MarketChoice; settings: Settings
 
 /** Settles everything before the first process starts: market, ports, secrets, release. Throws what a person can act on. */
 export async function prepare(options: DevOptions, folder: DataFolder, environment: Environment, fetch: typeof globalThis.fetch): Promise<Prepared> {
+  checkRecordingMb(environment.recordingMb);
   const remembered = readSettings(folder.settings);
   const secrets = openSecrets(folder.secrets, existsSync(folder.postgres));
   const choice = await chooseMarket(options, remembered, () => liveAnswers(fetch));

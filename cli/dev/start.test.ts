@@ -4,10 +4,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openDataFolder } from './data-folder.ts';
+import { components } from './components.ts';
+import { foldersOf, openDataFolder } from './data-folder.ts';
 import { AlreadyRunning, readRunning, takeLock } from './lock.ts';
 import { chooseMarket, liveAnswers, parseMarket } from './market.ts';
-import { parseDevOptions } from './options.ts';
+import { checkRecordingMb, parseDevOptions } from './options.ts';
 import { freePorts, portsFrom, requireFree } from './ports.ts';
 import { identify } from './process-identity.ts';
 import { openSecrets, publicHalf } from './secrets.ts';
@@ -151,6 +152,19 @@ test('the options of dev are read whole, and a wrong one is named', async () => 
   for (const wrong of [{ speed: '0' }, { speed: 'fast' }, { speed: '9999' }, { portBase: '80' }, { portBase: '70000' }, { portBase: ' ' }]) {
     expect(await codeOf(() => parseDevOptions(wrong, '/'))).toBe('usage');
   }
+});
+
+test('machines of the local cloud are told where candles lie, and what they may record', async () => {
+  const plan = {
+    root: '/', folder: foldersOf(folder), ports: portsFrom(5000), secrets: openSecrets(join(folder, 'secrets.json'), false), market: { kind: 'live' as const }, speed: 1, image: 'image',
+    environment: { geminiApiKey: undefined, binanceRestUrl: undefined, recordingMb: undefined, color: undefined, inherited: {} },
+  };
+  const told = (recordingMb?: string) => JSON.parse(components({ ...plan, environment: { ...plan.environment, recordingMb } }).get('control-plane')!.env.MACHINE_ENV!) as Record<string, string>;
+  expect(told()).toMatchObject({ ARCHIVE_DIR: join(folder, 'archive') });
+  expect(told()).not.toHaveProperty('RECORDING_MB');
+  expect(told('200')).toMatchObject({ RECORDING_MB: '200' });
+  for (const right of [undefined, '0', '200']) checkRecordingMb(right);
+  for (const wrong of ['-1', 'all', '1.5', '1000001']) expect(await codeOf(() => checkRecordingMb(wrong))).toBe('usage');
 });
 
 test('the first signal asks for the end, a second Ctrl-C a moment later forces it, an echo of the first does not', () => {

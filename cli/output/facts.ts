@@ -6,6 +6,8 @@ import { createTerminal } from './terminal.ts';
 
 /** A line about the state so often at most, unless the phase changes. */
 const STATUS_MS = 30_000;
+/** Of what is no warning this is worth a line. */
+const NEWS: ReadonlySet<string> = new Set(['history_loaded']);
 
 /** Prints what a machine says, where no screen can be drawn: a line for each new signal, change of phase and warning; JSON lines with `json`. */
 export function printFacts(json: boolean, io: Io): (fact: Fact) => void {
@@ -46,7 +48,8 @@ export function printFacts(json: boolean, io: Io): (fact: Fact) => void {
         return fact.data.kind === 'decision' ? row(decisionLine(colors, fact.data)) : undefined;
       case 'log':
         if (json) return event('log', fact.data);
-        return fact.data.level === 'info' ? undefined : line(`${colors.yellow('!')} ${fact.data.message}`);
+        if (fact.data.level === 'info') return NEWS.has(fact.data.code) ? line(fact.data.message) : undefined;
+        return line(`${colors.yellow('!')} ${fact.data.message}`);
       case 'metrics': return undefined;
     }
   };

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { codeOf, INTERVALS, Interval, sentenceOf, TradeMindError } from '@trademind/core';
 import { ArchiveWriter, CandleArchive, connectExchange, nodeDisk, parseInstant, type ArchiveExchange, type Healed, type SeriesKey } from '@trademind/runtime/archive';
+import { foldersOf } from '../dev/data-folder.ts';
 import { LIVE_REST } from '../dev/market.ts';
 import type { Io } from '../io.ts';
 import { count, duration, utc } from '../output/format.ts';
@@ -8,7 +8,7 @@ import { dataFolder } from '../paths.ts';
 
 /** Where the candles lie: `archive/` of the data folder. */
 export function archiveFolder(data: string | undefined, io: Io): string {
-  return join(dataFolder(data, io.cwd), 'archive');
+  return foldersOf(dataFolder(data, io.cwd)).archive;
 }
 
 /** The archive for reading; nothing is locked, and nothing need be there. */

@@ -11,7 +11,7 @@ export async function runCommand(args: readonly string[], cwd = process.cwd()): 
   const stream = { write, columns: 100 } as unknown as NodeJS.WriteStream;
   const code = await createProgram({
     stdout: write, stderr: (text) => { stderr += text; }, streams: { stdout: stream, stderr: stream, stdin: process.stdin }, interactive: false,
-    color: { stdout: false, stderr: false }, cwd, environment: { geminiApiKey: undefined, binanceRestUrl: undefined, color: undefined, inherited: {} }, now: () => 0,
+    color: { stdout: false, stderr: false }, cwd, environment: { geminiApiKey: undefined, binanceRestUrl: undefined, recordingMb: undefined, color: undefined, inherited: {} }, now: () => 0,
   }).run(args);
   return { code, stdout, stderr };
 }

@@ -1,5 +1,5 @@
 import type { MachineSighting } from '@trademind/core';
-import { lookDelay, type Action, type Memory, type Plan } from './actions.ts';
+import { lookDelay, type Memory, type Plan } from './actions.ts';
 import { bootFailure, exitTrouble } from './boot.ts';
 import { MINUTE, cellFor, isLost } from './cells.ts';
 import { impossible } from './impossible.ts';

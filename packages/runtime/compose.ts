@@ -8,10 +8,11 @@ import type { OwnKey } from './analysis/own-key.ts';
 import { CloudLink, type CloudOptions } from './control/cloud-link.ts';
 import { startWebSocketServer, type FeedSource } from './feed/index.ts';
 import { FEED_LIMITS } from './feed/options.ts';
-import type { Log } from './log.ts';
+import { laterLog, type Log } from './log.ts';
 import { makeFolder } from './make-folder.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
 import type { RecordedMemberships } from './market/recording/recorded-memberships.ts';
+import { recordSession } from './market/recording/recordings.ts';
 import { SessionRecorder } from './market/recording/session-recorder.ts';
 import { recordDeliveries } from './notifications/delivery-facts.ts';
 import { Notifier } from './notifications/notifier.ts';
@@ -35,8 +36,8 @@ interface Common {
   wall?: Wall;
   /** The user's own key for the model that reviews signals, and what may be spent; without a key none is reviewed. */
   gemini?: OwnKey | undefined;
-  /** A new file: the session is recorded into it, frame by frame. */
-  record?: string | undefined;
+  /** Folder of a candle archive (`trademind data`): a start asks the exchange only for what it does not hold. Nothing need be there, and nothing is written. */
+  archive?: string | undefined;
 }
 
 export interface MachineOptions extends Common {
@@ -56,6 +57,8 @@ export interface MachineOptions extends Common {
   /** What must never be told: the user's keys join it when they are fetched. */
   secrets?: Set<string>;
   log: Log;
+  /** Sessions are recorded into `recordings/` of the data folder, where all of them take at most so many bytes; the oldest make room. 0 or left out: none is. */
+  recordingBytes?: number;
 }
 
 export interface RunningMachine {
@@ -70,12 +73,12 @@ export interface RunningMachine {
 /** A user's machine in the cloud: the orchestrator with its token, beat and outbox, and its feed served. */
 export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
   const { userId, machineId, version, dataDir, log, wall = systemWall } = options;
-  const { exchange, onMembership, ended } = await recorded(options, wall, log);
-  const machine = new Orchestrator({
-    onMembership, machineId, userId, version, dataDir, exchange, wall, log, crashes: options.crashes ?? [], ...(options.secrets && { secrets: options.secrets }), bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
+  const record = async (say: Log) => (options.recordingBytes ? recordSession({ dataDir, mostBytes: options.recordingBytes, wall, log: say }) : undefined);
+  const { machine, recorder } = await recorded(options.exchange, record, (market) => new Orchestrator({
+    machineId, userId, version, dataDir, archive: options.archive, ...market, wall, log, crashes: options.crashes ?? [], ...(options.secrets && { secrets: options.secrets }), bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     cloud: (hooks) => new CloudLink(options.cloud, hooks), controlPlane: { url: options.cloud.controlPlaneUrl, secret: options.cloud.machineSecret }, gemini: options.gemini,
     notifier: (store, say) => new Notifier({ dataDir, machineId, wall, log: say, record: recordDeliveries(store, machineId) }),
-  });
+  }));
   const server = await startWebSocketServer({
     source: machine.view, host: options.host, port: options.port, metricsPort: options.metricsPort, ...(options.metricsHost !== undefined && { metricsHost: options.metricsHost }), allowedOrigins: options.allowedOrigins,
     ticketJwks: () => (machine.ticketKeys as JSONWebKeySet | null) ?? options.ticketJwks, sessionKey: sessionKey(dataDir), usedTickets: usedTickets(machine.store),
@@ -84,7 +87,7 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
     log: ({ level, code, message }) => machine.say(level, code, message),
   }).catch(async (error: unknown) => {
     await machine.stop();
-    await ended();
+    await recorder?.close();
     throw error;
   });
   machine.start(() => ({ ...server.stats(), most: FEED_LIMITS.connections }));
@@ -94,7 +97,7 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
       await machine.settle();
       await server.close();
       await machine.stop();
-      await ended();
+      await recorder?.close();
     },
   };
 }
@@ -102,6 +105,8 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
 export interface LocalOptions extends Common {
   /** Documents as a user writes them. A trader is known by its name: another document under the same name is its next version. */
   traders: readonly TraderInput[];
+  /** A new file: the session is recorded into it, frame by frame. */
+  record?: string | undefined;
   /** A session that is replayed: whom its traders screened, under which ids and versions. */
   recorded?: RecordedMemberships;
   log?: Log;
@@ -117,22 +122,31 @@ export async function startLocal(options: LocalOptions): Promise<{ source: FeedS
   const { dataDir, log = () => undefined, wall = systemWall, signal } = options;
   const documents = options.traders.map((input) => parseWith(TraderDocument, input, 'trader_invalid', 'A trader'));
   signal?.throwIfAborted();
-  const { exchange, onMembership, ended } = await recorded(options, wall, log);
-  const machine = new Orchestrator({
-    onMembership, recorded: options.recorded, machineId: 'local', userId: 'local', version: 'local', dataDir, exchange, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
+  const record = async (say: Log) => (options.record === undefined ? undefined : SessionRecorder.open({ path: options.record, wall, log: say }));
+  const { machine, recorder } = await recorded(options.exchange, record, (market) => new Orchestrator({
+    machineId: 'local', userId: 'local', version: 'local', dataDir, archive: options.archive, recorded: options.recorded, ...market, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
     traders: (store) => versioned(documents, store, options.recorded?.traders ?? []), gemini: options.gemini,
-  });
-  const stop = () => machine.stop().then(ended);
+  }));
+  const stop = () => machine.stop().then(() => recorder?.close());
   signal?.addEventListener('abort', () => void stop(), { once: true });
   machine.start();
   return { source: machine.view, stop };
 }
 
-/** The exchange with a recorder before it, if the session is to be recorded; `ended` closes the file. */
-async function recorded({ exchange, record }: Common, wall: Wall, log: Log): Promise<Pick<OrchestratorOptions, 'exchange' | 'onMembership'> & { ended(): Promise<void> }> {
-  if (record === undefined) return { exchange, ended: () => Promise.resolve() };
-  const recorder = await SessionRecorder.open({ path: record, wall, log });
-  return { exchange: recorder.record(exchange), onMembership: (entry) => recorder.membership(entry), ended: () => recorder.close() };
+/** Puts a recorder before the exchange, where one is opened: then all is asked of the exchange, so that a replay finds all that the session knew. */
+async function recorded(
+  exchange: ExchangeAccess, open: (log: Log) => Promise<SessionRecorder | undefined>, make: (market: Pick<OrchestratorOptions, 'exchange' | 'marketAnew' | 'onMembership'>) => Orchestrator,
+): Promise<{ machine: Orchestrator; recorder: SessionRecorder | undefined }> {
+  const ofRecorder = laterLog();
+  const recorder = await open(ofRecorder.log);
+  try {
+    const machine = make({ exchange: recorder?.record(exchange) ?? exchange, marketAnew: recorder !== undefined, ...(recorder && { onMembership: (entry) => recorder.membership(entry) }) });
+    ofRecorder.speakTo(machine.say);
+    return { machine, recorder };
+  } catch (error) {
+    await recorder?.close();
+    throw error;
+  }
 }
 
 /** Names every document with an id and a version: a changed document is the next version of its name; one that a recorded session had is the same trader. */

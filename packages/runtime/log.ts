@@ -13,6 +13,19 @@ export function heardBy(log: Log, wall: Pick<Wall, 'epoch'>, secrets: Iterable<s
   };
 }
 
+/** A log for what begins before the one that it should speak to is there: what is said meanwhile follows. */
+export function laterLog(): { log: Log; speakTo(log: Log): void } {
+  const waiting: Parameters<Log>[] = [];
+  let target: Log = (...entry) => void waiting.push(entry);
+  return {
+    log: (...entry) => target(...entry),
+    speakTo: (log) => {
+      target = log;
+      for (const entry of waiting.splice(0)) log(...entry);
+    },
+  };
+}
+
 const KEPT = 200;
 
 /** The last entries, for the feed's snapshot. */

@@ -3,6 +3,7 @@ import { ConcurrentAnalyzer } from './analysis/concurrent-analyzer.ts';
 import { GeminiClient } from './analysis/gemini-client.ts';
 import { marketViewOf } from './analysis/market-view.ts';
 import { withOwnKey, type OwnKey } from './analysis/own-key.ts';
+import { ArchivedCandles } from './archive/stored-candles.ts';
 import type { CloudHooks, CloudLink } from './control/cloud-link.ts';
 import { ControlPlane } from './control/control-plane.ts';
 import { UserKeys } from './control/user-keys.ts';
@@ -17,6 +18,7 @@ import type { ExchangeAccess } from './market/exchange-access.ts';
 import type { RecordedMemberships } from './market/recording/recorded-memberships.ts';
 import { MarketLink } from './market/market-link.ts';
 import { MarketTable } from './market/market-table.ts';
+import { listingsInMemory } from './market/universe.ts';
 import { News } from './notifications/news.ts';
 import type { Notifier } from './notifications/notifier.ts';
 import { Publisher } from './publisher.ts';
@@ -54,6 +56,10 @@ export interface OrchestratorOptions {
   /** How often candles under way are looked at, ms of wall time. */
   screeningIntervalMs: number;
   exchange: ExchangeAccess;
+  /** Folder of a candle archive: what it holds of the history is not asked of the exchange. */
+  archive?: string | undefined;
+  /** Of what was kept of the market (snapshot, archive, first days) nothing is used: the exchange is asked for all, so that a recording of the session holds all that a replay needs. */
+  marketAnew?: boolean;
   wall: Wall;
   log: Log;
   /** Hears of traders' memberships as they are kept. */
@@ -118,7 +124,7 @@ export class Orchestrator {
 
   constructor(options: OrchestratorOptions) {
     this.#options = options;
-    const { machineId, userId, bootId, version, dataDir, defaultInterval, wall, crashes = [], secrets = new Set() } = options;
+    const { machineId, userId, bootId, version, dataDir, defaultInterval, wall, crashes = [], secrets = new Set(), archive, marketAnew = false } = options;
     const { signal } = this.#ending;
     const changed = (): void => this.#control.changed();
 
@@ -138,7 +144,7 @@ export class Orchestrator {
 
     // Exchange → candles.
     this.#market = new MarketLink({
-      exchange: options.exchange, wall, log, signal, store, onChange: changed, onUniverse: () => this.#follower.reselect(),
+      exchange: options.exchange, wall, log, signal, marks: store, listings: marketAnew ? listingsInMemory() : store, stored: marketAnew ? undefined : ArchivedCandles.in(archive, log), onChange: changed, onUniverse: () => this.#follower.reselect(),
       rules: () => (store.cachedTraders() ?? []).map(({ document }) => document.universe),
       startOf: (symbol, interval) => this.#traders.startOf(symbol, interval), longer: (symbol) => this.#traders.longer(symbol),
       seed: (symbol, interval, candles) => this.#screener.seed(symbol, interval, candles),
@@ -226,13 +232,13 @@ export class Orchestrator {
   }
 
   async #boot(): Promise<void> {
-    const { wall, dataDir, exchange, screeningIntervalMs } = this.#options;
+    const { wall, dataDir, exchange, screeningIntervalMs, marketAnew } = this.#options;
     const began = wall.now();
     const step = (code: string, message: string) => this.#log('info', code, `${message} (${Math.round(wall.now() - began)} ms after the start).`);
     step('state_open', `The state of ${dataDir} is open; ${this.store.outboxState().rows} rows wait to be sent`);
     // The exchange and the cloud answer while the snapshot is being taken in.
     const following = this.#market.open().then((open) => { if (open) step('exchange_open', `The exchange at ${new URL(exchange.restUrl).host} has told its time and symbols`); return open; });
-    const restored = await this.#snapshots.restore();
+    const restored = marketAnew ? undefined : await this.#snapshots.restore();
     if (restored !== undefined) step('snapshot_restored', restored);
     if (this.#options.traders) this.#follower.set(this.#options.traders(this.store), []);
     if (!(await following)) return;

@@ -164,8 +164,9 @@ test('a process killed again and again at random moments analyses every signal, 
   process.stderr.write(`analyzer kills: ${kills}; calls ${journal.length}; broken off ${calls.flat().filter(({ result }) => result === 'interrupted').length}; outcomes ${JSON.stringify(Object.fromEntries(Object.entries(reasons).map(([reason, all]) => [reason, all!.length])))}\n`);
   expect(calls.flat().length).toBeGreaterThanOrEqual(journal.length);
   expect(mostAsked).toBeLessThanOrEqual(MOST_CALLS);
-  // An answer that a kill kept from being written is asked for once more, at most twice.
-  expect(mostAnswered).toBeLessThanOrEqual(2);
+  // An answer that a kill kept from being written is asked for once more, at most twice; one that came too late, again.
+  const mostLate = Math.max(...calls.map((all) => all.filter(({ result }) => result === 'timeout').length));
+  expect(mostAnswered).toBeLessThanOrEqual(2 + mostLate);
   expect(peaks(journal, share.perMs).atOnce).toBeLessThanOrEqual(4);
   expect(peaks(journal, share.perMs).inWindow).toBeLessThanOrEqual(share.calls);
 }, 180_000);

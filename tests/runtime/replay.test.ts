@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { intervalClose, type Candle, type Signal } from '@trademind/core';
 import { countRecording, openReplay, startLocal } from '@trademind/runtime';
+import { ArchiveWriter, connectExchange, download, nodeDisk } from '@trademind/runtime/archive';
 import { startExchange } from '../../local-cloud/exchange/start.ts';
 import { BUSY, DIP, removeDir, tempDir, until } from './world.ts';
 
@@ -26,7 +27,13 @@ beforeAll(async () => {
   recording = join(folder, 'session.gz');
   const exchange = await startExchange({ market: 'simulated', seed: 'replay', symbols: 6, speed: 120, port: 0, adminPort: 0, dataDir: join(folder, 'exchange'), log: () => undefined });
   const harm = (fault: object) => fetch(`${exchange.admin}/faults`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(fault) });
-  const local = await startLocal({ dataDir: join(folder, 'live'), interval: '1m', exchange: { restUrl: exchange.url, streamUrl: exchange.streams }, traders: [BUSY, DIP], record: recording });
+  const options = { dataDir: join(folder, 'live'), interval: '1m' as const, exchange: { restUrl: exchange.url, streamUrl: exchange.streams as string }, traders: [BUSY, DIP], archive: join(folder, 'archive') };
+  // What a machine knows already (candles on disk, a snapshot) is in no frame: a session that is recorded asks for it all the same.
+  await fillArchive(options.archive, exchange.url);
+  const before = await startLocal(options);
+  await until('it screens', () => before.source.status().phase === 'screening');
+  await before.stop();
+  const local = await startLocal({ ...options, record: recording });
   const signals = heard(local.source);
   await until('a live signal', () => signals.some(({ origin }) => origin === 'live'));
   await harm({ kind: 'drop', stream: '*@kline_1m', contains: '"x":true', count: 4 });
@@ -38,6 +45,16 @@ beforeAll(async () => {
   await exchange.close();
 });
 afterAll(() => removeDir(folder));
+
+async function fillArchive(path: string, url: string): Promise<void> {
+  const { signal } = new AbortController();
+  const source = connectExchange({ url, signal });
+  const writer = new ArchiveWriter(path, { disk: nodeDisk, pid: process.pid });
+  const to = await source.time();
+  const keys = (await source.largest('USDT', 6)).map((symbol) => ({ symbol, interval: '1m' as const }));
+  await download({ writer, source, keys, range: { from: to - 30 * 3_600_000, to }, concurrency: 8, signal, onProgress: () => undefined });
+  writer.close();
+}
 
 async function replay(name: string, speed?: number) {
   const played = await openReplay(recording, speed === undefined ? {} : { speed });

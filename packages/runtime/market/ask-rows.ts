@@ -1,6 +1,6 @@
 import { TradeMindError, type Candle, type Interval } from '@trademind/core';
 import { pause, type Wall } from '../time.ts';
-import type { BinanceRest } from './binance-rest.ts';
+import { KLINES_PER_CALL, type BinanceRest } from './binance-rest.ts';
 import { agrees, sameCandle } from './candle-check.ts';
 import type { MarketClock } from './market-clock.ts';
 import type { Priority } from './weight-budget.ts';
@@ -36,6 +36,15 @@ export async function askRows(options: AskOptions, from: number, until?: number)
     if (!doubts.has(doubt)) throw new TradeMindError({ code: 'exchange_malformed', message: `The exchange's ${interval} candles of ${symbol} contradict what is known, each time in another way.`, nextStep: 'They are asked for again.' });
   }
   return again;
+}
+
+/** Rows of a series, oldest first. `more`: the answer was full, there are later ones. */
+export interface Page { rows: Candle[]; more: boolean }
+
+/** One answer's rows from `from` on. Throws as `askRows`. */
+export async function askPage(options: AskOptions, from: number): Promise<Page> {
+  const rows = await askRows(options, from);
+  return { rows, more: rows.length >= KLINES_PER_CALL };
 }
 
 /** What can hardly be, each thing as a text by which it is known again. */

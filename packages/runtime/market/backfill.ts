@@ -1,10 +1,11 @@
 import { intervalClose, type Candle, type Interval } from '@trademind/core';
 import { pause, type Wall } from '../time.ts';
-import { askRows } from './ask-rows.ts';
+import { askPage, askRows } from './ask-rows.ts';
 import { KLINES_PER_CALL, type BinanceRest } from './binance-rest.ts';
 import { sameCandle, SETTLED_MS } from './candle-check.ts';
 import type { CandleMerge } from './candle-merge.ts';
 import type { MarketClock } from './market-clock.ts';
+import type { StoredHistory } from './stored-history.ts';
 import type { Priority } from './weight-budget.ts';
 
 /** What an answer leaves out is asked for once more after so long (wall ms), before it is believed. */
@@ -12,7 +13,7 @@ const CONFIRM_MS = 300;
 
 export interface HistoryOptions {
   rest: Pick<BinanceRest, 'klines'>;
-  clock: Pick<MarketClock, 'seen' | 'isAhead'>;
+  clock: Pick<MarketClock, 'now' | 'seen' | 'isAhead'>;
   wall: Pick<Wall, 'after'>;
   signal: AbortSignal;
   symbol: string;
@@ -20,6 +21,8 @@ export interface HistoryOptions {
   from: number;
   priority: Priority;
   merge: CandleMerge;
+  /** What is stored on this computer need not be asked for. */
+  stored?: StoredHistory | undefined;
   /** Candles from `from` on that were taken before: the answer should begin with them. */
   held?: readonly Candle[];
   /** The exchange says something else of one of those. */
@@ -56,7 +59,7 @@ export async function layHistory(options: HistoryOptions): Promise<Laid> {
   for (let next = from; ;) {
     // What the exchange had said before it was asked: an answer may be under way for long.
     const settled = clock.seen() - SETTLED_MS;
-    const rows = await askRows(options, next);
+    const { rows, more } = next === from && options.stored ? await options.stored.page(options, next) : await askPage(options, next);
     if (!stillWanted()) return laid;
     const isOver = (row: Candle) => intervalClose(interval, row.openTime) <= settled;
     const last = rows.at(-1);
@@ -74,7 +77,7 @@ export async function layHistory(options: HistoryOptions): Promise<Laid> {
       }
       lay(candle);
     }
-    if (last && rows.length >= KLINES_PER_CALL) {
+    if (last && more) {
       // What could not be trusted yet begins the next page: there it is followed.
       next = (rows[closed.length] ?? last).openTime;
       continue;
@@ -89,5 +92,12 @@ export async function layHistory(options: HistoryOptions): Promise<Laid> {
 /** The candles from `from` to before `until`, asked for once more. */
 async function askAgain(options: HistoryOptions, from: number, until: number): Promise<Candle[]> {
   await pause(CONFIRM_MS, options.signal, options.wall);
-  return askRows(options, from, until - 1);
+  const found: Candle[] = [];
+  for (let next = from; ;) {
+    const rows = await askRows(options, next, until - 1);
+    found.push(...rows);
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < KLINES_PER_CALL) return found;
+    next = intervalClose(options.interval, last.openTime);
+  }
 }

@@ -104,6 +104,13 @@ test('pages of a thousand are read until the end', async () => {
   expect(market.asked).toHaveLength(3);
 });
 
+test('a week of minutes comes whole, in one go', async () => {
+  market.now = at(10_400) + 5_000;
+  feed.onSubscribed([series]);
+  await settle();
+  expect(taken).toEqual(range(0, 10_400));
+});
+
 test('a candle that closed just now is left to the stream: the exchange may still be adding it up', async () => {
   market.now = at(10) + 500;
   feed.onSubscribed([series]);

@@ -72,3 +72,12 @@ test('a series that has halted holds no other back', () => {
   merge.setHalted('1h', true);
   expect(drain(merge)).toEqual(['1m 59']);
 });
+
+test('more than may wait: the oldest stay, so that the series goes on', () => {
+  const merge = new CandleMerge();
+  merge.setIntervals(['1m']);
+  merge.startAt('1m', 0);
+  for (let minute = 20_002; minute >= 0; minute--) merge.offer('1m', candle(minute * MINUTE));
+  const taken = drain(merge);
+  expect([taken.length, taken[0], taken.at(-1)]).toEqual([20_000, '1m 0', '1m 19999']);
+});

@@ -1,7 +1,7 @@
 import { intervalClose, intervalMs, type Candle, type Interval } from '@trademind/core';
 
-/** Candles of one series that may wait; what is dropped beyond it can be asked of the exchange again. */
-const QUEUE_LIMIT = 5_000;
+/** Candles of one series that may wait: a week of minutes, and what settles indicators before it. Beyond it the newest is dropped, which can be asked of the exchange again: without the oldest nothing could go on. */
+const QUEUE_LIMIT = 20_000;
 
 interface Lane {
   interval: Interval;
@@ -78,7 +78,7 @@ export class CandleMerge {
     const lane = this.#lanes.find((candidate) => candidate.interval === interval);
     if (!lane || (lane.next !== undefined && candle.openTime < lane.next) || lane.waiting.has(candle.openTime)) return false;
     lane.waiting.set(candle.openTime, candle);
-    if (lane.waiting.size > QUEUE_LIMIT) lane.waiting.delete(Math.min(...lane.waiting.keys()));
+    if (lane.waiting.size > QUEUE_LIMIT) lane.waiting.delete(Math.max(...lane.waiting.keys()));
     return true;
   }
 

@@ -1,3 +1,4 @@
+import type { HttpFetch } from '../http-fetch.ts';
 import type { StreamTap } from './stream-connection.ts';
 import type { OpenStreamSocket } from './stream-socket.ts';
 
@@ -10,7 +11,7 @@ export interface ExchangeAccess {
   restUrl: string;
   /** e.g. `wss://data-stream.binance.vision` */
   streamUrl: string;
-  fetch?: typeof fetch | undefined;
+  fetch?: HttpFetch | undefined;
   openSocket?: OpenStreamSocket | undefined;
   tap?: StreamTap | undefined;
 }

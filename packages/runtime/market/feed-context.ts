@@ -4,6 +4,7 @@ import type { Wall } from '../time.ts';
 import type { BinanceRest } from './binance-rest.ts';
 import type { CandleMarks } from './candle-marks.ts';
 import type { MarketClock } from './market-clock.ts';
+import type { StoredHistory } from './stored-history.ts';
 
 /** What all feeds of a market share. */
 export interface FeedContext {
@@ -13,6 +14,8 @@ export interface FeedContext {
   log: Log;
   signal: AbortSignal;
   marks: CandleMarks;
+  /** History that lies on this computer. */
+  stored?: StoredHistory | undefined;
   /** Makes sure that the clock was set a moment ago. */
   refreshClock(): Promise<void>;
   /** Whether the exchange itself says that the symbol does not trade now. */

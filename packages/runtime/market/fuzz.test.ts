@@ -93,7 +93,7 @@ test(`${FRAMES.toLocaleString('en')} frames that no exchange sends, and answers 
     },
     restart: (symbol, interval) => { anew.add(`${symbol} ${interval}`); store.forget(symbol, interval); },
     held: (symbol, interval, limit) => store.read(symbol, interval, limit), heldFrom: (symbol, interval) => store.series(symbol, interval)?.openTime(0),
-    store: { ...marks, listedAt: () => undefined, setListedAt: () => undefined },
+    marks, listings: { listedAt: () => undefined, setListedAt: () => undefined },
     onPrice: () => { prices++; }, onChange: () => undefined, onUniverse: () => undefined,
   });
 

@@ -31,7 +31,7 @@ function machine(store = marksInMemory()): void {
     },
     restart: (symbol, interval) => screener.forget(symbol, interval),
     held: (symbol, interval, limit) => screener.candles.read(symbol, interval, limit),
-    store: { ...store, listedAt: () => undefined, setListedAt: () => undefined }, onPrice: () => undefined, onChange: () => undefined, onUniverse: () => undefined,
+    marks: store, listings: { listedAt: () => undefined, setListedAt: () => undefined }, onPrice: () => undefined, onChange: () => undefined, onUniverse: () => undefined,
   });
 }
 async function begin(): Promise<void> {
@@ -129,7 +129,7 @@ test('an hour that closed a moment ago is no hole before the one under way: all 
   const midnight = Date.UTC(2026, 1, 27);
   const hour = (at: number): Candle => ({ ...exchange.market.candle(SYMBOL, '1h', midnight + at * HOUR) });
   const asked = (hours: readonly number[], now: number) => longerHistory({
-    rest: { klines: () => Promise.resolve(hours.map(hour)) }, clock: { seen: () => now, isAhead: () => false }, wall: exchange.wall, signal: ending.signal, symbol: SYMBOL, interval: '1h',
+    rest: { klines: () => Promise.resolve(hours.map(hour)) }, clock: { now: () => 0, seen: () => now, isAhead: () => false }, wall: exchange.wall, signal: ending.signal, symbol: SYMBOL, interval: '1h',
   }, midnight);
   const opens = (candles: readonly Candle[]) => candles.map(({ openTime }) => (openTime - midnight) / HOUR);
   const tenOClock = midnight + 10 * HOUR;

@@ -29,7 +29,7 @@ beforeEach(async () => {
     exchange: { restUrl: 'http://exchange', streamUrl: 'ws://exchange', fetch: exchange.fetch, openSocket: exchange.openSocket }, wall: exchange.wall, signal: ending.signal,
     log: (_level, code) => said.push(code), startOf: (_symbol, interval) => intervalOpen(interval, link.clock.now()) - 30 * intervalMs(interval),
     take: (symbol, interval, candle) => { store.append(symbol, interval, candle); }, restart: (symbol, interval) => store.forget(symbol, interval), held: (symbol, interval, limit) => store.read(symbol, interval, limit),
-    store: { ...marksInMemory(), listedAt: () => 0, setListedAt: () => undefined }, onPrice: () => undefined, onChange: () => undefined, rules: () => [rules],
+    marks: marksInMemory(), listings: { listedAt: () => 0, setListedAt: () => undefined }, onPrice: () => undefined, onChange: () => undefined, rules: () => [rules],
     onUniverse: () => looks.push({ at: exchange.now(), symbols: link.universe.select(rules, new Set()) }),
   });
   const opened = link.open();

@@ -10,6 +10,7 @@ import { ClockKeeper } from './clock-keeper.ts';
 import type { ExchangeAccess } from './exchange-access.ts';
 import { longerHistory } from './longer-history.ts';
 import { MarketClock } from './market-clock.ts';
+import { StoredHistory, type StoredCandles } from './stored-history.ts';
 import { Universe, type ListingStore } from './universe.ts';
 
 const SWEEP_MS = 1_000;
@@ -43,8 +44,11 @@ export interface MarketLinkOptions {
   held?(symbol: string, interval: Interval, limit: number): readonly Candle[];
   /** Open time of the oldest of them. */
   heldFrom?(symbol: string, interval: Interval): number | undefined;
-  /** Where holes, corrections and listing dates survive a restart. */
-  store?: MarkStore & ListingStore;
+  /** Where holes and corrections survive a restart, and where first days do. */
+  marks?: MarkStore;
+  listings?: ListingStore;
+  /** Closed candles that lie on this computer: what history has of them is not asked of the exchange. */
+  stored?: StoredCandles | undefined;
   /** Rules of traders that are known before the exchange answers. */
   rules?(): readonly Rules[];
 }
@@ -61,6 +65,8 @@ export class MarketLink {
   readonly #options: MarketLinkOptions;
   readonly #keeper: ClockKeeper;
   readonly #audit: CandleAudit;
+  readonly #stored: StoredHistory | undefined;
+  #told = { stored: 0, asked: 0 };
   #universeAt = { market: 0, wall: 0 };
   #universeProblem: { code: string; message: string } | null = null;
   #swept = { seen: 0, still: 0 };
@@ -68,19 +74,20 @@ export class MarketLink {
 
   constructor(options: MarketLinkOptions) {
     this.#options = options;
-    const { wall, log, signal, exchange, store } = options;
+    const { wall, log, signal, exchange } = options;
     const held = (symbol: string, interval: Interval, limit: number) => options.held?.(symbol, interval, limit) ?? [];
     this.clock = new MarketClock(wall.now);
     this.rest = new BinanceRest({ baseUrl: exchange.restUrl, wall, signal, fetch: exchange.fetch, onOffGrid: (...rows) => this.#markOffGrid(...rows) });
-    this.universe = new Universe({ rest: this.rest, clock: this.clock, log, signal, listings: store, rules: () => options.rules?.() ?? [], onFacts: () => options.onUniverse() });
-    this.marks = new CandleMarks(store);
+    this.universe = new Universe({ rest: this.rest, clock: this.clock, log, signal, listings: options.listings, rules: () => options.rules?.() ?? [], onFacts: () => options.onUniverse() });
+    this.marks = new CandleMarks(options.marks);
     this.#keeper = new ClockKeeper({ rest: this.rest, clock: this.clock, wall, log, signal });
     this.#audit = new CandleAudit({ rest: this.rest, clock: this.clock, wall, log, signal, marks: this.marks, held, onChange: options.onChange });
+    this.#stored = options.stored && new StoredHistory({ candles: options.stored, log });
     this.candles = new CandleFeed({
-      rest: this.rest, clock: this.clock, wall, log, signal, marks: this.marks, held, heldFrom: (symbol, interval) => options.heldFrom?.(symbol, interval),
+      rest: this.rest, clock: this.clock, wall, log, signal, marks: this.marks, stored: this.#stored, held, heldFrom: (symbol, interval) => options.heldFrom?.(symbol, interval),
       refreshClock: () => this.#keeper.refresh(),
       saysHalted: (symbol) => this.#saysHalted(symbol),
-      startOf: options.startOf, longer: (symbol) => options.longer?.(symbol).map(({ interval }) => interval) ?? [], before: (symbol) => this.#layLonger(symbol), take: options.take, restart: options.restart, onProgress: options.onChange,
+      startOf: options.startOf, longer: (symbol) => options.longer?.(symbol).map(({ interval }) => interval) ?? [], before: (symbol) => this.#layLonger(symbol), take: options.take, restart: options.restart, onProgress: () => { this.#tellHistory(); options.onChange(); },
       doubt: (symbol, interval) => this.#audit.soon(symbol, interval),
       onQuiet: (series) => { if (this.streams.connected) this.streams.renew(series); },
     });
@@ -149,8 +156,19 @@ export class MarketLink {
   async #layLonger(symbol: string): Promise<void> {
     const { wall, signal, longer, seed } = this.#options;
     for (const { interval, from } of longer?.(symbol) ?? []) {
-      seed?.(symbol, interval, await longerHistory({ rest: this.rest, clock: this.clock, wall, signal, symbol, interval }, from));
+      seed?.(symbol, interval, await longerHistory({ rest: this.rest, clock: this.clock, wall, signal, symbol, interval, stored: this.#stored }, from));
     }
+  }
+
+  /** Once all history is there: where it came from. */
+  #tellHistory(): void {
+    const { done, total } = this.candles.progress();
+    if (!this.#stored || done < total) return;
+    const { stored, asked } = this.#stored.counts;
+    const news = { stored: stored - this.#told.stored, asked: asked - this.#told.asked };
+    if (news.stored + news.asked === 0) return;
+    this.#told = { stored, asked };
+    this.#options.log('info', 'history_loaded', `History is there: ${news.stored} candles from the archive, ${news.asked} from the exchange.`, news);
   }
 
   /** Rows that open where no candle can: each place is marked once. */

@@ -193,7 +193,7 @@ export class SymbolFeed {
 
   /** Lays all closed candles that the exchange has beyond what was taken into the queue; answers whether there was any. */
   async #fetch(generation: number, late: boolean): Promise<boolean> {
-    const { rest, clock, wall, signal, startOf } = this.#context;
+    const { rest, clock, wall, signal, startOf, stored } = this.#context;
     let brought = false;
     const began = wall.now();
     for (const interval of this.intervals) if (this.#merge.nextOpen(interval) === undefined) this.#resume(interval);
@@ -208,7 +208,7 @@ export class SymbolFeed {
       if (next === undefined) this.#begun.set(interval, from);
       const stillWanted = () => this.#generation === generation && this.intervals.includes(interval);
       const laid = await layHistory({
-        rest, clock, wall, signal, symbol: this.symbol, interval, from: compared[0]?.openTime ?? from, priority: this.filled ? 'repair' : 'backfill', merge: this.#merge, stillWanted, held: compared,
+        rest, clock, wall, signal, symbol: this.symbol, interval, from: compared[0]?.openTime ?? from, priority: this.filled ? 'repair' : 'backfill', merge: this.#merge, stillWanted, held: compared, stored: this.filled ? undefined : stored,
         onDifference: () => this.#context.doubt(this.symbol, interval),
       });
       if (!stillWanted()) return brought;

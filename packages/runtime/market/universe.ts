@@ -209,7 +209,8 @@ function named(symbols: readonly string[]): string {
   return symbols.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-function listingsInMemory(): ListingStore {
+/** First days that this process alone remembers. */
+export function listingsInMemory(): ListingStore {
   const listed = new Map<string, number>();
   return { listedAt: (symbol) => listed.get(symbol), setListedAt: (symbol, ms) => listed.set(symbol, ms) };
 }

@@ -1,4 +1,5 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemWall } from '../../time.ts';
 import { eventOf, lineOf, readRecording, type RecordedEvent } from './recording-file.ts';
-import { SessionRecorder } from './session-recorder.ts';
+import { SessionRecorder, type RecorderOptions } from './session-recorder.ts';
 
 let folder: string;
 let path: string;
@@ -19,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const start = (over: { mostBytes?: number; path?: string } = {}) => SessionRecorder.open({ path, wall: systemWall, log: (_level, code) => said.push(code), ...over });
+const start = (over: Partial<RecorderOptions> = {}) => SessionRecorder.open({ path, wall: systemWall, log: (_level, code) => said.push(code), ...over });
 async function read(file = path): Promise<{ events: RecordedEvent[]; torn: boolean }> {
   const events: RecordedEvent[] = [];
   let torn = false;
@@ -84,18 +85,43 @@ test('a file that is there already is left alone; one that grows too large ends 
   await expect(start()).rejects.toMatchObject({ code: 'recording_exists' });
   expect(readFileSync(path, 'utf8')).toBe('mine');
   await expect(start({ path: join(path, 'below', 'deep.gz') })).rejects.toMatchObject({ code: 'recording_unwritable' });
-  const recorder = await start({ path: join(folder, 'small.gz'), mostBytes: 100 });
+  const recorder = await start({ path: join(folder, 'small.gz'), mostBytes: 200 });
   recorder.frame(1, Buffer.from('{"a":1}'));
+  await recorder.flush();
+  expect(said).toEqual([]);
+  recorder.frame(1, randomBytes(200));
   await recorder.flush();
   expect(said).toEqual(['recording_ended']);
   recorder.frame(1, Buffer.from('{"a":2}'));
   await recorder.close();
+  expect(statSync(join(folder, 'small.gz')).size).toBeLessThanOrEqual(200);
   expect(framesOf((await read(join(folder, 'small.gz'))).events)).toEqual(['{"a":1}']);
+});
+
+test('a recording leaves a disk some room, and a disk that is slow some memory: it ends, the session goes on', async () => {
+  let free = 100 * 1024 ** 2;
+  const recorder = await start({ freeBytes: () => Promise.resolve(free) });
+  recorder.frame(1, Buffer.from('{"a":1}'));
+  await recorder.flush();
+  free = 60 * 1024 ** 2;
+  recorder.frame(1, Buffer.from('{"a":2}'));
+  await recorder.flush();
+  expect(said).toEqual(['recording_ended']);
+  await recorder.close();
+  expect(framesOf((await read()).events)).toEqual(['{"a":1}']);
+
+  const disk = Promise.withResolvers<number>();
+  const slow = await start({ path: join(folder, 'slow.gz'), freeBytes: () => disk.promise });
+  const frame = Buffer.alloc(4 * 1024 ** 2, 'x');
+  for (let sent = 0; sent < 20; sent++) slow.frame(1, frame);
+  expect(said).toEqual(['recording_ended', 'recording_ended']);
+  disk.resolve(free);
+  await slow.close();
 });
 
 test('public answers are recorded with what was asked; nothing else is', async () => {
   const recorder = await start();
-  const exchange = recorder.record({ restUrl: 'http://x', streamUrl: 'ws://x', fetch: (input) => Promise.resolve(new Response(`answer to ${input instanceof Request ? input.url : input.toString()}`, { headers: { date: 'today', 'set-cookie': 'secret' } })) });
+  const exchange = recorder.record({ restUrl: 'http://x', streamUrl: 'ws://x', fetch: (input) => Promise.resolve(new Response(`answer to ${input}`, { headers: { date: 'today', 'set-cookie': 'secret' } })) });
   const bodies = await Promise.all(['/api/v3/klines?symbol=A', '/api/v3/account?signature=secret'].map(async (asked) => (await exchange.fetch!(`http://x${asked}`)).text()));
   expect(bodies).toEqual(['answer to http://x/api/v3/klines?symbol=A', 'answer to http://x/api/v3/account?signature=secret']);
   await recorder.close();

@@ -63,7 +63,7 @@ export async function openReplay(path: string, { speed = Infinity, seed = 1, rea
     exchange: {
       restUrl: 'http://recording', streamUrl: 'ws://recording',
       fetch: (input, init) => new Promise((resolve, reject) => {
-        const url = new URL(input instanceof Request ? input.url : input);
+        const url = new URL(input);
         const answer = market.answer(url.pathname + url.search, beginsAt + wall.now());
         wall.after(answer.takesMs, () => resolve(new Response(answer.body, { status: answer.status, headers: answer.headers })));
         init?.signal?.addEventListener('abort', () => reject(new DOMException('The replay has ended.', 'AbortError')), { once: true });
