@@ -13,7 +13,7 @@ const run = (...args: string[]) => promisify(execFile)(process.execPath, [join(i
 test('help names every command, and a command’s help shows examples', async () => {
   const { code, stdout } = await run('--help');
   expect(code).toBe(0);
-  for (const command of ['dev', 'local', 'open', 'status', 'deploy', 'monitor', 'logs', 'signals', 'explain', 'destroy', 'traders', 'data']) expect(stdout).toContain(command);
+  for (const command of ['dev', 'local', 'open', 'status', 'deploy', 'monitor', 'logs', 'signals', 'explain', 'caps', 'destroy', 'traders', 'data']) expect(stdout).toContain(command);
   expect((await run('dev', '--help')).stdout).toContain('Examples:');
 });
 

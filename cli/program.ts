@@ -100,6 +100,12 @@ ${EXIT_STATUS}`);
     .argument('<symbol>', 'e.g. BTCUSDT')
     .action(act(async () => (await import('./commands/explain.ts')).explain));
 
+  sub('caps', 'what your analyses may use up in a day', 'npx trademind caps\nnpx trademind caps --usd-per-day 0.50\nnpx trademind caps --tokens-per-day 2000000 --usd-per-day 2\nnpx trademind caps --default')
+    .option('--tokens-per-day <n>', 'tokens in and out, thinking included')
+    .option('--usd-per-day <amount>', 'US dollars')
+    .addOption(new Option('--default', 'have the default again').conflicts(['tokensPerDay', 'usdPerDay']))
+    .action(act(async () => (await import('./commands/caps.ts')).caps));
+
   sub('destroy', 'destroys your machine, its app and its volume', 'npx trademind destroy\nnpx trademind destroy --yes --json')
     .option('--yes', 'do not ask')
     .action(act(async () => (await import('./commands/destroy.ts')).destroy));

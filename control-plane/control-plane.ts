@@ -104,7 +104,7 @@ export async function startControlPlane(settings: Settings, log: Logger): Promis
       lastLogs: createLastLogs(flyLogs),
       probe: (app, signal) => isReady(http.fetch, machineUrl(settings.machineUrlTemplate, app), signal),
     },
-    log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, changed: hub.notify, looked: metrics.looked, replicas: budget.share,
+    log, now, random: Math.random, leaseSeconds: settings.leaseSeconds, contractShare: settings.contractShare, changed: hub.notify, looked: metrics.looked, replicas: budget.share,
   });
   loop = started;
   const fleetLoops = fleet.start();

@@ -12,7 +12,7 @@ test('what is needed is enough; the rest has a default', () => {
   const read = readSettings(env);
   expect(read).toMatchObject({ ok: true, settings: {
     port: 4270, host: '127.0.0.1', supabase: { url: 'http://127.0.0.1:4271' }, machineSupabaseUrl: 'http://127.0.0.1:4271', fly: { url: 'https://api.machines.dev/v1', org: 'personal' },
-    environment: 'local', machineUrlTemplate: 'https://{app}.fly.dev', allowUsRegions: false, machineEnv: {}, allowedOrigins: [], metricsPort: 0, leaseSeconds: 10,
+    environment: 'local', machineUrlTemplate: 'https://{app}.fly.dev', allowUsRegions: false, machineEnv: {}, allowedOrigins: [], metricsPort: 0, leaseSeconds: 10, contractShare: 0.1,
   } });
 });
 

@@ -47,6 +47,8 @@ export interface Settings {
   /** How often the organisation is compared with the database, and how long an orphan is left alone. */
   sweepSeconds: number;
   orphanGraceSeconds: number;
+  /** Of the machines that run so many at most take what all are given, when that changed, within ten minutes; 0: none by itself. */
+  contractShare: number;
 }
 
 const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).transform((text) => text.replace(/\/+$/, ''));
@@ -128,6 +130,7 @@ const Env = z.object({
   IMAGE_REGISTRY_URL: url.optional(),
   SWEEP_SECONDS: z.coerce.number().int().min(1).max(86_400).default(300),
   ORPHAN_GRACE_SECONDS: z.coerce.number().int().min(0).max(604_800).default(3_600),
+  CONTRACT_SHARE: z.coerce.number({ error: 'must be a number' }).min(0, 'must be 0 to 1').max(1, 'must be 0 to 1').default(0.1),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -179,6 +182,7 @@ export function readSettings(source: Readonly<Record<string, string | undefined>
     imageRegistryUrl: env.IMAGE_REGISTRY_URL,
     sweepSeconds: env.SWEEP_SECONDS,
     orphanGraceSeconds: env.ORPHAN_GRACE_SECONDS,
+    contractShare: env.CONTRACT_SHARE,
   } };
 }
 

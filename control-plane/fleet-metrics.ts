@@ -64,6 +64,10 @@ export function registerFleetMetrics(registry: Registry, read: () => Promise<Fle
   shared('trademind_sweep_halts', 'How often the breaker has ever opened.', [], ({ sweep }, set) => set(sweep.halts));
   shared('trademind_fleet_findings', 'What is not as it should be: differs, double, missing (drift), orphan, foreign.', ['kind'], each(FINDING_KINDS, 'kind', ({ findings }) => findings));
   shared('trademind_fleet_abandoned', 'Findings that were given up and wait for a person.', [], ({ abandoned }, set) => set(abandoned));
+  shared('trademind_contract_machines', 'Machines by how they stand to what all are given: ready with it, under way, waiting for their turn, late (it was their turn, and they are not ready).', ['state'], ({ contract }, set) => {
+    for (const [state, n] of [['ready', contract.ready], ['under_way', contract.underWay], ['waiting', contract.waiting], ['late', contract.late]] as const) set(n, { state });
+  });
+  shared('trademind_contract_halted', '1 while nobody takes what all are given: those that took it do not become ready.', [], ({ contract }, set) => set(contract.halted ? 1 : 0));
   shared('trademind_rollouts', 'Rollouts by state.', ['state'], each(ROLLOUT_STATES, 'state', ({ rollouts }) => rollouts));
   shared('trademind_rollout_wave', 'The wave of a rollout under way; 0: the canary.', ['environment'], ({ underWay }, set) => { for (const { environment, wave } of underWay) set(wave, { environment }); });
   shared('trademind_rollout_machines', 'Machines of a rollout under way by state.', ['environment', 'state'], ({ underWay }, set) => {

@@ -11,7 +11,7 @@ import { startSweeps, SWEEP_RULES } from './sweep/loop.ts';
 /** What operators look after. */
 export interface Fleet {
   rollouts: RolloutDatabase;
-  sweeps: Pick<SweepDatabase, 'resume' | 'fleet'>;
+  sweeps: Pick<SweepDatabase, 'resume' | 'fleet' | 'findings'>;
   /** What stands at Fly. */
   fly: { machines: Pick<FlyClient['machines'], 'get'> };
   registry: ImageRegistry;

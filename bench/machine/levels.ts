@@ -26,9 +26,10 @@ function rowOf(id: string, unit: string, musts: Readonly<Record<LevelName, numbe
 }
 
 /** Memory at rest and under load: the most of RSS in the window, and its private part. */
-export const memoryRow = (): BenchRow => rowOf('machine.memory', 'MB', MEMORY_MB, ({ rssMb }) => rssMb, ({ anonMb, series, workers }, name) => [
+export const memoryRow = (): BenchRow => rowOf('machine.memory', 'MB', MEMORY_MB, ({ rssMb }) => rssMb, ({ anonMb, series, workers, passMs, analyses }, name) => [
   { name: `${name}: private (RssAnon)`, unit: 'MB', value: anonMb, ...(name === 'idle' && { must: IDLE_PRIVATE_MB }) },
   ...(name === 'idle' ? [] : [{ name: `${name}: series followed`, unit: '', value: series }, { name: `${name}: worker threads`, unit: '', value: workers }]),
+  ...(name === 'heavy' ? [{ name: `${name}: a pass, all threads together`, unit: 'ms', value: passMs }, { name: `${name}: calls of the model in the window`, unit: '', value: analyses }] : []),
 ]);
 
 /** The share of one core, at rest and under load. */

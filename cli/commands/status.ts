@@ -2,6 +2,7 @@ import type { MachineView } from '@trademind/core';
 import { healthFromOutside, sizeName } from '@trademind/core';
 import { EXIT } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
+import { analysisText } from '../output/analysis.ts';
 import { count, duration, utc } from '../output/format.ts';
 import { healthLines } from '../output/health.ts';
 import { createTerminal, type Colors } from '../output/terminal.ts';
@@ -49,6 +50,7 @@ export function machineLines(c: Colors, machine: MachineView, now: number): stri
       row(c, 'market', `${utc(said.market.time)} UTC ×${said.market.rate}, ${count(said.market.symbols, 'symbol')}, ${count(said.market.candles, 'candle')}${said.market.connected ? '' : c.yellow(' (not connected)')}`),
       row(c, 'memory', `${Math.round(said.process.rssMb)} MB, ${said.process.cpuPercent.toFixed(1)} % CPU, up ${duration(said.process.uptimeS * 1_000)}`),
       ...said.traders.map((trader, index) => row(c, index === 0 ? 'traders' : '', `${trader.name} ${c.dim(`${trader.interval}, matches ${trader.matching} of ${trader.symbols}, ${count(trader.signals.live, 'live signal')}, ${trader.signals.history} in history`)}${trader.error ? c.red(` ${trader.error}`) : ''}`)),
+      ...(said.analysis?.model ? [row(c, 'analysis', analysisText(said.analysis))] : []),
       ...(said.scaling && said.scaling.state !== 'unknown' ? [row(c, 'size', said.scaling.state === 'fits' ? c.dim(said.scaling.sentence) : c.yellow(said.scaling.sentence))] : []),
       ...said.problems.map(({ message }) => row(c, 'problem', c.yellow(message))),
     ] : []),

@@ -4,6 +4,9 @@ import { portOwner } from './port-owner.ts';
 import type { PortName, Ports } from './settings.ts';
 
 export const DEFAULT_PORT_BASE = 4270;
+/** Free ports are taken from below those that systems hand out by themselves (Linux from 32768, others from 49152): nobody who asks for any port gets one between this look and its use, seconds later. */
+const RANGE = { from: 15_000, to: 32_768 };
+const TRIES = 1_000;
 
 /** Which port stands where above the base, and what it is for. */
 export const PORT_PLAN: readonly { name: PortName; offset: number; what: string }[] = [
@@ -21,37 +24,31 @@ export function portsFrom(base: number): Ports {
   return Object.fromEntries(PORT_PLAN.map(({ name, offset }) => [name, base + offset])) as Ports;
 }
 
-/** True when nobody listens on this loopback port. */
-export async function isFree(port: number): Promise<boolean> {
-  return (await listenOnce(port)) !== null;
-}
-
-/** Listens and closes again. Resolves with the port, or null when it is taken or forbidden. */
-function listenOnce(port: number): Promise<number | null> {
+/** True when nobody listens on this loopback port, and it is not forbidden. */
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(null));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : null));
-    });
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => { server.close(() => resolve(true)); });
   });
 }
 
-/** A port that is free now. */
-export async function freePort(): Promise<number> {
-  const port = await listenOnce(0);
-  if (port === null) throw new TradeMindError({ code: 'port_taken', message: 'No port is free on the loopback interface.' });
-  return port;
+/** A port that is free now; it is not kept until somebody listens on it. */
+export async function freePort(random: () => number = Math.random): Promise<number> {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const port = RANGE.from + Math.floor(random() * (RANGE.to - RANGE.from));
+    if (await isFree(port)) return port;
+  }
+  throw new TradeMindError({ code: 'port_taken', message: `No port from ${RANGE.from} to ${RANGE.to} is free on the loopback interface.` });
 }
 
 /** Free ports for everything; those in `keep` are used again when they are still free. */
-export async function freePorts(keep?: Ports): Promise<Ports> {
+export async function freePorts(keep?: Ports, random: () => number = Math.random): Promise<Ports> {
   const chosen: Partial<Ports> = {};
   const taken = new Set<number>();
   for (const { name } of PORT_PLAN) {
-    let port = keep && (await isFree(keep[name])) ? keep[name] : await freePort();
-    while (taken.has(port)) port = await freePort();
+    let port = keep && (await isFree(keep[name])) ? keep[name] : await freePort(random);
+    while (taken.has(port)) port = await freePort(random);
     taken.add(port);
     chosen[name] = port;
   }

@@ -12,7 +12,7 @@ afterEach(() => { rmSync(folder, { recursive: true, force: true }); });
 function program(source: string): Program {
   const file = join(folder, 'program.mjs');
   writeFileSync(file, source);
-  return { name: 'tiny', args: [file], env: { PATH: process.env['PATH'] ?? '' }, logFile: join(folder, 'tiny.log'), readyTimeoutMs: 20_000 };
+  return { name: 'tiny', args: [file], env: { PATH: process.env['PATH'] ?? '' }, logFile: join(folder, 'tiny.log'), readyTimeoutMs: 90_000 };
 }
 
 const READY = 'process.stdout.write(JSON.stringify({ ready: true, pid: process.pid, secret: process.env.HOME ?? "none" }) + "\\n"); process.on("disconnect", () => process.exit()); setInterval(() => {}, 1000);';
@@ -37,7 +37,7 @@ test('a program that is killed is started again, and stop ends it for good', asy
   expect(await next('died', 0)).toMatchObject({ name: 'tiny', how: 'SIGKILL' });
   const restarted = await next('restarted', 0);
   expect((restarted as { pid: number }).pid).not.toBe(first.pid);
-  expect(await supervised.stop(10_000)).toEqual({ forced: false });
+  expect(await supervised.stop(60_000)).toEqual({ forced: false });
   expect(() => process.kill((restarted as { pid: number }).pid, 0)).toThrow();
 });
 

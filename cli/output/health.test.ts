@@ -37,3 +37,12 @@ test('the state shown is the state that the machine judged, and a machine that w
   expect(lines(10_000)).not.toContain('has not reported');
   expect(lines(200_000)).toContain('● Machine failing for 50.0 s: The machine has not reported for 3 min 20 s');
 });
+
+test('what analyses have used up today is shown with what they may; a machine that does not say it shows what it knows', () => {
+  const analysis = { waiting: 3, running: 4, model: 'gemini-3.5-flash-lite', today: { day: '2026-10-10', calls: 9, tokens: 31_250, usd: 0.01234 } };
+  const line = (of: object) => machineLines(plain, testMachine({ status: testStatus({ analysis: { ...analysis, ...of } }) }), NOW).find((text) => text.includes('analysis'));
+  expect(line({ caps: { tokensPerDay: 250_000, usdPerDay: 0.5 } })).toContain('3 waiting, 4 under way; today (UTC) 31,250 tokens and $0.0123 of 250,000 tokens and $0.50');
+  expect(line({ caps: { tokensPerDay: null, usdPerDay: 2 } })).toMatch(/\$0\.0123 of \$2\.00$/);
+  expect(line({})).toMatch(/and \$0\.0123$/);
+  expect(line({ model: null })).toBeUndefined();
+});

@@ -1,5 +1,5 @@
 import {
-  MachineEvent, MachineLogs, MachinePage, MachineView, Me, parseWith, TicketAnswer, Trader, TraderPage, type DeployRequest, type FeedScope,
+  MachineEvent, MachineLogs, MachinePage, MachineView, Me, parseWith, TicketAnswer, Trader, TraderPage, type DeployRequest, type AnalysisCaps, type FeedScope,
   type MachinePatch, type TraderWrite,
 } from '@trademind/core';
 import type * as z from 'zod/mini';
@@ -29,6 +29,8 @@ export function controlPlane(options: ControlPlaneOptions) {
 
   return {
     me: () => send('/v1/me', Me),
+    /** null: the default. */
+    setCaps: (caps: AnalysisCaps | null) => sendOnly('/v1/me/analysis', caps === null ? { method: 'DELETE' } : { method: 'PUT', body: caps }),
     machines: () => everyPage('/v1/machines', (at) => send(at, MachinePage)),
     machine: (id: string) => send(`/v1/machines/${id}`, MachineView),
     deploy: (wish: DeployRequest, signal?: AbortSignal) => send('/v1/machines', MachineView, { method: 'POST', body: wish, signal }),

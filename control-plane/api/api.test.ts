@@ -324,7 +324,7 @@ describe('the edges of HTTP', () => {
     const published = (await supabase.database.pool.query<{ jwks: unknown }>('select jwks from public.ticket_keys')).rows[0]?.jwks;
     expect((await call(null, 'GET', '/.well-known/jwks.json')).body).toEqual(published);
     expect(JSON.stringify(published)).not.toContain('"d"');
-    expect(await call(alice.accessToken, 'GET', '/v1/me')).toMatchObject({ status: 200, body: { id: alice.id, email: alice.email, role: 'user', operator: false, plan: { name: 'tests' }, budget: null, scaling: null, keys: { binance: null, gemini: null }, notifications: null } });
+    expect(await call(alice.accessToken, 'GET', '/v1/me')).toMatchObject({ status: 200, body: { id: alice.id, email: alice.email, role: 'user', operator: false, plan: { name: 'tests' }, budget: null, scaling: null, analysis: null, keys: { binance: null, gemini: null }, notifications: null } });
     expect(await call(null, 'GET', '/readyz')).toMatchObject({ status: 200, body: { ready: true } });
   });
 });

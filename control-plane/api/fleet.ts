@@ -1,9 +1,12 @@
-import { Fleet, SweepRequest } from '@trademind/core';
+import { FINDING_KINDS, Fleet, FleetFindingPage, SweepRequest } from '@trademind/core';
+import { z } from 'zod';
 import type { ApiContext } from './context.ts';
 import { operatorOf } from './operators.ts';
+import { PageQuery } from './parts.ts';
 import type { Api } from './schema.ts';
 
 const tags = ['operators'];
+const FindingsQuery = PageQuery.extend({ kind: z.enum(FINDING_KINDS).optional(), abandoned: z.enum(['true']).optional() });
 
 /** All machines at a glance, what differs, and what was given up and why. */
 export function fleetRoutes(api: Api, { fleet }: Pick<ApiContext, 'fleet'>): void {
@@ -14,6 +17,17 @@ export function fleetRoutes(api: Api, { fleet }: Pick<ApiContext, 'fleet'>): voi
     handler: async (request) => {
       operatorOf(request);
       return fleet.sweeps.fleet();
+    },
+  });
+
+  api.route({
+    method: 'GET',
+    url: '/v1/fleet/findings',
+    schema: { tags, summary: 'All that the sweep found, the newest first', description: '`abandoned=true`: only what was given up and waits for a person.', querystring: FindingsQuery, response: { 200: FleetFindingPage } },
+    handler: async (request) => {
+      operatorOf(request);
+      const { abandoned, ...query } = request.query;
+      return fleet.sweeps.findings({ ...query, abandoned: abandoned === 'true' });
     },
   });
 

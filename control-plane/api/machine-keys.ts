@@ -1,4 +1,5 @@
-import { MachineKeys } from '@trademind/core';
+import { AnalysisCaps, MachineKeys } from '@trademind/core';
+import { settingOf } from '../database/secrets.ts';
 import { modelsOn } from '../money/gemini-call.ts';
 import { callingMachine } from './machine-auth.ts';
 import type { ApiContext } from './context.ts';
@@ -26,6 +27,7 @@ export function machineKeyRoutes(api: Api, { machines, signer, secrets, plans, g
         keysVersion: stored.keys_version, settingsVersion: stored.settings_version,
         binance: secrets.opened(userId, stored, 'binance'),
         gemini: own === null ? platform : { source: 'user', apiKey: own.apiKey },
+        analysis: settingOf(AnalysisCaps, stored.settings['analysis']),
         notifications: secrets.opened(userId, stored, 'notifications'),
       };
     },

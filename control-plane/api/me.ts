@@ -1,6 +1,6 @@
-import { BinanceKeys, Budget, GeminiKey, Me, NotificationSettings, NotificationsWrite, ScaleSettings, channelView, firstIssue } from '@trademind/core';
+import { AnalysisCaps, BinanceKeys, Budget, GeminiKey, Me, NotificationSettings, NotificationsWrite, ScaleSettings, channelView, firstIssue } from '@trademind/core';
 import { z } from 'zod';
-import type { UserSecrets } from '../database/secrets.ts';
+import { settingOf, type UserSecrets } from '../database/secrets.ts';
 import { callerOf, type ApiContext } from './context.ts';
 import { userPlanView } from './plans.ts';
 import { ApiProblem } from './problems.ts';
@@ -21,8 +21,8 @@ export function meRoutes(api: Api, context: ApiContext): void {
     handler: async (request): Promise<Me> => {
       const { userId, email, role, operator, token } = callerOf(request);
       const [plan, stored, budget] = await Promise.all([plans.of(userId), secrets.stored(userId), userDatabase(token).budget()]);
-      const scaling = ScaleSettings.safeParse(stored.settings['scaling']);
-      return { id: userId, email, role, operator, plan: userPlanView(plan), budget, scaling: scaling.success ? scaling.data : null, ...shownOf(stored) };
+      const { scaling, analysis } = stored.settings;
+      return { id: userId, email, role, operator, plan: userPlanView(plan), budget, scaling: settingOf(ScaleSettings, scaling), analysis: settingOf(AnalysisCaps, analysis), ...shownOf(stored) };
     },
   });
 
@@ -67,6 +67,9 @@ export function meRoutes(api: Api, context: ApiContext): void {
     (userId, body) => account.setBudget(userId, Budget.parse(body)));
   remove('/v1/me/budget', 'Have no budget', (userId) => account.setBudget(userId, null));
   write('/v1/me/scaling', 'Let your machine change its size, within bounds', 'Nothing changes by itself unless `automatic` is true.', ScaleSettings, async (userId, body) => { await context.secretsDatabase.setSetting(userId, 'scaling', ScaleSettings.parse(body)); });
+  write('/v1/me/analysis', 'Set what analyses may use up in a day', 'Tokens and US dollars of a day (UTC), whatever key they are made with; with the platform\'s the plan\'s limits hold too. Without it: 1,000,000 tokens and $1. Your machine follows within a beat.', AnalysisCaps,
+    async (userId, body) => { await context.secretsDatabase.setSetting(userId, 'analysis', AnalysisCaps.parse(body)); });
+  remove('/v1/me/analysis', 'Have the default caps on analyses', async (userId) => { await context.secretsDatabase.setSetting(userId, 'analysis', null); });
   remove('/v1/me/scaling', 'Change the size yourself', async (userId) => { await context.secretsDatabase.setSetting(userId, 'scaling', null); });
 }
 

@@ -33,6 +33,8 @@ export interface ControlDatabase {
   /** "This replica lives, and gives this to machines"; how many live, and whether a younger one gives something else. */
   replicaBeat(id: string, seconds: number, contract: string): Promise<{ live: number; superseded: boolean }>;
   replicaLeave(id: string): Promise<void>;
+  /** Gives turns to take what all machines are given, this contract, to so many as may have one now; how many. `share`: of the running machines, within ten minutes. */
+  giveTurns(contract: string, share: number): Promise<number>;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
 }
@@ -66,6 +68,7 @@ export function createControlDatabase(options: SecretOptions): ControlDatabase {
     retireSecrets: (machineId, fence, version) => call(z.boolean(), 'retire_machine_secrets', { p_machine_id: machineId, p_fence: fence, p_version: version }),
     requestDrain: (machineId, fence, seconds, reason) => call(z.boolean(), 'request_drain', { p_machine_id: machineId, p_fence: fence, p_seconds: seconds, p_reason: reason }),
     replicaBeat: (id, seconds, contract) => call(z.object({ live: z.number(), superseded: z.boolean() }), 'replica_beat', { p_id: id, p_seconds: seconds, p_contract: contract }),
+    giveTurns: (contract, share) => call(z.number(), 'give_contract_turns', { p_contract: contract, p_share: share }),
     replicaLeave: async (id) => { await call(z.unknown(), 'replica_leave', { p_id: id }); },
     async ping() {
       const { error, status } = await client.from('machines').select('id').limit(1).abortSignal(timeout());

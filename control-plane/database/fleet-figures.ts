@@ -9,6 +9,7 @@ const FleetFigures = z.object({
   sweep: z.object({ succeededAt: z.number(), listed: z.number().nullable(), known: z.number().nullable(), halted: z.boolean(), halts: z.number() }),
   findings: Counts(FINDING_KINDS),
   abandoned: z.number(),
+  contract: z.object({ waiting: z.number(), underWay: z.number(), late: z.number(), ready: z.number(), halted: z.boolean() }),
   rollouts: Counts(ROLLOUT_STATES),
   underWay: z.array(z.object({ environment: z.string(), state: z.enum(ROLLOUT_STATES), wave: z.number(), machines: Counts(ROLLED_STATES) })),
 });

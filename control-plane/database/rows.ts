@@ -17,8 +17,8 @@ export type Place = z.infer<typeof Place>;
 export const Tried = Place.extend({ at: time, why: z.string() });
 export type Tried = z.infer<typeof Tried>;
 
-/** A version that was ready: what a failed one goes back to. */
-export const GoodVersion = Place.extend({ image: z.string(), env: z.record(z.string(), z.string()), configHash: z.string(), at: time });
+/** A version that was ready: what a failed one goes back to. `contract`: what all machines were given then. */
+export const GoodVersion = Place.extend({ image: z.string(), env: z.record(z.string(), z.string()), configHash: z.string(), envHash: z.string().optional(), contract: z.string().optional(), at: time });
 export type GoodVersion = z.infer<typeof GoodVersion>;
 
 /** How a version failed: what its user reads, how its last run ended, its last words. */
@@ -78,6 +78,8 @@ export const MachineRow = z.object({
   unreachable_since: time.nullable(),
   drain_until: time.nullable(),
   drain_reason: z.string().nullable(),
+  /** It is its turn to take what all machines are given: this contract. */
+  contract_turn: z.string().nullable(),
   /** The database's clock when the present lease was taken. */
   claimed_at: time.nullable(),
   token_epoch: z.number(),

@@ -6,6 +6,12 @@ export const UserSecrets = z.object({ keys_version: z.number(), settings_version
 export type UserSecrets = z.infer<typeof UserSecrets>;
 const ToReseal = z.array(z.object({ user_id: z.uuid(), field: z.string(), key_id: z.string(), sealed: z.string(), version: z.number() }));
 
+/** A part of a user's settings; null where none is stored, or one that this version does not understand. */
+export function settingOf<T>(shape: { safeParse(value: unknown): { success: true; data: T } | { success: false } }, value: unknown): T | null {
+  const read = shape.safeParse(value);
+  return read.success ? read.data : null;
+}
+
 /** What users entrusted to us, sealed, and their settings. All throw DatabaseError. */
 export interface SecretsDatabase {
   of(userId: string): Promise<UserSecrets>;

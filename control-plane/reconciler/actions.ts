@@ -37,6 +37,8 @@ export interface Plan {
   sighting: MachineSighting;
   /** What is going on, for people; absent when the machine itself knows better. */
   detail?: string;
+  /** It works, and is not yet given what all machines are given: its turn has not come. */
+  awaitsTurn?: true;
   actions: Action[];
 }
 
@@ -58,6 +60,10 @@ export interface Memory {
   /** The last write, when nobody knows whether it happened. */
   doubt: { kind: string; at: number } | null;
   attempts: number;
+  /** When the present wish was made. */
+  wishedAt: number;
+  /** The contract that it is its turn to take; null: none. */
+  turn: string | null;
   drain: DrainState;
 }
 

@@ -7,10 +7,10 @@ test('a replica whose places are all taken has not stopped claiming: it is ready
   const rows = ['machine-1', 'machine-2'].map((id) => ({ id, fence: 1, attempts: 0, fly_app: null }));
   const loop = startLoop({
     database: {
-      replicaBeat: () => Promise.resolve({ live: 1, superseded: false }), replicaLeave: () => Promise.resolve(), renew: () => Promise.resolve(true),
+      replicaBeat: () => Promise.resolve({ live: 1, superseded: false }), replicaLeave: () => Promise.resolve(), giveTurns: () => Promise.resolve(0), renew: () => Promise.resolve(true),
       claim: () => Promise.resolve(rows.splice(0)), release: () => hanging.promise.then((kept) => ({ kept, claimed: [] })),
     },
-    context: { replicaId: 'cp-test', now: () => clock, contract: {} }, log: { info: vi.fn(), warn: vi.fn(), error: vi.fn() },
+    context: { replicaId: 'cp-test', now: () => clock, contract: { allowedOrigins: [] } }, log: { info: vi.fn(), warn: vi.fn(), error: vi.fn() },
     now: () => clock, random: () => 0.5, leaseSeconds: 300, parallel: 2, idleMs: 5, changed: () => undefined, looked: () => undefined,
   } as unknown as LoopOptions);
   await vi.waitFor(() => expect(loop.underWay()).toBe(2));

@@ -6,9 +6,10 @@ import { hashOf } from './hash.ts';
 import { settle } from './outcome.ts';
 import { reconcile, type ReconcileContext } from './reconcile.ts';
 import { keepRowLease } from './row-lease.ts';
+import { contractHash } from './wish.ts';
 
 export interface LoopOptions {
-  database: Pick<ControlDatabase, 'claim' | 'renew' | 'release' | 'replicaBeat' | 'replicaLeave'>;
+  database: Pick<ControlDatabase, 'claim' | 'renew' | 'release' | 'replicaBeat' | 'replicaLeave' | 'giveTurns'>;
   context: ReconcileContext;
   log: Logger;
   now: () => number;
@@ -20,6 +21,8 @@ export interface LoopOptions {
   /** Machines looked after at once. */
   parallel?: number;
   leaseSeconds: number;
+  /** Of the machines that run so many may be given what all are given, when that changed, within ten minutes. */
+  contractShare: number;
   idleMs?: number;
   /** Told how many replicas live, whenever that was asked. */
   replicas?: (live: number) => void;
@@ -139,11 +142,13 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
       if (younger !== superseded) log.info({ younger }, younger ? 'a younger version of the control plane looks after machines' : 'this replica looks after machines');
       superseded = younger;
       options.replicas?.(live);
+      if (!superseded && (await database.giveTurns(shared, options.contractShare)) > 0) wake();
     } catch (error) {
       log.debug({ err: error }, 'beat of this replica not written');
     }
   }
   const contract = hashOf(context.contract);
+  const shared = contractHash(context.contract);
   let superseded = false;
   const beats = setInterval(() => { void beat(); }, BEAT_MS);
   void beat();

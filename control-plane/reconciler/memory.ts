@@ -19,6 +19,8 @@ export function memoryOf(row: MachineRow): Memory {
     unreachableSince: timeOf(row.unreachable_since),
     doubt: row.doubt === null ? null : { kind: row.doubt.kind, at: Date.parse(row.doubt.at) },
     attempts: row.attempts,
+    wishedAt: Date.parse(row.wished_at),
+    turn: row.contract_turn,
     drain: drainOf(row),
   };
 }

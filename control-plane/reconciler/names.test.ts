@@ -5,7 +5,7 @@ import { configFor, wishOf, type MachineContract, type Wished } from './wish.ts'
 const row = {
   id: '00000000-0000-4000-8000-000000000001', user_id: '00000000-0000-4000-8000-000000000002', environment: 'local', desired_state: 'started', desired_region: 'sin',
   desired_cpu_kind: 'shared', desired_cpus: 1, desired_memory_mb: 512, desired_image: `registry.local/machine@sha256:${'a'.repeat(64)}`,
-  generation: 1, desired_env: {}, desired_restart: 0, desired_secret: 1, fly_app: null, placed: null, placement: 1, good: null, failed_generation: 0, failure: null,
+  generation: 1, observed_generation: 0, desired_env: {}, desired_restart: 0, desired_secret: 1, fly_app: null, placed: null, placement: 1, good: null, failed_generation: 0, failure: null,
 } satisfies Wished;
 const contract: MachineContract = {
   appNameKey: 'key', urlTemplate: 'http://127.0.0.1:4274/{app}', supabaseUrl: 'http://s', supabasePublishableKey: 'p', controlPlaneUrl: 'http://c', ticketJwks: '{"keys":[]}',

@@ -27,8 +27,9 @@ export function planMake(wish: Wish, seen: Seen, others: readonly SeenMachine[],
       actions: [...stopOthers(running, why, now), { kind: 'wait', ms: lookDelay(Math.max(0, now - memory.phaseSince)) }],
     };
   }
-  if (others.some((machine) => machine.state === 'stopping' && !lost(machine))) {
-    return { sighting: 'halting', detail: 'The machine is stopping before it moves.', actions: [{ kind: 'wait', ms: lookDelay(Math.max(0, now - memory.phaseSince)) }] };
+  const stopping = others.filter((machine) => machine.state === 'stopping' && !lost(machine));
+  if (stopping.length > 0) {
+    return { sighting: 'halting', detail: 'The machine is stopping before it moves.', actions: [...stopOthers(stopping, 'It does not stop by itself', now), { kind: 'wait', ms: lookDelay(Math.max(0, now - memory.phaseSince)) }] };
   }
   if (wish.state === 'stopped') return { sighting: 'halted', detail: `The machine is stopped in ${others[0]?.region}; it is made in ${wish.region} when it starts.`, actions: [{ kind: 'none' }] };
   const namesake = others.find((machine) => machine.name === wish.machineName && machine.state !== 'destroying');

@@ -10,9 +10,12 @@ const ALIVE: ReadonlySet<MachinePhase> = new Set(['starting', 'backfilling', 'sc
 
 /** Fly says started: is it what was asked for, and does the machine itself say that it works? */
 export function planRunning(wish: Wish, seen: Seen, memory: Memory, now: number, machine: SeenMachine, others: SeenMachine[]): Plan {
-  const why = difference(wish, machine);
-  if (why !== null && machine.volumeId !== null) return planUpdate(wish, memory, machine, machine.volumeId, why);
   const restarted = memory.instanceId !== null && machine.instanceId !== memory.instanceId;
+  const why = difference(wish, machine);
+  const shared = why !== null && isShared(wish, machine);
+  // one that does not work has nothing to lose, and one that has just been restarted need not wait for another boot
+  const awaitsTurn = shared && memory.turn !== wish.contract && memory.phase === 'screening' && !restarted;
+  if (why !== null && !awaitsTurn && machine.volumeId !== null) return planUpdate(wish, memory, machine, machine.volumeId, shared ? 'What all machines are given changed' : why);
   const said = !restarted && (memory.phase === 'backfilling' || memory.phase === 'screening') ? memory.phase : 'booting';
   const sighting = seen.ready === true ? 'screening' : said;
   // the wish that asked for the drain was taken back, or is fulfilled
@@ -27,7 +30,16 @@ export function planRunning(wish: Wish, seen: Seen, memory: Memory, now: number,
     ...endOthers(others),
     ...spareVolumes(seen, machine, others),
   ];
-  return { sighting, actions: [...tidy, others.some((other) => other.state !== 'destroying') ? { kind: 'wait', ms: 500 } : { kind: 'none' }] };
+  return {
+    sighting, ...(awaitsTurn ? { awaitsTurn, detail: 'What all machines are given changed: this one takes it when its turn comes.' } : {}),
+    actions: [...tidy, others.some((other) => other.state !== 'destroying') ? { kind: 'wait', ms: 500 } : { kind: 'none' }],
+  };
+}
+
+/** It is as its own wish says: all that differs is what every machine is given. */
+function isShared(wish: Wish, machine: SeenMachine): boolean {
+  const { before } = wish;
+  return before !== null && difference({ ...wish, configHash: before.configHash, envHash: before.envHash ?? machine.envHash ?? '' }, machine) === null;
 }
 
 function planUpdate(wish: Wish, memory: Memory, machine: SeenMachine, volumeId: string, why: string): Plan {

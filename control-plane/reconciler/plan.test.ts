@@ -1,9 +1,9 @@
-import { DESIRED_STATES, MACHINE_PHASES, type DesiredState } from '@trademind/core';
+import { DESIRED_STATES, MACHINE_PHASES, nextPhase, type DesiredState } from '@trademind/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Action, Memory } from './actions.ts';
-import { DRAIN_MS, msUntilAfterClose, type DrainState } from './drain.ts';
-import { plan } from './plan.ts';
+import type { Action, Memory, Plan } from './actions.ts';
+import { DRAIN_LEASE_S, DRAIN_MS, msUntilAfterClose, type DrainState } from './drain.ts';
+import { choose, plan } from './plan.ts';
 import { mayRun } from './plan-run.ts';
 import { FLY_STATES, type FlyState, type Seen, type SeenMachine, type SeenVolume } from './seen.ts';
 import type { Wish } from './wish.ts';
@@ -13,7 +13,7 @@ const IMAGE = `registry.local/machine@sha256:${'a'.repeat(64)}`;
 
 const wish = (state: DesiredState, change: Partial<Wish> = {}): Wish => ({
   state, app: 'tm-1', machineName: 'tm-1-sin', region: 'sin', size: { cpuKind: 'shared', cpus: 1, memoryMb: 512 }, image: IMAGE, configHash: 'hash', envHash: 'env',
-  secret: 1, failure: null, proven: true, refused: false, ...change,
+  secret: 1, failure: null, proven: true, contract: 'given', before: null, refused: false, ...change,
 });
 const machine = (change: Partial<SeenMachine> = {}): SeenMachine => ({
   id: 'm1', name: 'tm-1-sin', state: 'started', word: change.state ?? 'started', region: 'sin', instanceId: 'i1', image: IMAGE, size: { cpuKind: 'shared', cpus: 1, memoryMb: 512 },
@@ -24,7 +24,7 @@ const ips = [{ ip: '1.2.3.4', type: 'shared_v4' }, { ip: '::1', type: 'v6' }];
 const seen = (change: Partial<Seen> = {}): Seen => ({ app: 'ours', secretSet: true, volumes: [volume()], ips, machines: [machine()], ready: null, ...change });
 const memory = (change: Partial<Memory> = {}): Memory => ({
   machineId: 'row', phase: 'screening', phaseSince: NOW - 1_000, flyMachineId: 'm1', instanceId: 'i1', everMade: true, secretVersion: 1, secretOldest: 1, configSentAt: NOW - 60_000,
-  unreachableSince: null, doubt: null, attempts: 0, drain: SILENT, ...change,
+  unreachableSince: null, doubt: null, attempts: 0, wishedAt: NOW - 60_000, turn: null, drain: SILENT, ...change,
 });
 
 /** Nobody beats: there is nobody to be drained. */
@@ -280,6 +280,44 @@ describe('keeping', () => {
   });
 });
 
+describe('what all machines are given', () => {
+  /** It was ready with its own wish when all were given something else, and still is what it was given then. */
+  const shared = wish('started', { configHash: 'hash', proven: false, contract: 'new', before: { configHash: 'before', envHash: 'env-before' } });
+  const old = (change: Partial<SeenMachine> = {}) => seen({ machines: [machine({ configHash: 'before', envHash: 'env-before', ...change })], volumes: null });
+  const after = (change: Partial<Memory> = {}, facts: Seen = old(), wished: Wish = shared) => plan(wished, facts, memory(change), NOW);
+
+  test('is waited for by a machine that works until its turn has come, and that is said', () => {
+    expect(after()).toEqual({ sighting: 'screening', awaitsTurn: true, detail: 'What all machines are given changed: this one takes it when its turn comes.', actions: [{ kind: 'none' }] });
+    expect(after({ turn: 'what was given before' })).toMatchObject({ awaitsTurn: true, actions: [{ kind: 'none' }] });
+    expect(after({ turn: 'new' }).actions).toMatchObject([{ kind: 'update', why: 'What all machines are given changed' }, { kind: 'wait' }]);
+  });
+
+  test('is taken after a drain, like everything for which a machine restarts', () => {
+    expect(words(after({ turn: 'new', drain: { ...SILENT, beating: true } }).actions)).toBe('drain wait');
+  });
+
+  test.each<[string, Partial<Memory>, Seen, Partial<Wish>]>([
+    ['does not work', { phase: 'starting' }, old(), {}],
+    ['has failed', { phase: 'failed' }, old(), {}],
+    ['was restarted by Fly', {}, old({ instanceId: 'i2' }), {}],
+    ['starts', { phase: 'stopped' }, old({ state: 'stopped' }), {}],
+    ['is wished otherwise by its user', {}, old(), { before: null }],
+    ['differs in its size as well', {}, old({ size: { cpuKind: 'shared', cpus: 2, memoryMb: 512 } }), {}],
+    ['differs in its image as well', {}, old({ image: IMAGE.replaceAll('a', 'b') }), {}],
+    ['is not what it was given before', {}, old({ configHash: 'by hand' }), {}],
+    ['has another environment than it was given before', {}, old({ envHash: 'by hand' }), {}],
+  ])('is taken at once by one that %s', (_what, known, facts, change) => {
+    expect(words(after(known, facts, { ...shared, ...change }).actions)).toContain('update');
+  });
+
+  test('that does not work is not the fault of a version that did: there is none to go back to, it is tried ever later, and the next that is given is taken at once', () => {
+    const crash = { code: 3, oomKilled: false, requested: false, at: NOW - 500 };
+    const broken = machine({ state: 'stopped', exit: crash, exits: [crash, crash, crash] });
+    expect(after({ phase: 'failed', turn: 'new' }, seen({ machines: [broken] })).actions).toMatchObject([{ kind: 'start' }, { kind: 'back-off', trouble: { code: 'machine_crashed' } }]);
+    expect(words(after({ phase: 'failed', turn: 'new' }, seen({ machines: [broken] }), { ...shared, configHash: 'mended', contract: 'third' }).actions)).toBe('update wait');
+  });
+});
+
 describe('moving to another region', () => {
   test('begins with a drain of the machine that works, for as long as that may take', () => {
     const away = wish('started', { region: 'fra', machineName: 'tm-1-fra-2' });
@@ -315,7 +353,7 @@ describe('whatever is seen', () => {
   const arbMachine = fc.record({
     id: fc.constantFrom('m1', 'm2', 'm3'), state: fc.constantFrom(...FLY_STATES), region: fc.constantFrom('sin', 'fra'), configHash: fc.constantFrom('hash', 'before', null),
     instanceId: fc.constantFrom('i1', 'i2', null), volumeId: fc.constantFrom('v1', 'v2', null), hostOk: fc.boolean(), owner: fc.constantFrom('row', 'other', null),
-    since: fc.integer({ min: 0, max: 20 * 60_000 }).map((ago) => NOW - ago),
+    since: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 0, max: 20 * 60_000 }).map((ago) => NOW - ago) }, { weight: 1, arbitrary: fc.constant(0) }),
     exit: fc.option(fc.record({ code: fc.option(fc.integer({ min: 0, max: 255 })), oomKilled: fc.boolean(), requested: fc.boolean(), at: fc.constant(NOW) })),
   }).map((change) => machine({ ...change, word: change.state, name: `tm-1-${change.region}` }));
   const arbSeen: fc.Arbitrary<Seen> = fc.record({
@@ -349,7 +387,35 @@ describe('whatever is seen', () => {
       if (state === 'stopped') expect(made.actions.some((action) => action.kind === 'start' || action.kind === 'update')).toBe(false);
     }), { numRuns: 2_000 });
   });
+
+  test('nothing is waited for without end and without a word: whatever Fly shows and goes on to show, something else is done in the end, or somebody is told', () => {
+    fc.assert(fc.property(fc.constantFrom(...DESIRED_STATES), arbSeen, arbMemory, fc.boolean(), (state, facts, known, beating) => {
+      const ends = outlast(wish(state), facts, { ...known, drain: { ...SILENT, beating } });
+      expect(ends, 'three hours were waited').not.toBeNull();
+      if (ends?.actions.at(-1)?.kind === 'none') expect({ started: ['screening'], stopped: ['halted'], destroyed: ['gone'] }[state]).toContain(ends.sighting);
+    }), { numRuns: 2_000 });
+  });
 });
+
+/** The plan that ends a wait, or changes what the next look goes by, while Fly shows the same for three hours; null: none. What is remembered goes on as the row does. */
+function outlast(wished: Wish, facts: Seen, known: Memory): Plan | null {
+  const progress: ReadonlySet<string> = new Set(['create-machine', 'give-up-version', 'replace-machine']);
+  const remembered: Memory = { ...known, unreachableSince: facts.machines.some(({ hostOk }) => !hostOk) ? NOW : null };
+  let drainAt: number | null = null;
+  for (let now = NOW; now < NOW + 3 * 3_600_000;) {
+    if (drainAt !== null && now - drainAt > DRAIN_LEASE_S * 1_000) drainAt = null;
+    const made = plan(wished, facts, { ...remembered, drain: { ...remembered.drain, askedMs: drainAt === null ? null : now - drainAt } }, now);
+    const last = made.actions.at(-1);
+    if (last?.kind !== 'wait' || made.actions.some(({ kind }) => progress.has(kind))) return made;
+    if (made.actions.some(({ kind }) => kind === 'drain')) drainAt = now;
+    if (made.actions.some(({ kind }) => kind === 'end-drain')) drainAt = null;
+    const phase = nextPhase(remembered.phase, made.sighting);
+    remembered.instanceId = choose(wished, facts, remembered, now).current?.instanceId ?? remembered.instanceId;
+    if (phase !== remembered.phase) Object.assign(remembered, { phase, phaseSince: now });
+    now += Math.max(10_000, last.ms);
+  }
+  return null;
+}
 
 describe('a machine that Fly has just made elsewhere', () => {
   const elsewhere = (since: number) => machine({ id: 'm2', name: 'tm-1-fra', state: 'created', region: 'fra', since });
@@ -372,6 +438,13 @@ describe('a machine that Fly has just made elsewhere', () => {
   test('and hangs in a passing state is stopped by force', () => {
     const hanging = machine({ id: 'm2', name: 'tm-1-fra', state: 'replacing', region: 'fra', since: NOW - 11 * 60_000 });
     expect(words(plan(wish('started'), seen({ machines: [hanging] }), memory({ flyMachineId: 'm2', phase: 'starting' }), NOW).actions)).toBe('stop! wait');
+  });
+
+  test('and does not come to rest is stopped by force too, and told when that does not help', () => {
+    const stopping = machine({ id: 'm2', name: 'tm-1-fra', state: 'stopping', region: 'fra', since: NOW - 6 * 60_000 });
+    const known = (ago: number) => memory({ flyMachineId: 'm2', phase: 'stopping', phaseSince: NOW - ago, wishedAt: NOW - ago });
+    expect(words(plan(wish('started'), seen({ machines: [stopping] }), known(6 * 60_000), NOW).actions)).toBe('stop! wait');
+    expect(plan(wish('started'), seen({ machines: [stopping] }), known(16 * 60_000), NOW).actions).toMatchObject([{ kind: 'stop', force: true }, { kind: 'back-off', trouble: { code: 'takes_long' } }]);
   });
 
   test('and never left `created` is not waited for', () => {

@@ -1,5 +1,5 @@
-import type { MachineSighting } from '@trademind/core';
-import { lookDelay, type Memory, type Plan } from './actions.ts';
+import { nextPhase, type MachineSighting } from '@trademind/core';
+import { lookDelay, type Action, type Memory, type Plan } from './actions.ts';
 import { bootFailure, exitTrouble } from './boot.ts';
 import { MINUTE, cellFor, isLost } from './cells.ts';
 import { impossible } from './impossible.ts';
@@ -14,12 +14,28 @@ import type { Wish } from './wish.ts';
  * any of them is harmless.
  */
 export function plan(wish: Wish, seen: Seen, memory: Memory, now: number): Plan {
-  const made = planWish(wish, seen, memory, now);
+  const made = toldWhenLong(planWish(wish, seen, memory, now), memory, now);
   const { failure } = wish;
   // nothing is left to do, and yet it is not what was wished: somebody must know
   if (failure === null || wish.state === 'destroyed' || made.actions.at(-1)?.kind !== 'none') return made;
   return { ...made, sighting: wish.state === 'stopped' && made.sighting === 'halted' ? 'broken' : made.sighting, actions: [...made.actions.slice(0, -1), { kind: 'give-up', trouble: {
     code: failure.code, message: failure.message, ...(failure.nextStep === undefined ? {} : { nextStep: failure.nextStep }),
+  } }] };
+}
+
+/** Longer than this nothing is waited for without a word: each state that does not pass has an answer of its own before. */
+const LONG = 15 * MINUTE;
+const LONG_BACKFILL = 60 * MINUTE;
+/** What changes what the next look goes by, and is told by itself. */
+const PROGRESS: ReadonlySet<Action['kind']> = new Set(['create-machine', 'give-up-version', 'replace-machine']);
+
+/** Whoever only looks again and again tells nobody. A drain ends by itself. */
+function toldWhenLong(made: Plan, memory: Memory, now: number): Plan {
+  const patience = memory.phase === 'backfilling' ? LONG_BACKFILL : LONG;
+  const waits = made.actions.at(-1)?.kind === 'wait' && nextPhase(memory.phase, made.sighting) === memory.phase && memory.drain.askedMs === null;
+  if (!waits || now - Math.max(memory.phaseSince, memory.wishedAt) <= patience || made.actions.some(({ kind }) => kind === 'drain' || PROGRESS.has(kind))) return made;
+  return { ...made, actions: [...made.actions.slice(0, -1), { kind: 'back-off', trouble: {
+    code: 'takes_long', message: `This takes longer than it should. ${made.detail ?? `The machine is ${memory.phase}.`}`, nextStep: 'It is looked at again, ever later; restart it, or destroy and deploy it, if this does not pass.',
   } }] };
 }
 
@@ -66,7 +82,8 @@ function planFor(wish: Wish, seen: Seen, memory: Memory, now: number, machine: S
       { kind: 'wait', ms: lookDelay(Math.max(0, now - memory.phaseSince)) },
     ] };
   }
-  if (wish.state === 'started' && wish.failure === null && !wish.proven && machine.hostOk && machine.configHash === wish.configHash) {
+  // what worked before all were given something else is not at fault: there is no version to go back to
+  if (wish.state === 'started' && wish.failure === null && !wish.proven && wish.before === null && machine.hostOk && machine.configHash === wish.configHash) {
     const trouble = bootFailure(machine, memory, now);
     if (trouble !== null) return { sighting: 'broken', actions: [{ kind: 'give-up-version', trouble, exit: machine.exit }, { kind: 'wait', ms: 0 }] };
   }

@@ -85,7 +85,7 @@ async function lookAt(claimed: MachineRow, context: ReconcileContext, signal: Ab
       announced = false;
       if (!(await writing)) return ends({ kind: 'requeue', afterMs: 0 });
     }
-    return ends(end, end.kind === 'done' ? settled(notes.row, wish, context) : NOTHING);
+    return ends(end, end.kind === 'done' && made.awaitsTurn !== true ? settled(notes.row, wish, context) : NOTHING);
   } catch (error) {
     if (error instanceof LeaseLost) throw error;
     const { outcome, ...noted } = failed(error, doing, notes.row, context, signal);

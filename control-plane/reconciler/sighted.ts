@@ -59,8 +59,9 @@ function doubtEnds(at: string, seen: Seen, current: SeenMachine | null, others: 
 
 /** All is as wished: what runs is a version to go back to, and how long it took is told once. */
 export function settled(row: MachineRow, wish: Wish, { contract, now }: Context): Written {
-  if (wish.failure !== null || row.observed_generation === row.generation && (wish.proven || wish.state !== 'started')) return { patch: {}, events: [] };
-  const good: MachinePatch = wish.state === 'started' && !wish.proven ? { good: goodVersion(row, contract, now()) } : {};
+  const known = wish.proven && row.good?.contract === wish.contract;
+  if (wish.failure !== null || row.observed_generation === row.generation && (known || wish.state !== 'started')) return { patch: {}, events: [] };
+  const good: MachinePatch = wish.state === 'started' && !known ? { good: goodVersion(row, contract, now()) } : {};
   if (row.observed_generation === row.generation) return { patch: good, events: [] };
   const ms = Math.max(0, now() - Date.parse(row.wished_at));
   const what = wish.state === 'started' ? `The machine runs as wished, ${sizeName(wish.size)} in ${wish.region}` : wish.state === 'stopped' ? 'The machine rests as wished' : 'Nothing is left of the machine, as wished';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { lastingEnv } from './hash.ts';
-import { configFor, RESERVED_ENV, wishOf, type MachineContract } from './wish.ts';
+import { configFor, contractHash, goodVersion, RESERVED_ENV, wishOf, type MachineContract } from './wish.ts';
 
 const contract: MachineContract = {
   supabaseUrl: 'https://db.example', supabasePublishableKey: 'sb_publishable', controlPlaneUrl: 'https://cp.example', ticketJwks: '{"keys":[{"kid":"a"}]}', allowedOrigins: [], env: { LOG_LEVEL: 'info' },
@@ -29,4 +29,18 @@ test('anything else that it is given is', () => {
 test('what nobody may set for a machine is all that its contract sets', () => {
   const given = Object.keys(configFor(row, { ...contract, env: {} }, 'vol_1').env ?? {}).filter((name) => name !== 'PAPER_TRADING');
   expect([...RESERVED_ENV].toSorted()).toEqual([...given, 'MACHINE_SECRET'].toSorted());
+});
+
+test('what all are given is told apart from what is one machine\'s own: that it was ready with its own wish before is known as long as that is still its wish', () => {
+  const changed = { ...contract, env: { LOG_LEVEL: 'debug' } };
+  expect(contractHash(changed)).not.toBe(contractHash(contract));
+  expect(contractHash({ ...contract, ticketJwks: '{"keys":[]}' })).toBe(contractHash(contract));
+  const settled = { ...row, observed_generation: 1, good: goodVersion(row, contract, 0) };
+  expect(wishOf(settled, contract)).toMatchObject({ proven: true, before: null });
+  const { configHash, envHash } = wishOf(row, contract);
+  expect(wishOf(settled, changed)).toMatchObject({ proven: false, contract: contractHash(changed), before: { configHash, envHash } });
+  expect(wishOf({ ...settled, generation: 2, desired_env: { LOG_LEVEL: 'warn' } }, changed).before).toBeNull();
+  // of a row that was written before contracts were remembered the environment is not known
+  const { envHash: _env, contract: _contract, ...older } = settled.good;
+  expect(wishOf({ ...settled, good: older }, changed).before).toEqual({ configHash, envHash: null });
 });

@@ -35,13 +35,17 @@ export interface Wish {
   failure: Failure | null;
   /** It was ready with this very version before. */
   proven: boolean;
+  /** Hash of what all machines are given. */
+  contract: string;
+  /** As it was ready with this very wish, when all were given something else; null: it was not, or nothing else is given. */
+  before: { configHash: string; envHash: string | null } | null;
   /** The region lies where the exchange refuses to answer. */
   refused: boolean;
 }
 
 export type Wished = Pick<MachineRow,
   'id' | 'user_id' | 'environment' | 'generation' | 'desired_state' | 'desired_region' | 'desired_cpu_kind' | 'desired_cpus' | 'desired_memory_mb' | 'desired_image' |
-  'desired_env' | 'desired_restart' | 'desired_secret' | 'fly_app' | 'placed' | 'placement' | 'good' | 'failed_generation' | 'failure'>;
+  'desired_env' | 'desired_restart' | 'desired_secret' | 'observed_generation' | 'fly_app' | 'placed' | 'placement' | 'good' | 'failed_generation' | 'failure'>;
 
 /** What the control plane itself sets for each machine: nobody sets it beside. `MACHINE_SECRET` comes as Fly's secret. */
 export const RESERVED_ENV: readonly string[] = [
@@ -65,7 +69,8 @@ export function wishOf(row: Wished, contract: MachineContract): Wish {
   const version = versionOf(row);
   const failure = row.failed_generation === row.generation ? row.failure : null;
   const config = plainConfig(row, version, contract, '');
-  const configHash = hashOf({ ...config, env: lastingEnv(config.env) });
+  const configHash = configHashOf(config);
+  const shared = contractHash(contract);
   return {
     // without a version that works it rests: a machine that only crashes costs money for nothing
     state: failure !== null && row.good === null && row.desired_state === 'started' ? 'stopped' : row.desired_state,
@@ -79,6 +84,8 @@ export function wishOf(row: Wished, contract: MachineContract): Wish {
     secret: row.desired_secret,
     failure,
     proven: row.good !== null && row.good.configHash === configHash,
+    contract: shared,
+    before: row.observed_generation === row.generation && row.good !== null && row.good.contract !== shared ? { configHash: row.good.configHash, envHash: row.good.envHash ?? null } : null,
     refused: !contract.allowUsRegions && US_REGIONS.includes(version.region),
   };
 }
@@ -94,10 +101,19 @@ export function configFor(row: Wished, contract: MachineContract, volumeId: stri
 /** The version that the row runs, to go back to. */
 export function goodVersion(row: Wished, contract: MachineContract, now: number): NonNullable<MachineRow['good']> {
   const { region, cpuKind, cpus, memoryMb, image, env } = versionOf(row);
-  return { region, cpuKind, cpus, memoryMb, image, env: { ...env }, configHash: wishOf(row, contract).configHash, at: new Date(now).toISOString() };
+  const { configHash, envHash, contract: shared } = wishOf(row, contract);
+  return { region, cpuKind, cpus, memoryMb, image, env: { ...env }, configHash, envHash, contract: shared, at: new Date(now).toISOString() };
 }
 
-function plainConfig(row: Wished, version: Version, contract: MachineContract, volumeId: string): MachineConfig {
+/** Of a machine's configuration what is nobody's own: the contract, and what this version of the control plane gives to all. As far as a machine would have to start anew for it. */
+export function contractHash(contract: MachineContract): string {
+  return configHashOf(plainConfig({ id: '', user_id: '', desired_restart: 0, desired_secret: 1 }, NOBODYS, contract, ''));
+}
+const NOBODYS: Version = { region: '', cpuKind: 'shared', cpus: 1, memoryMb: 256, image: `@sha256:${'0'.repeat(64)}`, env: {} };
+
+const configHashOf = (config: MachineConfig): string => hashOf({ ...config, env: lastingEnv(config.env) });
+
+function plainConfig(row: Pick<Wished, 'id' | 'user_id' | 'desired_restart' | 'desired_secret'>, version: Version, contract: MachineContract, volumeId: string): MachineConfig {
   const own: Readonly<Record<string, string>> = { ...contract.env, ...version.env };
   return machineConfig({
     image: version.image,

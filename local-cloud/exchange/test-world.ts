@@ -18,7 +18,7 @@ export function scratch(): string {
 }
 
 /** Patient enough for a machine under load. */
-export const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000, interval: 10 });
+export const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 60_000, interval: 10 });
 
 export interface World { exchange: Exchange; wall: { now: number }; lines: Record<string, unknown>[]; dataDir: string }
 

@@ -109,7 +109,7 @@ describe('machines', () => {
 
   test('skip_launch leaves it created, a start starts it, and the name of a destroyed one is free', async () => {
     const name = await app();
-    const made = await create(name, { skip_launch: true, lease_ttl: 1 });
+    const made = await create(name, { skip_launch: true, lease_ttl: 30 });
     const at = `/v1/apps/${name}/machines/${String(made.body['id'])}`;
     expect(made.body['state']).toBe('created');
     expect((await call('POST', `${at}/start`)).status).toBe(409);
@@ -195,7 +195,9 @@ test('every write is in the journal with its outcome, and no read is', async () 
 });
 
 test("Fly's rate limits hold per action and machine unless they are turned off", async () => {
-  const limited = await startTestFly({ rateLimits: true });
+  // In one moment: none of what was used up comes back meanwhile.
+  const moment = Date.now();
+  const limited = await startTestFly({ rateLimits: true, now: () => moment });
   try {
     await call('POST', '/v1/apps', { name: 'limited', org_slug: 'api' }, {}, limited.url);
     const made = await call('POST', '/v1/apps/limited/machines', { name: 'a', region: 'sin', config: { image: TEST_IMAGES.tiny } }, {}, limited.url);

@@ -13,7 +13,7 @@ async function app(): Promise<string> {
 }
 const create = (name: string, machine = 'main', metadata: Record<string, string> = {}) =>
   cloud.fly.machines.create(name, { name: machine, region: 'sin', config: { image: TEST_IMAGES.tiny, metadata } });
-const started = async (name: string, id: string) => { await cloud.fly.machines.wait(name, id, { state: 'started', timeoutSeconds: 5 }); };
+const started = async (name: string, id: string) => { await cloud.fly.machines.wait(name, id, { state: 'started', timeoutSeconds: 50 }); };
 const replica = async (name: string) => cloud.clientOf(await cloud.admin.token(name));
 
 test('it says who wrote what, under which lease, and what was decided', async () => {
@@ -48,7 +48,7 @@ test('two machines of one app at once are found, one after the other are not', a
   const old = await create(one, 'old');
   await started(one, old.id);
   await cloud.fly.machines.stop(one, old.id);
-  await cloud.fly.machines.wait(one, old.id, { state: 'stopped', timeoutSeconds: 5 });
+  await cloud.fly.machines.wait(one, old.id, { state: 'stopped', timeoutSeconds: 50 });
   await started(one, (await create(one, 'new')).id);
   const clean = (await cloud.admin.audit()).overlaps.filter(({ owner }) => owner === one || owner === two);
   expect(clean).toEqual([]);
@@ -85,7 +85,9 @@ test('a lease that has run out protects nobody, and its nonce opens nothing', as
 });
 
 test('what was asked too fast is counted, what a fault refused is not; app deletes have a rate of their own', async () => {
-  const limited = await startTestFly({ rateLimits: true });
+  // In one moment: none of what was used up comes back meanwhile.
+  const moment = Date.now();
+  const limited = await startTestFly({ rateLimits: true, now: () => moment });
   try {
     const { fly, admin } = limited;
     await fly.apps.create({ name: 'fast', orgSlug: 'o' });
@@ -97,8 +99,7 @@ test('what was asked too fast is counted, what a fault refused is not; app delet
     expect((await admin.audit()).limited).toEqual([{ verb: 'machine.list', app: 'fast', machine: null, times: 3 }]);
     expect((await admin.requests()).verbs).toMatchObject({ 'machine.list': { asked: 6, limited: 3 }, 'machine.get': { asked: 2, struck: 2 } });
     const deletes = await Promise.all(Array.from({ length: 103 }, (_, index) => fly.apps.delete(`none-${index}`).catch((error: { code: string }) => error.code)));
-    const refused = deletes.filter((code) => code === 'fly_rate_limited').length;
-    expect([refused > 0, refused <= 3]).toEqual([true, true]);
+    expect(deletes.filter((code) => code === 'fly_rate_limited').length).toBe(3);
     await admin.resetRequests();
     expect(await admin.requests()).toEqual({ total: 0, verbs: {} });
   } finally {

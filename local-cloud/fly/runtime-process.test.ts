@@ -67,9 +67,9 @@ test('on-failure lets a good end be and gives up a machine that cannot boot, kee
   const good = await deploy({ restart: { policy: 'on-failure' } });
   await look(good.app);
   await fetch(`${cloud.edgeUrl}/${good.app}/exit?code=0`).catch(() => undefined);
-  await cloud.fly.machines.wait(good.app, good.machine.id, { state: 'stopped', timeoutSeconds: 5 });
+  await cloud.fly.machines.wait(good.app, good.machine.id, { state: 'stopped', timeoutSeconds: 50 });
   const bad = await deploy({ restart: { policy: 'on-failure', max_retries: 1 } }, TEST_IMAGES.broken);
-  await cloud.fly.machines.wait(bad.app, bad.machine.id, { state: 'stopped', timeoutSeconds: 5 });
+  await cloud.fly.machines.wait(bad.app, bad.machine.id, { state: 'stopped', timeoutSeconds: 50 });
   expect((await exits(bad.app, bad.machine.id)).map((exit) => [exit?.exit_code, exit?.restarting])).toEqual([[3, false], [3, true]]);
 });
 
@@ -77,7 +77,7 @@ test('a stop sends the signal of the configuration and lets the machine drain', 
   const { app, machine } = await deploy();
   const { pid, env } = await look(app);
   await cloud.fly.machines.stop(app, machine.id);
-  await cloud.fly.machines.wait(app, machine.id, { state: 'stopped', timeoutSeconds: 5 });
+  await cloud.fly.machines.wait(app, machine.id, { state: 'stopped', timeoutSeconds: 50 });
   expect(processIdentity(pid)).toBeNull();
   expect(readFileSync(join(env['DATA_DIR'] ?? '', 'drained'), 'utf8').trim()).toBe(String(pid));
   expect((await fetch(`${cloud.edgeUrl}/${app}/`)).status).toBe(503);
@@ -90,7 +90,7 @@ test('a machine that does not heed its signal is killed after its timeout', asyn
   const { app, machine } = await deploy({ env: { DATA_DIR: '/data', IGNORE_SIGTERM: 'true' }, stop_config: { signal: 'SIGTERM', timeout: '300ms' } });
   await look(app);
   await cloud.fly.machines.stop(app, machine.id);
-  await cloud.fly.machines.wait(app, machine.id, { state: 'stopped', timeoutSeconds: 5 });
+  await cloud.fly.machines.wait(app, machine.id, { state: 'stopped', timeoutSeconds: 50 });
   expect(await exits(app, machine.id)).toMatchObject([{ exit_code: 137, signal: 9, requested_stop: true }]);
 });
 
@@ -99,7 +99,7 @@ test('an update replaces the process and the secrets it boots with; a destroyed 
   const first = await look(app);
   await cloud.fly.secrets.set(app, { MACHINE_SECRET: 'rotated' });
   const updated = await cloud.fly.machines.update(app, machine.id, { config: { ...testMachine(machine.config?.mounts?.[0]?.volume ?? ''), metadata: { v: '2' } }, skipLaunch: false });
-  await cloud.fly.machines.wait(app, machine.id, { state: 'started', version: updated.instance_id ?? undefined, timeoutSeconds: 5 });
+  await cloud.fly.machines.wait(app, machine.id, { state: 'started', version: updated.instance_id ?? undefined, timeoutSeconds: 50 });
   const second = await eventually(async () => { const seen = await look(app); return seen.pid === first.pid ? undefined : seen; });
   expect(second.env).toMatchObject({ MACHINE_SECRET: 'rotated', FLY_MACHINE_VERSION: updated.instance_id });
   expect(processIdentity(first.pid)).toBeNull();

@@ -52,7 +52,7 @@ test('a machine outlives kill -9 of the stand-in, is taken over, obeys, and is s
   await fetch(`${second.edgeUrl}/survivor/exit?code=1`).catch(() => undefined);
   const reborn = await eventually(async () => { const seen = await look(second, 'survivor'); return seen.boots.length === 2 ? seen : undefined; });
   await second.fly.machines.stop('survivor', id);
-  await second.fly.machines.wait('survivor', id, { state: 'stopped', timeoutSeconds: 5 });
+  await second.fly.machines.wait('survivor', id, { state: 'stopped', timeoutSeconds: 50 });
   expect(alive(reborn.boots)).toEqual([]);
 });
 
@@ -92,7 +92,7 @@ test('killed again and again at any moment of a boot, it never has two processes
     await new Promise((resolve) => { setTimeout(resolve, delay); });
     await cloud.kill('SIGKILL');
     cloud = await spawn(dataDir);
-    await cloud.fly.machines.wait('unlucky', id, { state: 'started', timeoutSeconds: 10 });
+    await cloud.fly.machines.wait('unlucky', id, { state: 'started', timeoutSeconds: 50 });
     const { pid } = await look(cloud, 'unlucky');
     expect(alive(bootsOf(dataDir, volume))).toEqual([pid]);
   }

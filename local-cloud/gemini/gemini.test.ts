@@ -8,7 +8,7 @@ import { viewOf } from './view.ts';
 import type { StandIn } from '../shared/run.ts';
 
 /** Patient enough for a machine under load. */
-const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000, interval: 10 });
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 60_000, interval: 10 });
 
 const open: StandIn[] = [];
 afterEach(async () => { await Promise.all(open.splice(0).map((standIn) => standIn.close())); });

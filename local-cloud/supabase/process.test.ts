@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase } from '../../tests/support/database.ts';
+import { freePorts } from '../fly/free-port.ts';
 import { prepareDatabase } from '../postgres/migrate.ts';
 import { removePostgres, startPostgres, type RunningPostgres } from '../postgres/start.ts';
 import { generateKeys, type ProjectKeys } from './keys.ts';
@@ -29,7 +30,9 @@ const run = (env: Record<string, string>) => fork(join(import.meta.dirname, 'mai
 test('while the database is away requests get 503, and when it is back the gateway is too, without help', async () => {
   const dataDir = join(home, 'away');
   const keys: ProjectKeys = await generateKeys();
-  let postgres: RunningPostgres = await startPostgres({ dataDir, port: 0, durable: false });
+  // It comes back to its port: that is none which the system gives to others meanwhile.
+  const [port] = await freePorts(1) as [number];
+  let postgres: RunningPostgres = await startPostgres({ dataDir, port, durable: false });
   let gateway: RunningSupabase | null = null;
   try {
     await prepareDatabase(postgres.url);
@@ -40,7 +43,7 @@ test('while the database is away requests get 503, and when it is back the gatew
     const away = await admin.from('machines').select('id').retry(false);
     expect(away).toMatchObject({ status: 503, error: { code: expect.stringMatching(/^PGRST00[01]$/) } });
     expect((await admin.auth.signInWithPassword({ email: 'a@example.test', password: 'some word' })).error?.status).toBe(503);
-    postgres = await startPostgres({ dataDir, port: postgres.port, durable: false });
+    postgres = await startPostgres({ dataDir, port, durable: false });
     expect((await admin.from('machines').select('id').retry(false)).data).toEqual([]);
   } finally {
     await gateway?.close();

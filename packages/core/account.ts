@@ -23,6 +23,14 @@ export const BUDGET_ACTIONS = ['notify', 'downsize', 'stop'] as const;
 export const Budget = z.strictObject({ monthlyUsd: z.number().check(z.gte(0.01), z.lte(1_000_000), z.multipleOf(0.01)), action: z.enum(BUDGET_ACTIONS) });
 export type Budget = z.infer<typeof Budget>;
 
+/** What analyses may use up in a day (UTC), whatever key they are made with; with the platform's the plan's limits hold too. 0: none is made. */
+export const AnalysisCaps = z.strictObject({
+  tokensPerDay: z.int().check(z.gte(0), z.lte(1_000_000_000)), usdPerDay: z.number().check(z.gte(0), z.lte(10_000), z.multipleOf(0.01)),
+});
+export type AnalysisCaps = z.infer<typeof AnalysisCaps>;
+/** Where a user has set none: about 300 analyses of the usual length. */
+export const DEFAULT_ANALYSIS_CAPS: AnalysisCaps = { tokensPerDay: 1_000_000, usdPerDay: 1 };
+
 /** Keys that are written and never shown. The characters are those that the exchange and Google use; nothing else gets near a header. */
 const Key = (least: number) => z.string().check(z.minLength(least), z.maxLength(256), z.regex(/^[\x21-\x7e]+$/, 'printable characters without spaces'));
 export const BinanceKeys = z.strictObject({ apiKey: Key(16), secretKey: Key(16) });
@@ -41,6 +49,8 @@ export const Me = z.object({
   plan: UserPlan,
   budget: z.nullable(Budget),
   scaling: z.nullable(ScaleSettings),
+  /** null: the default. */
+  analysis: z.nullable(AnalysisCaps),
   keys: z.object({ binance: z.nullable(StoredKey), gemini: z.nullable(StoredKey) }),
   notifications: z.nullable(z.object({ channels: z.array(z.record(z.string(), z.unknown())), rules: z.array(NotificationRule) })),
 });

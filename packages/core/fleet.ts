@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { page } from './api.ts';
 
 const Count = z.record(z.string(), z.int());
 
@@ -20,6 +21,8 @@ export const FleetFinding = z.object({
   abandonedAt: z.nullable(z.string()),
 });
 export type FleetFinding = z.infer<typeof FleetFinding>;
+/** GET /v1/fleet/findings. */
+export const FleetFindingPage = page(FleetFinding);
 
 /** GET /v1/fleet: all machines at a glance, and what the sweep found. */
 export const Fleet = z.object({
@@ -38,8 +41,23 @@ export const Fleet = z.object({
     halted: z.nullable(z.looseObject({ code: z.string(), message: z.string() })),
     allowed: z.int(),
   }),
+  /** What all machines are given (MACHINE_ENV, addresses, the publishable key, …), since when, and how many have it: those that work take it in turns. */
+  contract: z.object({
+    since: z.string(),
+    /** Their turn has not come. */
+    waiting: z.int(),
+    underWay: z.int(),
+    /** It was their turn, and they did not become ready. */
+    late: z.int(),
+    ready: z.int(),
+    /** Why nobody's turn comes, and some of the machines that did not become ready; null = they go on. */
+    halted: z.nullable(z.looseObject({ code: z.string(), message: z.string(), machines: z.array(z.string()) })),
+  }),
+  /** How many findings there are of each kind. */
+  found: Count,
+  /** The 200 oldest, those that were given up first; all: GET /v1/fleet/findings. */
   findings: z.array(FleetFinding),
-  /** `by`: the operator who ordered it; null: nobody did. */
+  /** The last 50. `by`: the operator who ordered it; null: nobody did. */
   events: z.array(z.object({ at: z.string(), kind: z.string(), message: z.string(), by: z.nullable(z.string()) })),
 });
 export type Fleet = z.infer<typeof Fleet>;

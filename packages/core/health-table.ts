@@ -66,7 +66,7 @@ export const HEALTH_MEASURES = {
   analysisNoKey: rule('analysis', 'count', [1, null], 0, () => 'There is no key for the model: signals are not analysed.',
     'Give a key for the model in your settings, or switch the analysis of your traders off.'),
   analysisCapped: rule('analysis', 'count', [1, null], 0, () => 'What may be spent on the model a day is used up: signals are not analysed for the rest of the day (UTC).',
-    'It goes on by itself the next day. Analyse fewer signals, or allow more a day.'),
+    'It goes on by itself the next day. Analyse fewer signals, or allow more a day: `npx trademind caps`.'),
   analysisDownMs: rule('analysis', 'ms', [60_000, 900_000], 0, (v) => `The model has not been asked for ${v}, because it failed too often.`,
     'It is tried again by itself.', 'Check the key and the quota of the model. Signals that grow too old are not analysed; each says so.'),
   analysisWaitMs: rule('analysis', 'ms', [120_000, 900_000], 0, (v) => `A signal has waited for its analysis for ${v}.`,

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { AnalysisCaps } from './account.ts';
 import { NotificationSettings } from './notifications.ts';
 
 /** How fast a model may be called, and what may be used up in a day (UTC). */
@@ -24,6 +25,8 @@ export const MachineKeys = z.object({
     z.object({ source: z.literal('user'), apiKey: z.string() }),
     z.object({ source: z.literal('platform'), baseUrl: z.string(), models: z.array(z.string()), limits: AnalysisLimits }),
   ])),
+  /** What the user set; null: the default. Absent from a control plane of a version that did not say it. */
+  analysis: z.optional(z.nullable(AnalysisCaps)),
   notifications: z.nullable(NotificationSettings),
 });
 export type MachineKeys = z.infer<typeof MachineKeys>;

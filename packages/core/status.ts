@@ -53,6 +53,8 @@ export const MachineStatus = z.object({
   analysis: z.optional(z.object({
     waiting: z.int(), running: z.int(), model: z.nullable(z.string()),
     today: z.object({ day: z.string(), calls: z.int(), tokens: z.int(), usd: z.number() }),
+    /** What may be used up in a day; tokens: null where only money is limited. Absent from a machine of a version that did not say it. */
+    caps: z.optional(z.object({ tokensPerDay: z.nullable(z.number()), usdPerDay: z.number() })),
   })),
   process: z.object({ rssMb: z.number(), cpuPercent: z.number(), uptimeS: z.number() }),
   /** What is wrong, each with a code and a sentence; empty when all is well. */

@@ -15,7 +15,7 @@ async function app(): Promise<string> {
 async function machine(name: string): Promise<Machine> {
   const volume = await cloud.fly.volumes.create(name, { name: 'data', region: 'sin', sizeGb: 1 });
   const created = await cloud.fly.machines.create(name, { name: 'main', region: 'sin', config: testMachine(volume.id) });
-  await cloud.fly.machines.wait(name, created.id, { state: 'started', timeoutSeconds: 5 });
+  await cloud.fly.machines.wait(name, created.id, { state: 'started', timeoutSeconds: 50 });
   return created;
 }
 
@@ -144,7 +144,7 @@ test('a boot that never reached us is explained by its exit and by the log API',
   const name = await app();
   await cloud.admin.fault({ kind: 'boot', app: name, exitCode: 137, signal: 9, oomKilled: true, log: 'first line\nlast words' });
   const { id } = await cloud.fly.machines.create(name, { name: 'main', region: 'sin', config: { image: TEST_IMAGES.tiny, restart: { policy: 'no' } } });
-  await cloud.fly.machines.wait(name, id, { state: 'stopped', timeoutSeconds: 5 });
+  await cloud.fly.machines.wait(name, id, { state: 'stopped', timeoutSeconds: 50 });
   expect(lastExit(await cloud.fly.machines.events(name, id))).toMatchObject({ exitCode: 137, signal: 9, oomKilled: true, requested: false, restarting: false });
   const readLogs = createReadFlyLogs({ baseUrl: `${new URL(cloud.url).origin}/api/v1`, token: TEST_TOKEN });
   expect((await readLogs(name, id)).map((line) => line.message)).toEqual(['first line', 'last words']);

@@ -36,7 +36,7 @@ async function failure(promise: Promise<unknown>): Promise<FlyError> {
 }
 const read = () => fly.machines.get('app', 'm1');
 const write = () => fly.machines.start('app', 'm1');
-const wait = () => fly.machines.wait('app', 'm1', { state: 'started', timeoutSeconds: 1 });
+const wait = () => fly.machines.wait('app', 'm1', { state: 'started', timeoutSeconds: 60 });
 
 describe("every row of Fly's error table has one code", () => {
   const rows: [string, () => Promise<unknown>, number, unknown, FlyErrorCode, 'known' | 'unknown', boolean][] = [

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, test } from 'vitest';
 import { httpFetch } from './http-fetch.ts';
@@ -14,7 +14,8 @@ afterEach(() => {
 });
 
 async function serve(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
+  // Kept connections outlive a stall.
+  const server = createServer({ keepAliveTimeout: 120_000 }, listener);
   servers.push(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -77,10 +78,10 @@ test('a signal ends it before, while nothing answers, and in the middle of the a
 
 test('a kept connection that the other side closes just now is not an error: the request is sent again, once', async () => {
   let answers = 0;
-  const sockets: number[] = [];
+  const sockets: Socket[] = [];
   const url = await serve((request, response) => {
     answers += 1;
-    sockets.push(request.socket.remotePort ?? 0);
+    sockets.push(request.socket);
     // The first is answered and its connection kept; the next on it finds it closed.
     if (answers === 2) request.socket.resetAndDestroy();
     else response.end('here');

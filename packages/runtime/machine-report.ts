@@ -56,7 +56,7 @@ export class MachineReport {
     const { symbols, done, total } = market.candles.progress();
     const { candles, lastCloseAt } = screener.work;
     const scaling = this.#options.scaler?.advice;
-    const { waiting, running, today } = this.#options.analyzer.state();
+    const { waiting, running, today, caps: { tokensPerDay, usdPerDay } } = this.#options.analyzer.state();
     return {
       phase: current, detail: this.detail(), ...(pausedAt !== undefined && { pausedAt }), bootId, version, startedAt: this.#startedAt,
       market: {
@@ -64,7 +64,7 @@ export class MachineReport {
       },
       traders: traders.statuses(),
       outbox: { rows, oldestMs: oldestAt === null ? 0 : Math.max(0, wall.epoch() - oldestAt) },
-      analysis: { waiting, running, model: this.#options.analysisModel() ?? null, today },
+      analysis: { waiting, running, model: this.#options.analysisModel() ?? null, today, caps: { tokensPerDay: Number.isFinite(tokensPerDay) ? tokensPerDay : null, usdPerDay } },
       process: health.process(),
       problems: [...market.problems(), ...this.#problems()],
       health: health.report(), ...(scaling && { scaling }),

@@ -179,13 +179,14 @@ export class Orchestrator {
       file: store.file, wall, log, market: marketViewOf(this.#screener.candles, this.#market.clock), record: recordAnalysis(store.outbox),
       trader: (id, ofVersion) => this.#traders.running().find((one) => one.id === id && one.version === ofVersion)?.document,
       onOutcome: (outcome) => this.#outcome(outcome), client: new GeminiClient(), access: () => model.access(), model: () => model.model(), caps: () => model.caps(),
+      learning: () => this.#cloud?.calls.learning ?? false,
     });
     this.#steps = new StepWriter({ store, ledger: this.#ledger, analyzer: this.#analyzer, log, onWritten: (fresh) => this.#written(fresh) });
     this.#cloud = options.cloud?.({
       store, wall, log, signal, status: () => this.view.status(), worst: () => this.#health.worst(), onChange: changed, onDrain: (drain) => this.#control.drain(drain),
       // Whoever edited a trader waits to see it run.
       onTraders: (traders, unreadable) => { this.#follower.set(traders, unreadable); this.#cloud?.beatNow(); },
-      onNews: (news) => this.#keys?.heard(news),
+      onNews: (news) => this.#keys?.heard(news), onCalls: (calls) => this.#analyzer.learn(calls),
       onOwner: () => { this.#ownerKnown.resolve(); this.#followOwner(); },
     });
 

@@ -43,6 +43,26 @@ async function machineOf(owner: TestUser): Promise<{ id: string; secret: string 
   return { id: machine!.id, secret };
 }
 
+test('caps on analyses are set by their user, told to the machine within a beat, and taken back; what is no cap is refused by its field', async () => {
+  const machine = await machineOf(user);
+  const version = async () => (await sql<{ version: number }>('select version from public.user_settings where user_id = $1', [user.id]))[0]?.version ?? 0;
+  const told = async () => MachineKeys.parse((await call(machine.secret, 'GET', '/v1/machine/keys')).body);
+  expect([Me.parse((await mine('GET', '/v1/me')).body).analysis, (await told()).analysis]).toEqual([null, null]);
+  const caps = { tokensPerDay: 250_000, usdPerDay: 0.25 };
+  expect((await mine('PUT', '/v1/me/analysis', caps)).status).toBe(204);
+  expect([Me.parse((await mine('GET', '/v1/me')).body).analysis, await told()]).toMatchObject([caps, { analysis: caps, settingsVersion: await version() }]);
+  await mine('PUT', '/v1/me/scaling', { automatic: false, policy: 'balanced' });
+  for (const [field, body] of Object.entries({ tokensPerDay: { ...caps, tokensPerDay: 1.5 }, usdPerDay: { ...caps, usdPerDay: -0.01 } })) {
+    expect(await mine('PUT', '/v1/me/analysis', body)).toMatchObject({ status: 400, body: { code: 'request_invalid', field } });
+  }
+  for (const body of [{ tokensPerDay: 1 }, { ...caps, more: 1 }, { ...caps, tokensPerDay: 2_000_000_000 }, { ...caps, usdPerDay: 0.001 }]) expect((await mine('PUT', '/v1/me/analysis', body)).status).toBe(400);
+  expect((await told()).analysis).toEqual(caps);
+  const before = await version();
+  expect((await mine('DELETE', '/v1/me/analysis')).status).toBe(204);
+  expect([(await told()).analysis, await version()]).toEqual([null, before + 1]);
+  expect(Me.parse((await mine('GET', '/v1/me')).body).scaling).toMatchObject({ policy: 'balanced' });
+});
+
 describe('keys', () => {
   const binance = { apiKey: 'binance-api-key-0123456789', secretKey: 'binance-secret-key-9876543210' };
   const channel = { id: 'tg', name: 'Phone', kind: 'telegram', botToken: `123456789:${'A'.repeat(35)}`, chatId: '42' };

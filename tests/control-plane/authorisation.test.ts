@@ -83,6 +83,8 @@ const ROUTES: Record<string, readonly [outcome: string, where: () => Promise<str
   'DELETE /v1/me/budget': [OWN_SELF, at('/v1/me/budget')],
   'PUT /v1/me/scaling': [OWN_SELF, at('/v1/me/scaling'), () => ({ automatic: false, policy: 'balanced' })],
   'DELETE /v1/me/scaling': [OWN_SELF, at('/v1/me/scaling')],
+  'PUT /v1/me/analysis': [OWN_SELF, at('/v1/me/analysis'), () => ({ tokensPerDay: 1, usdPerDay: 1 })],
+  'DELETE /v1/me/analysis': [OWN_SELF, at('/v1/me/analysis')],
   'GET /v1/me/tokens': [OWN_SELF, at('/v1/me/tokens')],
   'POST /v1/me/tokens': [OWN_SELF, at('/v1/me/tokens'), () => ({ name: 'x', scopes: ['me:read'] })],
   'DELETE /v1/me/tokens/{id}': ['1+44331111', accessToken],
@@ -90,6 +92,7 @@ const ROUTES: Record<string, readonly [outcome: string, where: () => Promise<str
   'PUT /v1/users/{id}/plan': ['133+331111', () => Promise.resolve(`/v1/users/${owner.id}/plan`), () => ({ plan: null })],
   'GET /v1/audit': ['133+331111', at('/v1/audit')],
   'GET /v1/fleet': [OPERATORS, at('/v1/fleet')],
+  'GET /v1/fleet/findings': [OPERATORS, at('/v1/fleet/findings')],
   'POST /v1/fleet/sweep': [OPERATORS, at('/v1/fleet/sweep'), () => ({})],
   // an operator hears that Fly has no such machine
   'POST /v1/fleet/adopt': [OPERATORS, at('/v1/fleet/adopt'), () => ({ user: owner.id, app: 'no-such-app', machine: '0' })],

@@ -129,7 +129,24 @@ test('lists of operators are read page by page to their end', async () => {
     cursor = body['next'] as string | null;
   }
   expect(seen).toEqual(['0.9.4', '0.9.3', '0.9.2', '0.9.1', '0.9.0']);
-  for (const list of ['releases', 'rollouts']) expect(await callApi(controlPlane.url, token, 'GET', `/v1/${list}?cursor=abc`), list).toMatchObject({ status: 400, body: { code: 'cursor_invalid' } });
+  // more findings than the fleet at a glance shows, many of one instant
+  await supabase.database.pool.query(`insert into public.fleet_findings (kind, subject, why, first_seen_at, abandoned_at) select case when n % 3 = 0 then 'orphan' else 'foreign' end, 'found-' || n, 'It is here.', now() - make_interval(mins => n / 50), case when n % 30 = 0 then now() end from generate_series(1, 210) n`);
+  const { body: fleet } = await callApi(controlPlane.url, token, 'GET', '/v1/fleet');
+  expect(fleet).toMatchObject({ found: { orphan: 70, foreign: 140 }, findings: { length: 200 } });
+  const findings = async (query: string) => {
+    const found: { subject: string; firstSeenAt: string }[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const { body } = await callApi(controlPlane.url, token, 'GET', `/v1/fleet/findings?limit=40&${query}${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      found.push(...body['items'] as typeof found);
+      cursor = body['next'] as string | null;
+    }
+    return found;
+  };
+  const all = await findings('');
+  expect([all.length, new Set(all.map(({ subject }) => subject)).size, all.map(({ firstSeenAt }) => firstSeenAt)]).toEqual([210, 210, all.map(({ firstSeenAt }) => firstSeenAt).toSorted().toReversed()]);
+  expect([(await findings('kind=orphan')).length, (await findings('abandoned=true')).length, (await findings('kind=foreign&abandoned=true')).length]).toEqual([70, 7, 0]);
+  await supabase.database.pool.query(`delete from public.fleet_findings`);
+  for (const list of ['releases', 'rollouts', 'fleet/findings']) expect(await callApi(controlPlane.url, token, 'GET', `/v1/${list}?cursor=abc`), list).toMatchObject({ status: 400, body: { code: 'cursor_invalid' } });
 });
 
 describe('the stream of events', () => {

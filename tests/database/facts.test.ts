@@ -132,6 +132,27 @@ describe('usage', () => {
     expect(await usage()).toMatchObject([{ calls: 400, nano_usd: 400 * 1_110_000 }]);
   });
 
+  test('of a day (UTC) is read back call by call, newest first and page by page, by the user\'s machines alone', async () => {
+    const second = machineClaims((await deploy(database.pool, user, 'production')).machine.id, user);
+    const thief = await addUser(database.pool);
+    const thiefMachine = machineClaims((await deploy(database.pool, thief)).machine.id, thief);
+    const calls = Array.from({ length: 7 }, (_, n) => analysisRow({ started_at: `2026-11-26T0${Math.floor(n / 3)}:00:00.123Z`, tokens_in: n }));
+    await write({ analysis: [...calls, analysisRow({ started_at: '2026-11-25T23:59:59.999Z' }), analysisRow({ started_at: '2026-11-27T00:00:00Z' })] });
+    await write({ analysis: [analysisRow({ started_at: '2026-11-26T01:00:00Z' })] }, thiefMachine);
+    const read = async (claims: Record<string, unknown>, limit: number, last?: Record<string, unknown>) => (await asRole<{ a: Record<string, unknown>[] }>(
+      database.pool, 'machine', claims, 'select public.analyses_of_day($1, $2, $3, $4) as a', ['2026-11-26', limit, last?.['started_at'] ?? null, last?.['id'] ?? null]))[0]!.a;
+    const order = (rows: Record<string, unknown>[]) => rows.map(({ id }) => id);
+    const expected = calls.toSorted((a, b) => String(b['started_at']).localeCompare(String(a['started_at'])) || String(a['id']).localeCompare(String(b['id'])));
+    expect(order(await read(second, 1_000))).toEqual(order(expected));
+    const pages: Record<string, unknown>[][] = [await read(second, 2)];
+    while (pages.at(-1)!.length === 2) pages.push(await read(second, 2, pages.at(-1)!.at(-1)));
+    expect(order(pages.flat())).toEqual(order(expected));
+    expect(pages[0]![0]).toEqual({ ...expected[0], started_at: expect.stringContaining('2026-11-26T02:00:00.123') });
+    expect((await read(thiefMachine, 1_000)).length).toBe(1);
+    expect(await read(second, -1)).toEqual([]);
+    expect(await refusalOf(read(machineClaims(machine, user, 2), 1))).toBe('401 token_revoked');
+  });
+
   test('outlives the signal that the call was for', async () => {
     const signal = signalRow(trader);
     await write({ signal: [signal], decision: [decisionRow(signal['id'])], analysis: [analysisRow({ signal_id: signal['id'] })] });

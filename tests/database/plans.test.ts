@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { addTrader, addUser, deploy, machineClaims } from './fixtures.ts';
+import { addTrader, addUser, deploy } from './fixtures.ts';
 
 /** Of one user among others, so that a plan which reads them all costs what it would cost. */
 const USERS = 12;
@@ -72,7 +72,7 @@ async function plan(role: string, claims: object, sql: string): Promise<{ reads:
 }
 
 test('what is asked most is read by its index, a few pages of one user\'s rows, whoever asks', async () => {
-  const [owner, operator, byMachine] = [{ sub: user }, { sub: randomUUID(), app_metadata: { trademind_role: 'operator' } }, machineClaims(machine, user)];
+  const [owner, operator] = [{ sub: user }, { sub: randomUUID(), app_metadata: { trademind_role: 'operator' } }];
   const asked: [string, string, object, string][] = [
     ['newest signals', 'authenticated', owner, 'select * from public.signals order by close_time desc, id limit 50'],
     ['newest decisions', 'authenticated', owner, 'select * from public.decisions order by at desc, signal_id limit 50'],
@@ -84,7 +84,7 @@ test('what is asked most is read by its index, a few pages of one user\'s rows, 
     ['events after one', 'authenticated', owner, `select * from public.machine_events where machine_id = '${machine}' and id > 10 order by id limit 100`],
     ['a month of heartbeats', 'authenticated', owner, `select sum(until - since) from public.machine_heartbeats where machine_id = '${machine}' and since > now() - interval '30 days'`],
     ['a month of usage', 'authenticated', owner, `select sum(nano_usd) from public.usage where user_id = '${user}' and day > current_date - 30`],
-    ['usage of today', 'machine', byMachine, `select * from public.usage where day = current_date`],
+    ['a day\'s analyses', 'postgres', {}, `select id from public.analyses where user_id = '${user}' and started_at >= current_date and started_at < current_date + 1 order by started_at desc, id limit 500`],
     ['everybody\'s usage of a day', 'authenticated', operator, `select sum(nano_usd) from public.usage where day = current_date - 3`],
     ['an operator\'s look at a machine', 'authenticated', operator, `select * from public.machine_metrics where machine_id = '${machine}' and resolution = 'minute' and at > now() - interval '1 hour' order by at`],
     ['old signals', 'postgres', {}, `select id from public.signals where user_id = '${user}' and close_time < now() - interval '400 days' and created_at < now() - interval '400 days' order by close_time limit 1000`],
@@ -100,7 +100,7 @@ test('what is asked most is read by its index, a few pages of one user\'s rows, 
   expect(seen).toEqual({
     'newest signals': 'signals_user_newest', 'newest decisions': 'decisions_user_newest', "a signal's decision": 'decisions_pkey', 'newest analyses': 'analyses_user_newest',
     "a signal's analyses": 'analyses_signal', 'newest notifications': 'notifications_user_newest', 'an hour of minutes': 'machine_metrics_pkey', 'events after one': 'machine_events_machine',
-    'a month of heartbeats': 'machine_heartbeats_pkey', 'a month of usage': 'usage_pkey', 'usage of today': 'usage_pkey', "everybody's usage of a day": 'usage_day',
+    'a month of heartbeats': 'machine_heartbeats_pkey', 'a month of usage': 'usage_pkey', "a day's analyses": 'analyses_user_newest', "everybody's usage of a day": 'usage_day',
     "an operator's look at a machine": 'machine_metrics_pkey', 'old signals': 'signals_user_newest', 'old analyses': 'analyses_user_newest', 'old notifications': 'notifications_user_newest',
     'the present heartbeat': 'machine_heartbeats_pkey',
   });

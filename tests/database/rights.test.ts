@@ -23,6 +23,7 @@ const TABLES: Record<string, Partial<Record<Role, string>>> = {
   control_replicas: { service_role: READ },
   current_releases: { service_role: READ },
   decisions: { authenticated: READ, service_role: READ },
+  fleet_contract: { service_role: READ },
   fleet_events: { service_role: READ },
   fleet_findings: { service_role: READ },
   fleet_sweep: { service_role: READ },
@@ -47,7 +48,7 @@ const TABLES: Record<string, Partial<Record<Role, string>>> = {
   traders: {
     authenticated: 'insert(document,enabled,id,name,user_id) select update(deleted_at,document,enabled,name)', machine: READ, service_role: 'delete insert select update',
   },
-  usage: { authenticated: READ, machine: READ, service_role: READ },
+  usage: { authenticated: READ, service_role: READ },
   user_plans: { authenticated: READ, service_role: READ },
   user_secrets: {},
   user_settings: { authenticated: READ, machine: READ, service_role: READ },
@@ -63,6 +64,7 @@ const FUNCTIONS: Record<string, readonly Role[]> = {
   'public.add_machine_secret': ['service_role'],
   'public.adopt_machine': ['service_role'],
   'public.advance_rollout': ['service_role'],
+  'public.analyses_of_day': ['machine'],
   'public.begin_gemini_call': ['service_role'],
   'public.begin_request': ['service_role'],
   'public.check_budgets': ['service_role'],
@@ -81,6 +83,7 @@ const FUNCTIONS: Record<string, readonly Role[]> = {
   'public.exclude_from_rollout': ['service_role'],
   'public.fleet_figures': ['service_role'],
   'public.fleet_summary': ['service_role'],
+  'public.give_contract_turns': ['service_role'],
   'public.hold_owner_lease': ['machine'],
   'public.machine_beat': ['machine'],
   'public.machine_by_secret': ['service_role'],
@@ -238,8 +241,8 @@ describe('what row-level security shows and refuses', () => {
       machine_spans: 'owner operator service', plans: 'owner other operator pretender anon service', price_lists: 'owner other operator pretender service', user_plans: 'owner operator service', user_secrets: '',
       analyses: 'owner service', decisions: 'owner service', machine_events: 'owner operator service', machine_heartbeats: 'owner operator service', machine_metrics: 'owner operator service',
       machine_secrets: 'service', machines: 'owner operator machine service', releases: 'service', current_releases: 'service', rollouts: 'service', rollout_machines: 'service', rollout_events: 'service',
-      fleet_sweep: 'service', fleet_findings: 'service', fleet_events: 'service', notifications: 'owner service', owner_leases: 'owner operator service', signals: 'owner machine service',
-      ticket_keys: 'service', traders: 'owner machine service', usage: 'owner operator machine service', user_settings: 'owner machine service',
+      fleet_sweep: 'service', fleet_contract: 'service', fleet_findings: 'service', fleet_events: 'service', notifications: 'owner service', owner_leases: 'owner operator service', signals: 'owner machine service',
+      ticket_keys: 'service', traders: 'owner machine service', usage: 'owner operator service', user_settings: 'owner machine service',
     });
   });
 

@@ -59,7 +59,7 @@ describe.each(RELEASES)('a database of release %s, with a user\'s data in it', (
         // Columns that came later say nothing of what was there.
         kept[table] = (await pool.query<{ row: object }>(`select to_jsonb(t) - array['suppressed', 'missing', 'fact_id', 'drain_until', 'drain_reason', 'scaled_at',
           'desired_env', 'desired_regions', 'desired_sizes', 'desired_restart', 'desired_secret', 'wished_at', 'placed', 'tried', 'placement', 'good', 'failed_generation', 'failure',
-          'config_sent_at', 'secret_version', 'secret_oldest', 'doubt', 'unreachable_since', 'waiting'] as row from public.${table} t order by to_jsonb(t)::text`)).rows;
+          'config_sent_at', 'secret_version', 'secret_oldest', 'doubt', 'unreachable_since', 'waiting', 'contract_turn', 'contract_turn_at'] as row from public.${table} t order by to_jsonb(t)::text`)).rows;
       }
       return kept;
     };

@@ -128,6 +128,12 @@ describe('the commands on a running local cloud', () => {
     for (const line of said) expect(line).toMatchObject({ source: 'machine', at: expect.any(String), level: expect.stringMatching(/^(info|warn|error)$/), message: expect.any(String) });
     expect(await trademind('logs', '-n', '0')).toMatchObject({ code: 2, stderr: expect.stringContaining('--lines') });
 
+    const caps = async (...args: string[]) => JSON.parse((await trademind('caps', '--json', ...args)).stdout) as unknown;
+    expect(await caps()).toEqual({ tokensPerDay: 1_000_000, usdPerDay: 1, default: true });
+    expect([await caps('--usd-per-day', '0.25'), await caps('--tokens-per-day', '5000')]).toEqual([{ tokensPerDay: 1_000_000, usdPerDay: 0.25, default: false }, { tokensPerDay: 5_000, usdPerDay: 0.25, default: false }]);
+    expect(await trademind('caps')).toMatchObject({ code: 0, stdout: 'Your analyses may use up 5,000 tokens and $0.25 in a day (UTC).\n' });
+    expect(await caps('--default')).toMatchObject({ default: true });
+
     const explained = await trademind('explain', 'bollinger rejection', 'btcusdt', '--json');
     expect(explained).toMatchObject({ code: 0 });
     expect(JSON.parse(explained.stdout)).toMatchObject({ symbol: 'BTCUSDT', interval: '1m', conditions: [{ name: 'rejected', ready: true, sentence: expect.stringMatching(/^high at .* Bollinger\(20, 1.9\) upper band/) }] });

@@ -24,14 +24,14 @@ export interface Fleet {
   close(): Promise<void>;
 }
 
-/** A project, simulated machines that say whether they are ready by what they run, and an operator. */
+/** A project, simulated machines that say whether they are ready by what they run (and never with `BAD` in their environment), and an operator. */
 export async function startFleet(): Promise<Fleet> {
   const supabase = await startTestSupabase();
   const fly = await startTestFly({ images: { [IMAGES.first]: RUN, [IMAGES.good]: RUN, [IMAGES.bad]: RUN, [IMAGES.better]: RUN } });
   const edge = createServer((request, response) => {
     const app = (request.url ?? '').split('/')[1] ?? '';
     fly.fly.machines.list(app).then(
-      ([machine]) => response.writeHead(machine?.state === 'started' && machine.config?.image !== IMAGES.bad ? 200 : 503).end(),
+      ([machine]) => response.writeHead(machine?.state === 'started' && machine.config?.image !== IMAGES.bad && machine.config?.env?.['BAD'] === undefined ? 200 : 503).end(),
       () => response.writeHead(503).end());
   });
   await new Promise<void>((resolve) => { edge.listen(0, '127.0.0.1', resolve); });

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { machineClaims } from '../database/fixtures.ts';
+import { analysisRow } from '../database/fixtures-facts.ts';
+import { asRole } from '../support/database.ts';
 import { startTestGemini, type TestGemini } from '../support/gemini.ts';
-import { BUSY, machineEnv, removeDir, spawnMachine, startCloud, startTestExchange, tempDir, until, type Cloud, type Exchange } from './world.ts';
+import { BUSY, machineEnv, removeDir, spawnMachine, startCloud, startOrchestrator, startTestExchange, tempDir, until, type Cloud, type Exchange } from './world.ts';
 
 let cloud: Cloud;
 let exchange: Exchange;
@@ -36,6 +39,33 @@ test('a machine has its signals reviewed: each has one outcome in the database, 
   expect([Number(tokens) > 0, Number(money) > 0]).toEqual([true, true]);
   // A process that has ended cleanly told its last words: none of them holds the key.
   expect(JSON.stringify(running.logged)).not.toContain(gemini.key);
+}, 90_000);
+
+test('a machine on a new disk goes on counting where the user\'s day stands: what the caps allow is used up, nothing is asked, and the status says what applies', async () => {
+  const machine = await cloud.addMachine();
+  await machine.addTrader({ ...BUSY, expiry: '1d' });
+  machine.entrust({ analysis: { tokensPerDay: 80_000, usdPerDay: 1 } });
+  // What the disk that is gone had made of the day, and a call of the day before.
+  const { pool } = cloud.supabase.database;
+  const rows = Array.from({ length: 601 }, (_, n) => analysisRow({ started_at: new Date(n === 0 ? Date.now() - 86_400_000 : Date.now()).toISOString(), tokens_in: 100, tokens_out: 25, nano_usd: 1_000 }));
+  await asRole(pool, 'machine', machineClaims(machine.id, machine.user.id), 'select public.write_facts($1)', [JSON.stringify({ analysis: rows })]);
+  const asked = (await gemini.journal()).length;
+  const folder = tempDir();
+  const { orchestrator, logged } = startOrchestrator({
+    cloud, supabase: cloud.supabase, machine, exchange, dataDir: folder,
+    more: { gemini: { apiKey: gemini.key, baseUrl: gemini.url, model: 'gemini-2.5-flash-lite' }, controlPlane: { url: cloud.controlPlaneUrl, secret: machine.secret } },
+  });
+  try {
+    await until('a signal for which nothing is left', () => orchestrator.view.analyses(100).some((outcome) => outcome.kind === 'none' && outcome.reason === 'cap'), 60_000, () => orchestrator.view.analyses(5));
+    expect(orchestrator.view.analyses(1_000).filter(({ kind }) => kind === 'decision')).toEqual([]);
+    expect(orchestrator.view.status().analysis).toMatchObject({ today: { calls: 600, tokens: 75_000, usd: 0.0006 }, caps: { tokensPerDay: 80_000, usdPerDay: 1 } });
+    expect(orchestrator.view.status().problems).toContainEqual({ code: 'analysis_cap', message: expect.stringContaining('75000 of 80000 tokens') });
+    expect((await gemini.journal()).length).toBe(asked);
+    expect(logged.filter(({ level, code }) => level !== 'info' && code !== 'analysis_cap')).toEqual([]);
+  } finally {
+    await orchestrator.stop();
+    removeDir(folder);
+  }
 }, 90_000);
 
 test('while the model answers nobody, screening goes on, and every signal is stored', async () => {

@@ -1,5 +1,4 @@
 import { render } from 'ink-testing-library';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { testSignal, testStatus } from '../../../tests/support/feed.ts';
 import { MarketScreen } from './market-screen.tsx';
@@ -12,12 +11,13 @@ test('the screen shows the machine, its signals with their conditions, and anoth
     status: testStatus({ phase: 'screening' }), signals: [testSignal({ symbol: 'LTCUSDT', traderName: 'Dip' })], analyses: [], log: [],
     markets: [{ symbol: 'DASHUSDT', price: 75.5, change24h: -1, quoteVolume24h: 10, matches: [], halted: false }],
   } });
-  await sleep(100);
+  await expect.poll(() => screen.lastFrame()).toContain('LTCUSDT');
   const frame = screen.lastFrame() ?? '';
   for (const part of ['● screening', 'tm-1 in sin', 'LTCUSDT', 'Dip', 'q quit']) expect(frame).toContain(part);
   expect(frame).not.toContain('DASHUSDT');
+  // It listens to keys once its effects have run.
+  await expect.poll(() => screen.stdin.listenerCount('readable')).toBeGreaterThan(0);
   screen.stdin.write('\t');
-  await sleep(100);
-  expect(screen.lastFrame()).toContain('DASHUSDT');
+  await expect.poll(() => screen.lastFrame()).toContain('DASHUSDT');
   screen.unmount();
 });

@@ -42,7 +42,7 @@ describe('what is told and what is done are two things', () => {
   ])('%s', async (_what, order, done) => {
     const name = await app();
     await fault({ ...order, verb: 'machine.create', app: name });
-    await expect(cloud.fly.machines.create(name, { name: 'main', region: 'sin', config: { image: TEST_IMAGES.tiny } }, { timeoutMs: 400 })).rejects.toMatchObject({ outcome: 'unknown' });
+    await expect(cloud.fly.machines.create(name, { name: 'main', region: 'sin', config: { image: TEST_IMAGES.tiny } }, { timeoutMs: order.kind === 'hang' ? 1_000 : 60_000 })).rejects.toMatchObject({ outcome: 'unknown' });
     expect((await cloud.fly.machines.list(name)).length).toBe(done ? 1 : 0);
     const [entry] = await cloud.admin.journal({ app: name });
     expect(entry).toMatchObject({ verb: 'machine.create', fault: order.kind });
@@ -67,8 +67,10 @@ test('a fault strikes so often, after so many, for so long, by its verb and app,
   for (let index = 0; index < 5; index += 1) codes.push(await code(cloud.fly.secrets.list(name)));
   expect(codes).toEqual(['done', 'fly_unavailable', 'fly_unavailable', 'done', 'done']);
   expect(await counted.strikes()).toBe(2);
-  await fault({ kind: 'status', status: 503, app: name, forMs: 80 });
+  const lasting = await fault({ kind: 'status', status: 503, app: name, forMs: 60_000 });
   expect(await code(cloud.fly.volumes.list(name))).toBe('fly_unavailable');
+  await lasting.end();
+  await fault({ kind: 'status', status: 503, app: name, forMs: 80 });
   await eventually(async () => (await code(cloud.fly.volumes.list(name)) === 'done' ? true : undefined));
   await fault({ kind: 'status', status: 503, only: 'writes' });
   expect([await code(cloud.fly.secrets.list(name)), await code(cloud.fly.secrets.set(name, { A: null }))]).toEqual(['done', 'fly_unknown_outcome']);
@@ -124,7 +126,7 @@ describe('wedged', () => {
     const states = async () => (await cloud.fly.machines.list(name)).map((machine) => machine.state);
     expect((await states()).sort()).toEqual(['stopped', 'stopping', 'stopping']);
     await cloud.fly.machines.destroy(name, ids[0] as string, { force: true });
-    await cloud.fly.machines.wait(name, ids[0] as string, { state: 'destroyed', timeoutSeconds: 5 });
+    await cloud.fly.machines.wait(name, ids[0] as string, { state: 'destroyed', timeoutSeconds: 50 });
   });
 });
 
@@ -142,7 +144,7 @@ describe('a host that cannot be reached', () => {
     await settled();
     expect((await see(name, id)).state).toBe('destroying');
     await away.end();
-    await cloud.fly.machines.wait(name, id, { state: 'destroyed', timeoutSeconds: 5 });
+    await cloud.fly.machines.wait(name, id, { state: 'destroyed', timeoutSeconds: 50 });
   });
 
   test('may also be one of which nothing is known', async () => {
@@ -239,7 +241,7 @@ describe('lists', () => {
     await cloud.fly.machines.stop(name, id);
     await reach(name, id, 'stopped');
     await cloud.fly.machines.destroy(name, gone.id, { force: true });
-    await cloud.fly.machines.wait(name, gone.id, { state: 'destroyed', timeoutSeconds: 5 });
+    await cloud.fly.machines.wait(name, gone.id, { state: 'destroyed', timeoutSeconds: 50 });
     const listed = async () => Object.fromEntries((await cloud.fly.listOrgMachines({ org })).machines.map((row) => [row.id, row.state]));
     expect(await listed()).toEqual({ [id]: 'started', [gone.id]: 'started' });
     expect((await cloud.fly.machines.list(name)).map((row) => row.state)).toEqual(['started', 'started']);

@@ -28,6 +28,8 @@ export interface Task extends NewTask {
 
 /** A call before it has ended: tokens and money are what it may use at most. `day` (UTC) is the one whose cap it counts against. */
 export type RunningCall = Omit<AnalysisCall, 'result'> & { day: string };
+/** A call that has ended, here or elsewhere; a newer version may have results that this one does not know. */
+export type KnownCall = Omit<AnalysisCall, 'result'> & { result: string };
 export interface Used { calls: number; tokens: number; nanoUsd: number }
 
 const TASK = `signal_id as signalId, deadline, priority, model, calls, invalid, interruptions, problem, payload`;
@@ -114,11 +116,18 @@ export class AnalysisQueue {
   /** Gives a waiting task to a call that is about to begin, and counts what it may use at most. False when somebody has it already. */
   claim(call: RunningCall): boolean {
     if (this.#file.run("update analysis_tasks set state = 'claimed', calls = calls + 1 where signal_id = ? and state = 'waiting'", call.signalId) === 0) return false;
-    this.#file.run(`insert into analysis_calls (id, signal_id, attempt, model, prompt_version, prompt_hash, day, started_at, latency_ms, tokens_in, tokens_out, nano_usd, estimated)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, call.id, call.signalId, call.attempt, call.model, call.promptVersion, call.promptHash, call.day, call.startedAt, call.latencyMs,
-    call.tokensIn, call.tokensOut, call.nanoUsd, Number(call.estimated));
-    this.#use(call.day, { calls: 1, tokens: call.tokensIn + call.tokensOut, nanoUsd: call.nanoUsd });
+    this.#count(call, null);
     return true;
+  }
+
+  /** Counts calls that were made elsewhere, or before this file was made: each once, and none that is known here. `dayOf`: the day (UTC) of an instant (ms). */
+  learn(calls: readonly KnownCall[], dayOf: (epoch: number) => string): void {
+    for (const call of calls) if (!this.hasCall(call.id)) this.#count({ ...call, day: dayOf(call.startedAt) }, call.result);
+  }
+
+  /** Whether a call with this id was made, wherever. */
+  hasCall(id: string): boolean {
+    return this.#file.all('select 1 from analysis_calls where id = ?', id).length > 0;
   }
 
   /** A call has ended: what it used takes the place of what it might have. */
@@ -193,13 +202,21 @@ export class AnalysisQueue {
     this.#file.run('insert into analysis_circuits (model, payload) values (?, ?) on conflict do update set payload = excluded.payload', model, JSON.stringify(circuit));
   }
 
-  /** Forgets outcomes, calls and usage older than an instant (wall time, ms), and all but the newest `most` of each. */
-  prune(before: number, most: number): void {
+  /** Forgets outcomes, calls and usage older than an instant (wall time, ms), and all but the newest `most` of each; but no call from the day `keptFrom` on, for it could be learnt of and counted again. */
+  prune(before: number, most: number, keptFrom: string): void {
     this.#file.run('delete from analysis_outcomes where at < ?', before);
     this.#file.run('delete from analysis_outcomes where signal_id in (select signal_id from analysis_outcomes order by at desc limit -1 offset ?)', most);
     this.#file.run('delete from analysis_calls where result is not null and started_at < ?', before);
-    this.#file.run('delete from analysis_calls where result is not null and id in (select id from analysis_calls order by started_at desc limit -1 offset ?)', most);
+    this.#file.run('delete from analysis_calls where result is not null and day < ? and id in (select id from analysis_calls order by started_at desc limit -1 offset ?)', keptFrom, most);
     this.#file.run('delete from analysis_usage where day < ?', new Date(before).toISOString().slice(0, 10));
+  }
+
+  /** Writes down a call that is not known here, and what it used. */
+  #count(call: RunningCall, result: string | null): void {
+    this.#file.run(`insert into analysis_calls (id, signal_id, attempt, model, prompt_version, prompt_hash, day, started_at, latency_ms, tokens_in, tokens_out, nano_usd, estimated, result)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, call.id, call.signalId, call.attempt, call.model, call.promptVersion, call.promptHash, call.day, call.startedAt, call.latencyMs,
+    call.tokensIn, call.tokensOut, call.nanoUsd, Number(call.estimated), result);
+    this.#use(call.day, { calls: 1, tokens: call.tokensIn + call.tokensOut, nanoUsd: call.nanoUsd });
   }
 
   #use(day: string, more: Used): void {

@@ -1,4 +1,4 @@
-import type { AnalysisCall, AnalysisOutcome, ModelPrice, TraderDocument } from '@trademind/core';
+import { DEFAULT_ANALYSIS_CAPS, type AnalysisCall, type AnalysisOutcome, type ModelPrice, type TraderDocument } from '@trademind/core';
 import type { Log } from '../log.ts';
 import type { DatabaseFile } from '../state/database-file.ts';
 import type { Wall } from '../time.ts';
@@ -11,7 +11,7 @@ import type { Prompt } from './prompts/prompt.ts';
 /** Whether there is a key: not yet known, known, or known that there is none. */
 export type AccessState = { state: 'waiting' } | { state: 'none' } | ({ state: 'ready' } & ModelAccess);
 
-/** What a user may use up in a day (UTC). Never exceeded: each call is counted with the most that it can use until it has said what it did use. */
+/** What a user may use up in a day (UTC); tokens: Infinity where only money is limited. Never exceeded: each call is counted with the most that it can use until it has said what it did use. */
 export interface Caps { tokensPerDay: number; usdPerDay: number }
 
 /** How calls are made. All in ms of wall time. */
@@ -42,6 +42,8 @@ export interface AnalyzerOptions {
   /** The model of traders that name none. */
   model: () => string;
   caps: () => Caps;
+  /** Whether it is still being asked what the user has used elsewhere today: no call begins meanwhile. */
+  learning?: () => boolean;
   /** The document of a trader's version; undefined once it is not known any more. */
   trader: (id: string, version: number) => TraderDocument | undefined;
   /** Left out: 4 at once, 60 a minute. */
@@ -57,8 +59,7 @@ export interface AnalyzerOptions {
 
 /** Where neither the user nor a trader names one. Ids come and go upstream: it is configuration. */
 export const DEFAULT_MODEL = 'gemini-3.5-flash-lite';
-/** Where the user has set none: about 300 analyses of the usual length. */
-export const DEFAULT_CAPS: Caps = { tokensPerDay: 1_000_000, usdPerDay: 1 };
+export const DEFAULT_CAPS: Caps = DEFAULT_ANALYSIS_CAPS;
 export const DEFAULT_SHARE: Share = { concurrency: 4, calls: 60, perMs: 60_000 };
 
 export const DEFAULT_RULES: CallRules = {

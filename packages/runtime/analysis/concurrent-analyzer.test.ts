@@ -5,14 +5,16 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AnalysisOutcome, Signal } from '@trademind/core';
 import { CLOSE, openAnalyzer, signalNumber, storedMarket, traderDocument, type TestAnalyzer, type TestAnalyzerOptions } from '../../../tests/support/analysis.ts';
 import { peaks, startTestGemini, type TestGemini } from '../../../tests/support/gemini.ts';
-import { systemWall } from '../time.ts';
+import { systemWall, type Wall } from '../time.ts';
 import { CIRCUIT_TIMES } from './circuit.ts';
 import { GeminiClient } from './gemini-client.ts';
 import { levelsOf } from './levels.ts';
 import type { ModelClient } from './model-client.ts';
 
 /** Patient enough for a machine under load. */
-const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000, interval: 10 });
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 60_000, interval: 10 });
+/** Far from midnight, here and in California, whenever the tests run: what counts by the day counts by one. */
+const noon: Wall = { ...systemWall, epoch: () => CLOSE + Math.round(performance.now()) };
 
 let gemini: TestGemini;
 let dataDir: string;
@@ -28,7 +30,7 @@ afterEach(async () => {
 });
 
 function start(options: Partial<TestAnalyzerOptions> = {}, begin = true): TestAnalyzer {
-  const one = openAnalyzer({ dataDir, gemini, ...options });
+  const one = openAnalyzer({ dataDir, gemini, wall: noon, ...options });
   let closed = false;
   const handle = { ...one, close: async () => { if (!closed) { closed = true; await one.close(); } } };
   open.push(handle);
@@ -101,11 +103,14 @@ describe('a signal', () => {
     expect(actionable).toEqual([true, false, false, false]);
 
     let now = CLOSE + 1_000;
-    const late = start({ dataDir: join(dataDir, 'late'), marketNow: () => now });
-    await gemini.setFaults([{ fault: 'slow', ms: 150 }, { fault: 'answer', text: answer('enter_trade', 99) }]);
+    const held = holding();
+    const late = start({ dataDir: join(dataDir, 'late'), marketNow: () => now, client: held.client });
+    await gemini.setFaults([{ fault: 'answer', text: answer('enter_trade', 99) }]);
+    const asked = (await gemini.journal()).length;
     late.take([signalNumber(9)]);
-    await eventually(async () => (await gemini.journal()).at(-1)?.outcome).toBe('running');
+    await eventually(async () => (await gemini.journal()).length).toBe(asked + 1);
     now += 2 * 86_400_000;
+    held.release();
     await eventually(() => late.told).toHaveLength(1);
     expect(late.told[0]).toMatchObject({ kind: 'decision', actionable: false });
   });
@@ -219,6 +224,71 @@ describe('order and limits', () => {
     }
   });
 
+  test('a cap that is raised lets analyses go on, and that it was reached is no problem any more', async () => {
+    let usdPerDay = 0;
+    const one = start({ caps: () => ({ tokensPerDay: Infinity, usdPerDay }) });
+    one.take([signalNumber(0)]);
+    await eventually(() => one.told.map(reasonOf)).toEqual(['cap']);
+    expect(one.analyzer.problems()).toEqual([{ code: 'analysis_cap', message: expect.stringContaining('0 tokens, $0.0000 of $0;') }]);
+    usdPerDay = 1;
+    one.take([signalNumber(1)]);
+    await eventually(() => one.told.map(reasonOf)).toEqual(['cap', 'decision']);
+    expect(one.analyzer.problems()).toEqual([]);
+  });
+
+  test('the caps hold over a move to an empty disk: calls wait for what was used before, and each counts once however often it is learnt of', async () => {
+    const caps = () => ({ tokensPerDay: 60_000, usdPerDay: 1e6 });
+    const before = start({ caps });
+    before.take(numbers(30));
+    await eventually(() => before.told).toHaveLength(30);
+    const used = before.analyzer.state().today;
+    await before.close();
+
+    let learning = true;
+    const moved = start({ dataDir: join(dataDir, 'moved'), caps, learning: () => learning });
+    moved.take(numbers(30, 30));
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+    expect([moved.told, (await gemini.journal()).length]).toEqual([[], before.calls.length]);
+    for (const calls of [before.calls.slice(2), before.calls, before.calls.slice(0, 3)]) expect(moved.analyzer.learn(calls)).toBe(true);
+    expect(moved.analyzer.state().today).toEqual(used);
+    learning = false;
+    await eventually(() => moved.told).toHaveLength(30);
+    expect(moved.told.map(reasonOf)).toContain('cap');
+    expect(moved.analyzer.state()).toMatchObject({ caps: caps(), today: { calls: before.calls.length + moved.calls.length } });
+    expect(await gemini.tokens()).toBeLessThanOrEqual(60_000);
+  });
+
+  test('a signal that another machine asked about too gets calls with ids of their own, so that all that was paid counts', async () => {
+    const before = start();
+    before.take([signalNumber(0)]);
+    await eventually(() => before.told).toHaveLength(1);
+    const moved = start({ dataDir: join(dataDir, 'moved') });
+    moved.analyzer.learn(before.calls);
+    moved.take([signalNumber(0)]);
+    await eventually(() => moved.told).toHaveLength(1);
+    expect(moved.calls).toMatchObject([{ signalId: signalNumber(0).id, attempt: 2 }]);
+    expect(moved.analyzer.state().today).toMatchObject({ calls: 2, tokens: await gemini.tokens() });
+  });
+
+  test('the caps begin anew at midnight UTC, what was learnt of the day before with them; a quota of Google stays used up until midnight in California', async () => {
+    let ahead = Date.parse('2026-11-26T23:59:00Z') - performance.now();
+    const wall = { ...systemWall, epoch: () => Math.round(ahead + performance.now()) };
+    const one = start({ wall, caps: () => ({ tokensPerDay: 50_000, usdPerDay: 1e6 }), trader: (id) => traderDocument({ expiry: '15m', analysis: { model: id === signalNumber(0).traderId ? 'gemini-3.8-flash' : undefined } }) });
+    const used = { id: signalNumber(99).id, signalId: signalNumber(98).id, attempt: 1, model: 'm', promptVersion: 'p', promptHash: 'h', startedAt: wall.epoch(), latencyMs: 1, tokensIn: 1, tokensOut: 1, nanoUsd: 0, estimated: false, result: 'answered' };
+    await gemini.setFaults([{ fault: 'day-limit', model: 'gemini-3.8-flash' }]);
+    one.take([signalNumber(0)]);
+    await eventually(() => reasonOf(outcomeOf(one, signalNumber(0)))).toBe('circuit');
+    expect(outcomeOf(one, signalNumber(0))).toMatchObject({ message: expect.stringContaining('2026-11-27T08:00:00.000Z') });
+    one.analyzer.learn([{ ...used, tokensIn: 49_000 }]);
+    one.take([signalNumber(1)]);
+    await eventually(() => reasonOf(outcomeOf(one, signalNumber(1)))).toBe('cap');
+    ahead += 120_000;
+    one.analyzer.learn([{ ...used, tokensIn: 49_000 }]);
+    one.take([signalNumber(3), signalNumber(2)]);
+    await eventually(() => [3, 2].map((n) => reasonOf(outcomeOf(one, signalNumber(n))))).toEqual(['circuit', 'decision']);
+    expect(one.analyzer.state().today).toMatchObject({ day: '2026-11-27', calls: 1 });
+  });
+
   test('a model whose price is not known is not asked; without a key nobody is, and with one that comes later they are', async () => {
     const one = start({ document: traderDocument({ analysis: { model: 'gemini-9-ultra' } }) });
     one.take([signalNumber(0)]);
@@ -256,17 +326,19 @@ describe('failures', () => {
   const circuit = { ...CIRCUIT_TIMES, firstMs: 150, mostMs: 300, refusedMs: 150 };
 
   test('of the model, the network and the clock are tried again, and so is one answer in a wrong form; what fails for good says why', async () => {
-    const one = start({ rules: { timeoutMs: 1_500, circuit: { ...circuit, failures: 100 } } });
-    const run = async (n: number, fault: Parameters<TestGemini['setFaults']>[0][number]) => {
+    const one = start({ rules: { circuit: { ...circuit, failures: 100 } } });
+    const hasty = start({ dataDir: join(dataDir, 'hasty'), rules: { timeoutMs: 1_500, mostCalls: 20, circuit: { ...circuit, failures: 100 } } });
+    const run = async (n: number, fault: Parameters<TestGemini['setFaults']>[0][number], by = one) => {
       await gemini.setFaults([fault]);
-      const before = one.calls.length;
-      one.take([signalNumber(n)]);
-      await eventually(() => outcomeOf(one, signalNumber(n))).toBeDefined();
-      return [reasonOf(outcomeOf(one, signalNumber(n))), one.calls.slice(before).map(({ result }) => result).join(' ')];
+      const before = by.calls.length;
+      by.take([signalNumber(n)]);
+      await eventually(() => outcomeOf(by, signalNumber(n))).toBeDefined();
+      return [reasonOf(outcomeOf(by, signalNumber(n))), by.calls.slice(before).map(({ result }) => result).join(' ')];
     };
     expect(await run(0, { fault: 'error', status: 503, times: 2 })).toEqual(['decision', 'server_error server_error answered']);
     expect(await run(1, { fault: 'cut', times: 1 })).toEqual(['decision', 'network answered']);
-    expect(await run(2, { fault: 'hang', times: 1 })).toEqual(['decision', 'timeout answered']);
+    // One hangs; a computer that stands still may let more run out.
+    expect(await run(2, { fault: 'hang', times: 1 }, hasty)).toEqual(['decision', expect.stringMatching(/^(timeout )+answered$/)]);
     expect(await run(3, { fault: 'garbage', times: 1 })).toEqual(['decision', 'invalid answered']);
     expect(await run(4, { fault: 'wrong-schema' })).toEqual(['invalid_answer', 'invalid invalid']);
     expect(await run(5, { fault: 'error', status: 500 })).toEqual(['failed', 'server_error server_error server_error server_error']);
@@ -274,45 +346,45 @@ describe('failures', () => {
     expect(await run(7, { fault: 'error', status: 400 })).toEqual(['refused', 'bad_request']);
     expect(await run(8, { fault: 'broken-body', times: 1 })).toEqual(['decision', 'server_error answered']);
     expect(outcomeOf(one, signalNumber(4))).toMatchObject({ message: expect.stringContaining('keyObservations') });
-    expect(one.calls.filter(({ result }) => ['timeout', 'network'].includes(result)).every(({ estimated, tokensOut }) => estimated && tokensOut === 8_192)).toBe(true);
+    expect([...one.calls, ...hasty.calls].filter(({ result }) => ['timeout', 'network'].includes(result)).every(({ estimated, tokensOut }) => estimated && tokensOut === 8_192)).toBe(true);
     expect(one.calls.filter(({ result }) => result === 'server_error' || result === 'bad_request').map(({ tokensIn, estimated }) => [tokensIn > 0, estimated])).toContainEqual([false, false]);
   });
 
   test('a call whose time is over is ended at the model too, not only forgotten here', async () => {
-    const one = start({ rules: { timeoutMs: 1_500, circuit: { ...circuit, failures: 100 } } });
+    const one = start({ rules: { timeoutMs: 1_500, mostCalls: 20, circuit: { ...circuit, failures: 100 } } });
     await gemini.setFaults([{ fault: 'hang', times: 1 }]);
     one.take([signalNumber(0)]);
     await eventually(() => one.told.map(reasonOf)).toEqual(['decision']);
-    expect(one.calls.map(({ result }) => result)).toEqual(['timeout', 'answered']);
-    await eventually(async () => (await gemini.journal()).map(({ outcome }) => outcome)).toEqual(['aborted', 'answered']);
+    expect(one.calls.map(({ result }) => result).join(' ')).toMatch(/^(timeout )+answered$/);
+    await eventually(async () => { const [hung, ...later] = await gemini.journal(); return [hung?.outcome, later.at(-1)?.outcome]; }).toEqual(['aborted', 'answered']);
   });
 
   test('a limit per minute is waited for, by the whole model', async () => {
-    const one = start();
-    await gemini.setFaults([{ fault: 'minute-limit', retryAfterSeconds: 2, times: 1 }]);
+    let passed = 0;
+    const one = start({ wall: { ...noon, epoch: () => noon.epoch() + passed } });
+    await gemini.setFaults([{ fault: 'minute-limit', retryAfterSeconds: 600, times: 1 }]);
     one.take(numbers(1));
     await eventually(() => one.calls).toHaveLength(1);
     one.take(numbers(5, 1));
     expect(one.analyzer.problems()).toEqual([{ code: 'analysis_circuit', message: expect.stringMatching(/gemini-3.5-flash-lite is not asked until .*limit per minute/) }]);
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+    expect(await gemini.journal()).toHaveLength(1);
+    passed = 602_000;
     await eventually(() => one.told).toHaveLength(6);
     expect(one.told.every((outcome) => reasonOf(outcome) === 'decision')).toBe(true);
-    const [limited, ...later] = await gemini.journal();
-    expect(Math.min(...later.map(({ at }) => at))).toBeGreaterThanOrEqual(limited!.at + 2_000);
     expect(one.analyzer.problems()).toEqual([]);
   });
 
   test('a quota of the day closes the model until midnight in California, over a restart too; other models go on', async () => {
     const of = (signal: Signal) => traderDocument({ expiry: '15m', analysis: { model: signal.traderId === signalNumber(0).traderId ? 'gemini-3.8-flash' : undefined } });
     const trader = (id: string) => of({ ...signalNumber(0), traderId: id });
-    // Far enough from midnight there, whenever the test runs.
-    const wall = { ...systemWall, epoch: () => CLOSE + Math.round(performance.now()) };
-    let one = start({ trader, wall });
+    let one = start({ trader });
     await gemini.setFaults([{ fault: 'day-limit', model: 'gemini-3.8-flash' }]);
     one.take([signalNumber(0)]);
     await eventually(() => reasonOf(outcomeOf(one, signalNumber(0)))).toBe('circuit');
     expect(outcomeOf(one, signalNumber(0))).toMatchObject({ message: expect.stringContaining('asked again from 2026-10-11T07:00:00.000Z') });
     await one.close();
-    one = start({ trader, wall });
+    one = start({ trader });
     one.take([signalNumber(3), signalNumber(1)]);
     await eventually(() => [3, 1].map((n) => reasonOf(outcomeOf(one, signalNumber(n))))).toEqual(['circuit', 'decision']);
     expect((await gemini.journal()).filter(({ model }) => model === 'gemini-3.8-flash')).toHaveLength(1);
@@ -321,14 +393,16 @@ describe('failures', () => {
   test('a model that fails again and again is left alone for a while, tried once, and asked again when it answers', async () => {
     const one = start({ rules: { mostCalls: 40, circuit } });
     await gemini.setFaults([{ fault: 'error', status: 500, times: 7 }]);
-    one.take(numbers(8));
+    // Five open it with nothing else under way; then the sixth and the seventh are trials, each alone, although many wait.
+    one.take(numbers(1));
+    await eventually(() => one.calls.length).toBeGreaterThanOrEqual(5);
+    one.take(numbers(7, 1));
     await eventually(() => one.told).toHaveLength(8);
     expect(one.told.every((outcome) => reasonOf(outcome) === 'decision')).toBe(true);
     const journal = await gemini.journal();
     const failures = journal.filter(({ fault }) => fault === 'error').map(({ at }) => at);
-    // Five open it; the sixth and the seventh are trials, each alone (calls that were under way when it opened may be among them).
     expect(failures).toHaveLength(7);
-    expect(failures[6]! - failures[4]!).toBeGreaterThanOrEqual(140);
+    expect([failures[5]! - failures[4]! >= circuit.firstMs - 10, failures[6]! - failures[5]! >= circuit.mostMs - 10]).toEqual([true, true]);
     expect(one.logged.filter(({ code }) => code === 'analysis_circuit').map(({ level }) => level)).toContain('warn');
     expect(one.logged.at(-1)).toMatchObject({ message: 'The model gemini-3.5-flash-lite answers again.' });
   });
@@ -404,11 +478,13 @@ describe('failures', () => {
 
 describe('the end of the program', () => {
   test('in order: calls under way may end, the others wait for the next start', async () => {
-    let one = start({ share: { concurrency: 2 } });
-    await gemini.setFaults([{ fault: 'slow', ms: 100 }]);
+    const held = holding();
+    let one = start({ share: { concurrency: 2 }, client: held.client });
     one.take(numbers(6));
     await eventually(async () => (await gemini.journal()).length).toBe(2);
-    await one.close();
+    const closing = one.close();
+    held.release();
+    await closing;
     expect(one.told).toHaveLength(2);
     one = start();
     await eventually(() => one.told).toHaveLength(4);
@@ -447,7 +523,7 @@ describe('the end of the program', () => {
     expect(last.logged[0]).toMatchObject({ code: 'analysis_recovered' });
     expect((await gemini.journal()).length).toBe(2);
     await Promise.all(killed.map((one) => one.analyzer.stop().catch(() => undefined)));
-  }, 60_000);
+  });
 });
 
 test('the model has no say in levels, size or stops: what it adds is left out', async () => {

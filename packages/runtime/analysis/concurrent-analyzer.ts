@@ -3,8 +3,8 @@ import { v5 as uuidV5 } from 'uuid';
 import { pause } from '../time.ts';
 import { admit } from './admission.ts';
 import { AnalysisBooks } from './analysis-books.ts';
-import { AnalysisQueue, type RunningCall, type Task } from './analysis-queue.ts';
-import { DEFAULT_RULES, DEFAULT_SHARE, type AnalyzerOptions, type CallRules } from './analyzer-options.ts';
+import { AnalysisQueue, type KnownCall, type RunningCall, type Task } from './analysis-queue.ts';
+import { DEFAULT_RULES, DEFAULT_SHARE, type AnalyzerOptions, type CallRules, type Caps } from './analyzer-options.ts';
 import { decisionOf } from './answer.ts';
 import { askModel, type Asked } from './ask-model.ts';
 import { CallGate, type Share } from './call-gate.ts';
@@ -26,6 +26,7 @@ const SOONEST_LOOK_MS = 10;
 /** Outcomes, calls and usage are kept so long, and so many of each. */
 const KEPT_MS = 7 * 86_400_000;
 const KEPT = 20_000;
+const DAY_MS = 86_400_000;
 const PRUNE_EVERY_MS = 3_600_000;
 
 interface Claimed { task: Task; question: Question; call: RunningCall }
@@ -40,6 +41,8 @@ export interface AnalyzerState {
   circuits: { model: string; until: number; message: string }[];
   /** Used up on this day (UTC), calls under way with the most that they may use. */
   today: { day: string; calls: number; tokens: number; usd: number };
+  /** What may be used up in a day. */
+  caps: Caps;
 }
 
 /**
@@ -65,7 +68,7 @@ export class ConcurrentAnalyzer {
   #knownAccess = '';
   #timer: NodeJS.Timeout | undefined;
   #pruneAt = 0;
-  #capReached: { day: string; message: string } | undefined;
+  #capReached: { day: string; caps: Caps; message: string } | undefined;
 
   constructor(options: AnalyzerOptions) {
     const { wall, log, file } = options;
@@ -114,11 +117,16 @@ export class ConcurrentAnalyzer {
     const passes = this.#passes;
     if (!passes || this.#paused || this.#ending) return;
     const free = passes.free(this.#share.concurrency);
-    if (free > 0 && this.#disk.usable) {
+    if (free > 0 && this.#disk.usable && !this.#learning) {
       const ready = this.#ready(passes.queued + free)?.length ?? 0;
       for (let more = Math.min(free, ready - passes.queued); more > 0; more--) passes.ask();
     }
     this.#lookLater();
+  }
+
+  /** What was used elsewhere today is still being asked: nobody knows yet whether a call is within the caps. */
+  get #learning(): boolean {
+    return this.#options.learning?.() ?? false;
   }
 
   /** A pass has begun: only now is it decided who goes, whoever is the most urgent when there is room. */
@@ -148,7 +156,7 @@ export class ConcurrentAnalyzer {
   /** Claims the most urgent task that needs a call; on the way it ends or puts back those that need none. */
   #claimNext(): Claimed | undefined {
     const { wall } = this.#options;
-    for (const until = wall.now() + TURN_MS; wall.now() < until && !this.#paused && !this.#ending;) {
+    for (const until = wall.now() + TURN_MS; wall.now() < until && !this.#paused && !this.#ending && !this.#learning;) {
       const task = this.#ready(1)?.[0];
       if (!task) return undefined;
       const step = this.#disk.transaction(() => this.#claim(task), true);
@@ -178,12 +186,14 @@ export class ConcurrentAnalyzer {
         return { outcomes: this.#books.decide(task, { ...plan.decision, metadata: { ...plan.decision.metadata, cached: true } }, false, plan.key) };
       case 'call': {
         const { question } = plan;
-        const attempt = task.calls + 1;
+        // Where another machine asked about the same signal, its calls have their ids.
+        let attempt = task.calls + 1;
+        while (this.#queue.hasCall(callId(task.signalId, attempt))) attempt += 1;
         const call: RunningCall = {
-          id: uuidV5(`${task.signalId}:${attempt}`, CALL_NAMESPACE), signalId: task.signalId, attempt, model: question.request.model, promptVersion: question.promptVersion,
+          id: callId(task.signalId, attempt), signalId: task.signalId, attempt, model: question.request.model, promptVersion: question.promptVersion,
           promptHash: question.promptHash, day, startedAt: now, latencyMs: 0, ...question.most, estimated: true,
         };
-        return { outcomes: [], ...(this.#queue.claim(call) && { claimed: { task: { ...task, calls: attempt }, question, call } }) };
+        return { outcomes: [], ...(this.#queue.claim(call) && { claimed: { task: { ...task, calls: task.calls + 1 }, question, call } }) };
       }
     }
   }
@@ -254,7 +264,7 @@ export class ConcurrentAnalyzer {
     const outcomes = this.#disk.transaction(() => {
       if (wall.now() >= this.#pruneAt) {
         this.#pruneAt = wall.now() + PRUNE_EVERY_MS;
-        this.#queue.prune(wallNow - KEPT_MS, KEPT);
+        this.#queue.prune(wallNow - KEPT_MS, KEPT, dayOf(wallNow - DAY_MS));
       }
       return sweep(this.#queue, this.#books, context, AT_A_TURN);
     }, false);
@@ -262,19 +272,19 @@ export class ConcurrentAnalyzer {
     this.#pump();
   }
 
-  // What it says of itself.
+  // What it says of itself, and what it is told.
 
   state(): AnalyzerState {
     const { waiting, claimed, oldestCloseTime } = this.#queue.counts();
     const day = dayOf(this.#options.wall.epoch());
     const { calls, tokens, nanoUsd } = this.#queue.used(day);
-    return { waiting, running: claimed, oldestCloseTime, circuits: this.#circuits.open(), today: { day, calls, tokens, usd: nanoUsd / 1e9 } };
+    return { waiting, running: claimed, oldestCloseTime, circuits: this.#circuits.open(), today: { day, calls, tokens, usd: nanoUsd / 1e9 }, caps: this.#options.caps() };
   }
 
   /** What is wrong, each with a code and a sentence. */
   problems(): { code: string; message: string }[] {
     const found = this.#circuits.open().map(({ model, until, message }) => ({ code: 'analysis_circuit', message: `The model ${model} is not asked until ${new Date(until).toISOString()}. ${message}` }));
-    if (this.#capReached?.day === dayOf(this.#options.wall.epoch())) found.push({ code: 'analysis_cap', message: this.#capReached.message });
+    if (this.#capReached && this.#capHolds(this.#capReached)) found.push({ code: 'analysis_cap', message: this.#capReached.message });
     if (this.#disk.problem !== undefined) found.push({ code: 'disk_failing', message: `The analysis cannot write to the data folder: ${this.#disk.problem}` });
     return found;
   }
@@ -289,9 +299,22 @@ export class ConcurrentAnalyzer {
     return this.#queue.outcomes(limit);
   }
 
+  /** Calls of this user that the database knows: those not known here count from now on. False where they could not be written down. */
+  learn(calls: readonly KnownCall[]): boolean {
+    if (this.#disk.transaction(() => { this.#queue.learn(calls, dayOf); }, false) === DISK_FAILING) return false;
+    this.#look();
+    return true;
+  }
+
   #sayCap(day: string, message: string): void {
-    if (this.#capReached?.day !== day) this.#options.log('warn', 'analysis_cap', message);
-    this.#capReached = { day, message };
+    if (!this.#capReached || !this.#capHolds(this.#capReached)) this.#options.log('warn', 'analysis_cap', message);
+    this.#capReached = { day, caps: this.#options.caps(), message };
+  }
+
+  /** A new day or another cap: what was reached says nothing any more. */
+  #capHolds({ day, caps }: { day: string; caps: Caps }): boolean {
+    const { tokensPerDay, usdPerDay } = this.#options.caps();
+    return day === dayOf(this.#options.wall.epoch()) && caps.tokensPerDay === tokensPerDay && caps.usdPerDay === usdPerDay;
   }
 
   #tell(outcomes: readonly AnalysisOutcome[]): void {
@@ -353,4 +376,5 @@ export class ConcurrentAnalyzer {
   }
 }
 
+const callId = (signalId: string, attempt: number): string => uuidV5(`${signalId}:${attempt}`, CALL_NAMESPACE);
 const dayOf = (epoch: number): string => new Date(epoch).toISOString().slice(0, 10);

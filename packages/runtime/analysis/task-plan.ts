@@ -100,7 +100,7 @@ function beyondCaps(most: Question['most'], { caps, used }: PlanContext): TaskPl
   if (used.tokens + tokens <= caps.tokensPerDay && used.nanoUsd + most.nanoUsd <= nanoCap) return undefined;
   const fitsLater = used.tokens - used.reserved.tokens + tokens <= caps.tokensPerDay && used.nanoUsd - used.reserved.nanoUsd + most.nanoUsd <= nanoCap;
   if (fitsLater) return wait(SOON_MS, 'The calls under way may use what is left of the daily cap.');
-  return close('cap', `Used today (UTC): ${used.tokens} of ${caps.tokensPerDay} tokens, $${(used.nanoUsd / 1e9).toFixed(4)} of $${caps.usdPerDay}; this call may take ${tokens} tokens, $${(most.nanoUsd / 1e9).toFixed(4)}.`);
+  return close('cap', `Used today (UTC): ${used.tokens}${Number.isFinite(caps.tokensPerDay) ? ` of ${caps.tokensPerDay}` : ''} tokens, $${(used.nanoUsd / 1e9).toFixed(4)} of $${caps.usdPerDay}; this call may take ${tokens} tokens, $${(most.nanoUsd / 1e9).toFixed(4)}.`);
 }
 
 /** What becomes of a task whose call failed: it is asked again after a while, or that was it. `random` in [0, 1). */

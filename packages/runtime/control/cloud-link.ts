@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { cutText, parseWith, sentenceOf, TraderDocument, type MachineStatus } from '@trademind/core';
+import type { KnownCall } from '../analysis/analysis-queue.ts';
 import type { Log } from '../log.ts';
 import type { InvalidTrader } from '../screening/trader-set.ts';
 import { MinuteMetrics, type LoadSample } from '../state/minute-metrics.ts';
@@ -7,6 +8,7 @@ import type { StateStore, StoredTrader } from '../state/state-store.ts';
 import { StateSynchronizer } from '../state/state-synchronizer.ts';
 import type { Wall } from '../time.ts';
 import { Beat, type BeatNews } from './beat.ts';
+import { CallsOfToday } from './calls-of-today.ts';
 import { SupabaseDatabase, type TraderRow } from './database.ts';
 import { MachineToken } from './machine-token.ts';
 import { OwnerLease, type OwnerState } from './owner-lease.ts';
@@ -31,15 +33,18 @@ export interface CloudHooks {
   onDrain: (drain: boolean) => void;
   /** Whether this machine is the one that acts for its user, whenever that changes. */
   onOwner?: (state: OwnerState) => void;
+  /** Calls of the model that the database knows, to be counted where they are not known here. False where they could not be written down. */
+  onCalls?: (calls: readonly KnownCall[]) => boolean;
   /** What the beat brings besides: versions to follow. */
   onNews?: (news: BeatNews) => void;
   /** Something worth a status frame changed. */
   onChange: () => void;
 }
 
-/** The machine's ties to the cloud: its token, its beat, its outbox, its part in being the user's one owner. Each keeps trying by itself; none stops the screening. */
+/** The machine's ties to the cloud: its token, its beat, its outbox, its part in being the user's one owner, what the user used elsewhere. Each keeps trying by itself; none stops the screening. */
 export class CloudLink {
   readonly owner: OwnerLease;
+  readonly calls: CallsOfToday;
   readonly #token: MachineToken;
   readonly #beat: Beat;
   readonly #synchronizer: StateSynchronizer;
@@ -56,7 +61,14 @@ export class CloudLink {
     this.#token = new MachineToken({ controlPlaneUrl: options.controlPlaneUrl, secret: options.machineSecret, wall, log, signal });
     const database = new SupabaseDatabase({ url: options.supabaseUrl, publishableKey: options.publishableKey, token: this.#token, signal });
     this.#synchronizer = new StateSynchronizer({ store, database, wall, log, signal, newId: randomUUID, onSent: hooks.onChange });
-    this.owner = new OwnerLease({ store, database, wall, log, signal, newId: randomUUID, onChange: (state) => { hooks.onOwner?.(state); hooks.onChange(); } });
+    this.calls = new CallsOfToday({ database, wall, log, signal, learn: (calls) => hooks.onCalls?.(calls) ?? true });
+    this.owner = new OwnerLease({
+      store, database, wall, log, signal, newId: randomUUID, onChange: (state) => {
+        if (state.state === 'held') this.calls.owned(state.fence);
+        hooks.onOwner?.(state);
+        hooks.onChange();
+      },
+    });
     const metrics = new MinuteMetrics();
     this.#beat = new Beat({
       database, wall, log, signal, onDrain: hooks.onDrain, onNews: (news) => { this.ticketKeys = news.jwks; hooks.onNews?.(news); },
@@ -77,7 +89,7 @@ export class CloudLink {
 
   /** Works until the signal ends it. */
   async run(): Promise<void> {
-    await Promise.all([this.#token.run(), this.#beat.run(), this.#synchronizer.run(), this.owner.run()]);
+    await Promise.all([this.#token.run(), this.#beat.run(), this.#synchronizer.run(), this.owner.run(), this.calls.run()]);
   }
 
   /** The phase changed: the database hears of it now. */
@@ -109,7 +121,7 @@ export class CloudLink {
   problems(): { code: string; message: string }[] {
     const { problem } = this.#token;
     const seen = new Set<string>();
-    return [problem && { code: problem.code, message: sentenceOf(problem) }, this.#beat.problem, this.#synchronizer.problem, this.owner.problem]
+    return [problem && { code: problem.code, message: sentenceOf(problem) }, this.#beat.problem, this.#synchronizer.problem, this.owner.problem, this.calls.problem]
       .filter((one) => one !== null).filter(({ code }) => !seen.has(code) && seen.add(code));
   }
 }

@@ -29,6 +29,13 @@ export type LeaseAnswer = z.infer<typeof LeaseAnswer>;
 const TraderRow = z.object({ id: z.uuid(), name: z.string(), version: z.int(), document: z.unknown() });
 export type TraderRow = z.infer<typeof TraderRow>;
 
+/** A call of the model as `analyses_of_day` gives it back. */
+const CallRow = z.object({
+  id: z.uuid(), signal_id: z.uuid(), attempt: z.int(), model: z.string(), prompt_version: z.string(), prompt_hash: z.string(), started_at: z.string(), latency_ms: z.int(),
+  tokens_in: z.int(), tokens_out: z.int(), nano_usd: z.int(), estimated: z.boolean(), result: z.string(),
+});
+export type CallRow = z.infer<typeof CallRow>;
+
 /** What a machine asks of the database, under its own token. Every method rejects with a TradeMindError; `faultOf` says what its code means. */
 export interface Database {
   beat(status: MachineStatus): Promise<BeatAnswer>;
@@ -39,6 +46,8 @@ export interface Database {
   releaseLease(holder: string, fence: number): Promise<boolean>;
   /** Enabled traders of this machine's user. */
   traders(): Promise<TraderRow[]>;
+  /** Calls of the model that the user made on a day (UTC, `2026-11-26`), wherever, newest first; those after `last`, at most `limit` (≤ 1000). */
+  analysesOfDay(day: string, limit: number, last?: Pick<CallRow, 'started_at' | 'id'>): Promise<CallRow[]>;
 }
 
 export interface DatabaseOptions { url: string; publishableKey: string; token: Pick<MachineToken, 'get' | 'revoked'>; signal: AbortSignal }
@@ -46,7 +55,7 @@ export interface DatabaseOptions { url: string; publishableKey: string; token: P
 const TRADERS_QUERY = new URLSearchParams({ select: 'id,name,version,document', enabled: 'eq.true', deleted_at: 'is.null', order: 'id.asc', limit: '1000' }).toString();
 
 /**
- * The database through PostgREST, as Supabase serves it at `/rest/v1`: four functions and one list, called here without supabase-js, which brings sign-in, storage and realtime along
+ * The database through PostgREST, as Supabase serves it at `/rest/v1`: five functions and one list, called here without supabase-js, which brings sign-in, storage and realtime along
  * (docs/adr/0013). A token that was revoked or ended is exchanged and the call made once more.
  */
 export class SupabaseDatabase implements Database {
@@ -79,6 +88,11 @@ export class SupabaseDatabase implements Database {
   async traders(): Promise<TraderRow[]> {
     const data = await this.#call(`traders?${TRADERS_QUERY}`);
     return parseWith(z.array(TraderRow), data, 'database_answer_malformed', "The database's traders");
+  }
+
+  async analysesOfDay(day: string, limit: number, last?: Pick<CallRow, 'started_at' | 'id'>): Promise<CallRow[]> {
+    const data = await this.#call('rpc/analyses_of_day', { p_day: day, p_limit: limit, ...(last && { p_before: last.started_at, p_before_id: last.id }) });
+    return parseWith(z.array(CallRow), data, 'database_answer_malformed', "The database's calls of a day");
   }
 
   /** A body is posted to a function; without one the path is read. */

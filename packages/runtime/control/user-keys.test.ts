@@ -49,6 +49,24 @@ test('until they are known calls wait; then the user goes to Google with a key o
   expect(changes).toBe(3);
 });
 
+test('the caps are the user\'s own, whichever key is used; with the platform\'s never more money than the plan has', async () => {
+  answer = () => ({ ...NONE, gemini: { source: 'user', apiKey: 'mine' }, analysis: { tokensPerDay: 5, usdPerDay: 0.7 } });
+  const keys = start();
+  expect(keys.caps()).toEqual(DEFAULT_CAPS);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(keys.caps()).toEqual({ tokensPerDay: 5, usdPerDay: 0.7 });
+  const set = async (more: Partial<MachineKeys>, version: number) => {
+    answer = () => ({ ...NONE, settingsVersion: version, ...more });
+    keys.heard({ keys_version: 0, settings_version: version });
+    await vi.advanceTimersByTimeAsync(1);
+    return keys.caps();
+  };
+  expect(await set({ gemini: PLATFORM, analysis: { tokensPerDay: 5, usdPerDay: 0.7 } }, 1)).toEqual({ tokensPerDay: 5, usdPerDay: 0.5 });
+  expect(await set({ gemini: PLATFORM, analysis: { tokensPerDay: 5, usdPerDay: 0.2 } }, 2)).toEqual({ tokensPerDay: 5, usdPerDay: 0.2 });
+  expect(await set({ gemini: PLATFORM, analysis: null }, 3)).toEqual({ tokensPerDay: Infinity, usdPerDay: 0.5 });
+  expect(await set({ gemini: { source: 'user', apiKey: 'mine' }, analysis: null }, 4)).toEqual(DEFAULT_CAPS);
+});
+
 test('all that is secret in what the user entrusted is known as such as soon as it is there', async () => {
   answer = () => ({
     ...NONE, gemini: { source: 'user', apiKey: 'of-gemini' }, binance: { apiKey: 'of-binance', secretKey: 'its-secret' }, notifications: { rules: [], channels: [

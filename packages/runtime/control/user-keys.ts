@@ -80,9 +80,12 @@ export class UserKeys {
     return platform === undefined || platform.models.length === 0 || platform.models.includes(model) ? model : platform.models[0]!;
   }
 
+  /** What the user set, else the default; with the platform's key never more money than the plan has, and without a setting that alone. */
   caps(): Caps {
+    const own = this.#keys?.analysis;
     const usd = this.#platform()?.limits.usdPerDay;
-    return usd == null ? DEFAULT_CAPS : { tokensPerDay: Number.MAX_SAFE_INTEGER, usdPerDay: usd };
+    if (usd == null) return own ?? DEFAULT_CAPS;
+    return { tokensPerDay: own?.tokensPerDay ?? Infinity, usdPerDay: Math.min(usd, own?.usdPerDay ?? Infinity) };
   }
 
   share(): { concurrency: number; calls: number } {

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { FEED_CLOSE, machineAudience } from '@trademind/core';
 import { SignJWT, exportJWK } from 'jose';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -32,8 +33,6 @@ async function session(feed: TestFeed): Promise<string> {
   await client.closed;
   return data.session;
 }
-
-const settle = (ms = 30) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 describe('who is let in', () => {
   test('a ticket opens the feed: only the protocol is echoed, then hello and a snapshot', async () => {
@@ -74,7 +73,7 @@ describe('who is let in', () => {
     const pair = [connect(feed, ticket), connect(feed, ticket)];
     const first = await Promise.race(pair.map((client) => client.closed));
     expect(first).toEqual({ code: FEED_CLOSE.ticket, reason: 'ticket_used' });
-    await settle();
+    await Promise.any(pair.map((client) => client.next('snapshot')));
     expect(feed.server.stats().connections).toBe(1);
     expect(await connect(feed, ticket).closed).toMatchObject({ reason: 'ticket_used' });
   });
@@ -111,8 +110,7 @@ describe('who is let in', () => {
     await connect(feed, await feed.ticket()).next('snapshot');
     expect((await connect(feed, await feed.ticket()).closed).code).toBe(1006);
     first.socket.close();
-    await first.closed;
-    await settle();
+    await expect.poll(() => feed.server.stats().connections).toBe(1);
     await connect(feed, await feed.ticket()).next('snapshot');
   });
 
@@ -294,12 +292,18 @@ describe('clients that misbehave', () => {
   });
 
   test('a peer that answers no ping is let go with 4408, one that answers stays', async () => {
-    const feed = await start({ limits: { tickMs: 5, pingMs: 20, silenceMs: 150 } });
+    let wall = 1_800_000_000_000;
+    const feed = await start({ now: () => wall, limits: { tickMs: 5, pingMs: 20, silenceMs: 150 } });
     const silent = connect(feed, await feed.ticket(), '', { autoPong: false });
     const lively = connect(feed, await feed.ticket());
-    await lively.next('snapshot');
+    await Promise.all([silent.next('snapshot'), lively.next('snapshot')]);
+    // Time goes on once the ping of before has come, with which its answer has gone out.
+    for (let passed = 0; passed < 400; passed += 20) {
+      const pinged = once(lively.socket, 'ping');
+      wall += 20;
+      await pinged;
+    }
     expect(await silent.closed).toEqual({ code: FEED_CLOSE.silence, reason: 'silence' });
-    await settle(200);
     expect(lively.socket.readyState).toBe(WebSocket.OPEN);
   });
 

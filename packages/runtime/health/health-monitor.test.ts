@@ -22,7 +22,11 @@ function monitor(readings: () => HealthReadings = () => well, over: Partial<Heal
   monitors.push(made);
   return made;
 }
-const burn = (ms: number): void => { for (const end = performance.now() + ms; performance.now() < end;); };
+/** Works for so much time of the CPU, however long others keep it from that. */
+const burn = (ms: number): void => {
+  const used = (): number => { const { user, system } = process.cpuUsage(); return (user + system) / 1_000; };
+  for (const end = used() + ms; used() < end;);
+};
 
 describe('what the process uses', () => {
   test('work shows as CPU time and a blocked loop as delay; rest shows as neither', async () => {
@@ -33,14 +37,13 @@ describe('what the process uses', () => {
     burn(250);
     await wait(30);
     const busy = probe.look();
-    await wait(400);
-    const idle = probe.look();
+    // A mean since the start would hardly move. The computer may have other work at first: of several looks one is at rest.
+    const rest = async () => { await wait(400); return probe.look(); };
+    let idle = busy;
+    await expect.poll(async () => { idle = await rest(); return [idle.cpuCores < busy.cpuCores / 2, idle.loopDelayMaxMs < busy.loopDelayMaxMs]; }).toEqual([true, true]);
     probe.stop();
-    // A mean since the start would hardly move.
-    expect(busy.cpuCores / 2).toBeGreaterThan(idle.cpuCores);
     expect(busy.cpuUsed).toBeCloseTo(busy.cpuCores / busy.vcpus, 6);
     expect(busy.loopDelayMaxMs).toBeGreaterThan(100);
-    expect(idle.loopDelayMaxMs).toBeLessThan(busy.loopDelayMaxMs);
     expect(idle.rssBytes).toBeGreaterThan(1e7);
     expect(idle.memoryLimitBytes).toBeGreaterThan(idle.rssBytes);
     expect(idle.heapLimitBytes).toBeGreaterThan(idle.heapBytes);
@@ -50,9 +53,8 @@ describe('what the process uses', () => {
     const probe = new ProcessProbe();
     let kept: unknown[] = [];
     for (let round = 0; round < 60; round++) kept = Array.from({ length: 50_000 }, (_, index) => ({ index, kept: round }));
-    await wait(20);
     expect(kept).toHaveLength(50_000);
-    expect(probe.look().gcShare).toBeGreaterThan(0);
+    await expect.poll(() => probe.look().gcShare).toBeGreaterThan(0);
     expect(probe.gcTotalMs).toBeGreaterThan(0);
     probe.stop();
   });
@@ -139,8 +141,9 @@ describe('the monitor', () => {
   test('the volume of the data folder is watched', async () => {
     const dataDir = mkdtempSync(`${tmpdir()}/tm-health-`);
     const watched = monitor(undefined, { dataDir });
-    await wait(50);
-    const used = watched.look().components.find(({ component }) => component === 'disk')?.readings['diskUsed'];
+    const look = () => watched.look().components.find(({ component }) => component === 'disk')?.readings['diskUsed'];
+    await expect.poll(look).toBeDefined();
+    const used = look();
     expect(used).toBeGreaterThanOrEqual(0);
     expect(used).toBeLessThanOrEqual(1);
     rmSync(dataDir, { recursive: true });

@@ -53,7 +53,7 @@ beforeEach(() => {
   ending = new AbortController();
   clock = new MarketClock(() => performance.now());
   feed = new CandleFeed({
-    rest: market, clock, wall: systemWall, signal: ending.signal, log: (_level, code) => said.push(code), marks: new CandleMarks(store),
+    rest: market, clock, wall: { ...systemWall, random: () => 0.5 }, signal: ending.signal, log: (_level, code) => said.push(code), marks: new CandleMarks(store),
     refreshClock: () => { setClock(); return Promise.resolve(); },
     saysHalted: () => Promise.resolve(market.halted), startOf: () => at(0), longer: () => [], before: () => Promise.resolve(), restart: () => { held = []; taken.push('anew'); }, onProgress: () => undefined,
     take: (_symbol, interval, taking) => { taken.push(interval === '1m' ? (taking.openTime - START) / MINUTE : `${interval} ${(taking.openTime - START) / MINUTE}`); held.push(taking); },

@@ -15,6 +15,8 @@ import { ruleWants } from './rules.ts';
 import { signed } from './signing.ts';
 
 const SPEED = 40;
+/** So much earlier than asked a timer may fire. */
+const TICK = 2 * SPEED;
 /** A wall on which all waits are short; its times fit to them. */
 const fastWall: Wall = { epoch: () => 1_700_000_000_000 + performance.now() * SPEED, now: () => performance.now() * SPEED, random: () => 0.5, after: (ms, work) => systemWall.after(ms / SPEED, work) };
 const TOKEN = '123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw7';
@@ -69,7 +71,7 @@ function start(to: NotificationSettings, over: Partial<NotifierOptions> = {}): N
 }
 let made = 0;
 const signal = (over: Parameters<typeof testSignal>[0] = {}): NotificationEvent => { const one = testSignal(over); made += 1; return { kind: 'signal', id: `signal:${one.id}`, at: made, signal: one }; };
-async function until(what: string, holds: () => boolean, ms = 5_000): Promise<void> {
+async function until(what: string, holds: () => boolean, ms = 40_000): Promise<void> {
   for (const end = performance.now() + ms; !holds();) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}; ${JSON.stringify(logged)}; ${seen.length} requests`);
     await new Promise((resolve) => { setTimeout(resolve, 5); });
@@ -80,6 +82,7 @@ const rest = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve,
 describe('a message goes out', () => {
   test('to Telegram as its Bot API takes it, and to a webhook signed, with its id and time', async () => {
     const event = signal({ traderName: 'Dip <b>', symbol: 'BTCUSDT' });
+    const began = fastWall.epoch();
     start(settings([telegram(), webhook()])).notify(event);
     await until('both have it', () => seen.length === 2);
     const [toTelegram, toHook] = ['/bot', '/hook'].map((path) => seen.find((one) => one.path.startsWith(path))!) as [Seen, Seen];
@@ -87,7 +90,8 @@ describe('a message goes out', () => {
     expect(toTelegram.body).toMatchObject({ chat_id: '42', parse_mode: 'HTML', text: expect.stringContaining('Dip &lt;b&gt;') as string });
     expect(toHook.body).toMatchObject({ type: 'trademind.signal', id: event.id, machine: 'm1', data: { signal: { symbol: 'BTCUSDT' } } });
     expect(toHook.headers).toMatchObject(signed(event.id, Number(toHook.headers['webhook-timestamp']) * 1_000, toHook.text, SECRET));
-    expect(Math.abs(Number(toHook.headers['webhook-timestamp']) * 1_000 - fastWall.epoch())).toBeLessThan(120_000);
+    const told = Number(toHook.headers['webhook-timestamp']) * 1_000;
+    expect([told > began - 1_000, told <= fastWall.epoch()]).toEqual([true, true]);
   });
 
   test('once, however often it is told, and not again after a restart', async () => {
@@ -127,11 +131,12 @@ describe('a message that cannot go out', () => {
   test('is tried again with longer waits until it does, and outlives a restart', async () => {
     respond = () => ({ status: 502 });
     const event = signal();
-    const first = start(settings([telegram()]));
+    const waits: number[] = [];
+    const first = start(settings([telegram()]), { wall: { ...fastWall, after: (ms, work) => { waits.push(ms); return fastWall.after(ms, work); } } });
     first.notify(event);
     await until('it was tried', () => seen.length >= 3);
-    const gaps = seen.slice(1).map(({ at }, index) => at - seen[index]!.at);
-    expect(gaps[1]).toBeGreaterThan(gaps[0]!);
+    // Beside the second between any two requests and the minute in which all is tidied.
+    expect(waits.filter((ms) => ms > 1_100 && ms < 60_000).slice(0, 2)).toEqual([1_500, 3_000]);
     expect(first.problems()).toEqual([{ code: 'telegram_failing', message: 'My phone: Telegram answered HTTP 502.' }]);
     await first.stop();
     respond = () => ({ status: 200, body: { ok: true } });
@@ -147,13 +152,13 @@ describe('a message that cannot go out', () => {
     const notifier = start(settings([telegram()]));
     notifier.notify(signal());
     await until('it went out', () => notifier.stats().waiting === 0 && seen.length === 2);
-    expect(seen[1]!.at - seen[0]!.at).toBeGreaterThanOrEqual(20_000);
+    expect(seen[1]!.at - seen[0]!.at).toBeGreaterThanOrEqual(20_000 - TICK);
     seen = [];
     respond = ({ path }) => (seen.length === 1 ? (path === '/d' ? { status: 429, body: { retry_after: 8.5 } } : { status: 429, headers: { 'retry-after': '8' } }) : { status: 204 });
     const other = start(settings([webhook({ form: 'discord', url: `${base}/d` })]), { dataDir: join(dataDir, 'discord') });
     other.notify(signal());
     await until('it went out', () => other.stats().waiting === 0 && seen.length === 2);
-    expect(seen[1]!.at - seen[0]!.at).toBeGreaterThanOrEqual(8_500);
+    expect(seen[1]!.at - seen[0]!.at).toBeGreaterThanOrEqual(8_500 - TICK);
   });
 
   test('because the receiver hangs holds up no other channel', async () => {
@@ -163,7 +168,8 @@ describe('a message that cannot go out', () => {
     await until('the webhook has all', () => seen.filter(({ path }) => path.startsWith('/hook')).length === 5);
     const began = performance.now();
     await notifier.stop();
-    expect(performance.now() - began).toBeLessThan(5_000);
+    // A receiver that hangs is given up after ten.
+    expect(performance.now() - began).toBeLessThan(9_500);
   });
 
   test('because the channel is refused waits for someone to mend it, and goes at once when a test comes through', async () => {
@@ -250,10 +256,11 @@ describe('rules', () => {
 
 describe('channels', () => {
   test('a changed channel goes on with what waited; one that is gone takes its messages with it', async () => {
-    respond = () => ({ status: 500 });
+    // Neither is tried again meanwhile.
+    respond = () => ({ status: 429, body: { ok: false, parameters: { retry_after: 3_000 } }, headers: { 'retry-after': '3000' } });
     const notifier = start(settings([telegram(), webhook()]));
     notifier.notify(signal());
-    await until('both were tried', () => seen.length >= 2);
+    await until('both were tried', () => seen.length === 2);
     respond = () => ({ status: 200, body: { ok: true } });
     seen = [];
     notifier.set(settings([telegram({ chatId: '43' })]));

@@ -7,7 +7,7 @@ import { guardedLookup, guardedPost, type PostOptions } from './guarded-post.ts'
 import { isPublicAddress } from './public-address.ts';
 
 const post = (address: string, over: Partial<PostOptions> = {}) =>
-  guardedPost(address, { headers: {}, body: '{}', timeoutMs: 2_000, signal: new AbortController().signal, allowPrivate: false, ...over });
+  guardedPost(address, { headers: {}, body: '{}', timeoutMs: 60_000, signal: new AbortController().signal, allowPrivate: false, ...over });
 
 describe('public addresses', () => {
   test.each([

@@ -156,19 +156,19 @@ test('the number of threads changes under load: nothing is lost, nothing told tw
 test('a worker killed in the middle of its work, a hundred times under load, loses nothing and repeats nothing', async () => {
   const { rig, screener, logs, feed } = await onWorkers(2);
   for (let kill = 0; kill < 100; kill++) {
-    await expect.poll(() => screener.lanes.shards.ready, { interval: 2, timeout: 10_000 }).toBe(true);
+    await expect.poll(() => screener.lanes.shards.ready, { interval: 2, timeout: 60_000 }).toBe(true);
     feed(kill * 6, kill * 6 + 6);
     // Now it has not begun, now it is in the middle, now it is done.
     await new Promise((resolve) => { setTimeout(resolve, (kill * 7) % 20); });
     const thread = screener.lanes.shards.threads[kill % 2]!;
     await thread.terminate();
-    await expect.poll(() => screener.lanes.shards.threads.includes(thread), { interval: 2, timeout: 10_000 }).toBe(false);
+    await expect.poll(() => screener.lanes.shards.threads.includes(thread), { interval: 2, timeout: 60_000 }).toBe(false);
   }
-  await expect.poll(async () => { await screener.idle(); return rig.signals.length; }, { timeout: 20_000 }).toBe(expected.length);
+  await expect.poll(async () => { await screener.idle(); return rig.signals.length; }, { timeout: 60_000 }).toBe(expected.length);
   expect(rig.ids).toEqual(ids(expected));
   expect(screener.work.replaced).toBe(100);
   expect(logs.filter((code) => code === 'worker_replaced').length).toBe(100);
-}, 120_000);
+}, 400_000);
 
 test('a worker that hangs is ended, and another screens all that it owed', async () => {
   let ahead = 0;

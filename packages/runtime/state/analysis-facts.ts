@@ -1,4 +1,6 @@
 import type { AnalysisCall, AnalysisOutcome } from '@trademind/core';
+import type { KnownCall } from '../analysis/analysis-queue.ts';
+import type { CallRow } from '../control/database.ts';
 import type { Outbox } from './outbox.ts';
 
 /** Queues what the analysis found out and what it cost for the database, in the transaction in which it is written here. */
@@ -16,5 +18,11 @@ export function recordAnalysis(outbox: Pick<Outbox, 'add'>): { outcome(outcome: 
     }),
   };
 }
+
+/** A call as it was written to the database, read back. */
+export const callOf = (row: CallRow): KnownCall => ({
+  id: row.id, signalId: row.signal_id, attempt: row.attempt, model: row.model, promptVersion: row.prompt_version, promptHash: row.prompt_hash, startedAt: Date.parse(row.started_at), latencyMs: row.latency_ms,
+  tokensIn: row.tokens_in, tokensOut: row.tokens_out, nanoUsd: row.nano_usd, estimated: row.estimated, result: row.result,
+});
 
 const iso = (at: number): string => new Date(at).toISOString();

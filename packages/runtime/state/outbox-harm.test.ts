@@ -94,4 +94,4 @@ test('whatever happens to database and process, every fact arrives exactly once,
     // Once found: a call that is refused as busy, then one of a single row that does not arrive, then a database that is well.
     examples: [[[{ do: 'add', kind: 'signal', rows: 2, harm: null, urgent: false }, { do: 'fates', fates: ['busy', 'unreachable'] }, { do: 'pass', ms: 10_150 }]]],
   });
-}, 120_000);
+}, 240_000);

@@ -27,7 +27,7 @@ function world() {
   const database = new FactDatabase();
   const ending = new AbortController();
   const said: string[] = [];
-  const synchronizer = new StateSynchronizer({ store, database, wall: systemWall, signal: ending.signal, newId: randomUUID, log: (_level, code) => said.push(code), onSent: () => undefined });
+  const synchronizer = new StateSynchronizer({ store, database, wall: { ...systemWall, random: () => 0.5 }, signal: ending.signal, newId: randomUUID, log: (_level, code) => said.push(code), onSent: () => undefined });
   const running = synchronizer.run();
   let count = 0;
   const add = (rows: number, harm?: Harm) => store.file.transaction(() => {

@@ -50,6 +50,7 @@ const places = fc.constantFrom(
 
 export const steps = fc.commands<Model, Real, true>([
   wishes.map((patch) => new Step(`wish ${JSON.stringify(patch)}`, async ({ world }) => { world.wish(patch); })),
+  fc.constantFrom('this', 'that').map((given) => new Step(`all are given ${given}`, ({ world }) => { world.give({ GIVEN: given }); return Promise.resolve(); })),
   fc.integer({ min: 1, max: 4 }).map((n) => new Step(`look ${n}`, async ({ world }) => { for (let at = 0; at < n; at += 1) await world.look(); })),
   fc.nat(5).map((writes) => new Step(`die after ${writes} writes`, async ({ world }) => { world.dieAfter(writes); await world.look(); })),
   fc.oneof(line, answers, places).map((fault) => new Step(`fault ${JSON.stringify(fault)}`, async ({ fly }) => { await fly.admin.fault(fault); })),

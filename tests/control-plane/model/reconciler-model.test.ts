@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { wishOf } from '../../../control-plane/reconciler/wish.ts';
 import { startTestFly, type Machine, type TestFly } from '../../support/fly.ts';
 import { calm, steps } from './commands.ts';
-import { CONTRACT, World } from './world.ts';
+import { World } from './world.ts';
 
 const clock = { now: Date.parse('2026-11-26T12:00:00Z') };
 let fly: TestFly;
@@ -11,7 +11,7 @@ beforeAll(async () => { fly = await startTestFly({ now: () => clock.now }); });
 afterAll(async () => { await fly.close(); });
 
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 40);
-const appOf = (world: World) => wishOf(world.row, CONTRACT).app;
+const appOf = (world: World) => wishOf(world.row, world.contract).app;
 
 async function standing(app: string): Promise<{ machines: Machine[]; volumes: number; ips: string[] } | null> {
   try {
@@ -36,7 +36,7 @@ async function checkAlways(world: World): Promise<void> {
 /** R5 to R8: what must hold when no fault is left and nothing is left to do. */
 async function checkSettled(world: World): Promise<void> {
   const { row } = world;
-  const wish = wishOf(row, CONTRACT);
+  const wish = wishOf(row, world.contract);
   const there = await standing(wish.app);
   if (wish.state === 'destroyed') {
     expect(row.phase, 'R5: what is to be destroyed is').toBe('destroyed');
@@ -44,8 +44,8 @@ async function checkSettled(world: World): Promise<void> {
     return;
   }
   if (wish.state === 'started') {
-    expect(there?.machines.map((machine) => `${machine.state} ${machine.region} ${machine.config?.guest?.cpus} ${machine.config?.image} ${machine.id}`), 'R5: exactly the machine that is wished').toEqual([
-      `started ${wish.region} ${wish.size.cpus} ${wish.image} ${row.fly_machine_id}`]);
+    expect(there?.machines.map((machine) => `${machine.state} ${machine.region} ${machine.config?.guest?.cpus} ${machine.config?.image} ${machine.config?.env?.['GIVEN']} ${machine.id}`), 'R5: exactly the machine that is wished').toEqual([
+      `started ${wish.region} ${wish.size.cpus} ${wish.image} ${world.contract.env['GIVEN']} ${row.fly_machine_id}`]);
     expect({ volumes: there?.volumes, ips: there?.ips }, 'R6: nothing is doubled or left').toEqual({ volumes: 1, ips: ['shared_v4', 'v6'] });
     expect(row.phase).toBe('screening');
     if (wish.failure === null) expect(row.observed_generation, 'R5: and the row says so').toBe(row.generation);

@@ -4,10 +4,10 @@ import type { FlyClient } from '../../../packages/fly/index.ts';
 import type { DesiredPatch, MachinePatch, MachineRow, NewEvent } from '../../../control-plane/database/rows.ts';
 import { settle } from '../../../control-plane/reconciler/outcome.ts';
 import { reconcile, type Look, type ReconcileContext } from '../../../control-plane/reconciler/reconcile.ts';
-import type { MachineContract } from '../../../control-plane/reconciler/wish.ts';
+import { contractHash, type MachineContract } from '../../../control-plane/reconciler/wish.ts';
 import { TEST_IMAGES, type TestFly } from '../../support/fly.ts';
 
-export const CONTRACT: MachineContract = {
+const CONTRACT: MachineContract = {
   appNameKey: 'a-key-for-tests-only', urlTemplate: 'https://{app}.fly.dev', supabaseUrl: 'http://s', supabasePublishableKey: 'p', controlPlaneUrl: 'http://c', ticketJwks: '{"keys":[]}',
   allowedOrigins: [], env: {}, allowUsRegions: false,
 };
@@ -20,6 +20,8 @@ export class World {
   readonly fly: FlyClient;
   readonly clock: { now: number };
   row: MachineRow;
+  /** What the operator gives to all machines. */
+  contract = CONTRACT;
   events: NewEvent[] = [];
   secrets: { hash: string; version: number }[] = [];
   /** Looks that found nothing to do end here. */
@@ -40,7 +42,7 @@ export class World {
       desired_image: TEST_IMAGES.tiny, desired_env: {}, desired_regions: [], desired_sizes: [], desired_restart: 0, desired_secret: 1, wished_at: this.#iso(), observed_generation: 0,
       phase: 'requested', phase_since: this.#iso(), phase_detail: null, fly_app: null, fly_machine_id: null, fly_volume_id: null, fly_instance_id: null, fly_state: null, region: null, cpu_kind: null,
       cpus: null, memory_mb: null, image: null, url: null, last_error: null, placed: null, tried: [], placement: 1, good: null, failed_generation: 0, failure: null, config_sent_at: null,
-      secret_version: 0, secret_oldest: 1, doubt: null, unreachable_since: null, drain_until: null, drain_reason: null, claimed_at: null, token_epoch: 1, status: null, beat_at: null, fence: 0,
+      secret_version: 0, secret_oldest: 1, doubt: null, unreachable_since: null, drain_until: null, drain_reason: null, contract_turn: null, claimed_at: null, token_epoch: 1, status: null, beat_at: null, fence: 0,
       attempts: 0, created_at: this.#iso(), updated_at: this.#iso(),
     };
   }
@@ -64,6 +66,15 @@ export class World {
     this.row = after;
   }
 
+  /** From now on all machines are given this beside the rest. */
+  give(env: Record<string, string>): void { this.contract = { ...CONTRACT, env }; }
+
+  /** It works, and is not known to have what all are given: then its turn comes, one day. */
+  #awaitsTurn(): boolean {
+    const { row } = this;
+    return row.phase === 'screening' && row.desired_state === 'started' && row.observed_generation === row.generation && row.good?.contract !== contractHash(this.contract);
+  }
+
   /** The replica that looks now dies after so many writes; another goes on. */
   dieAfter(writes: number): void { this.#writesToLive = writes; }
 
@@ -78,7 +89,7 @@ export class World {
 
   #context(): ReconcileContext {
     return {
-      fly: this.fly, org: 'personal', contract: CONTRACT, replicaId: 'model', prices: () => FLY_PRICES, now: () => this.clock.now, newSecret: () => randomBytes(32).toString('base64url'), lastLogs: () => Promise.resolve(['its last words']),
+      fly: this.fly, org: 'personal', contract: this.contract, replicaId: 'model', prices: () => FLY_PRICES, now: () => this.clock.now, newSecret: () => randomBytes(32).toString('base64url'), lastLogs: () => Promise.resolve(['its last words']),
       probe: async (app) => {
         const machines = await this.fly.machines.list(app).catch(() => []);
         return machines.some((machine) => machine.state === 'started' && machine.config?.image === TEST_IMAGES.tiny);
@@ -106,6 +117,7 @@ export class World {
       const settled = settle(look.outcome, { ...this.row, generation }, this.clock.now, 0.5);
       this.#write(fence, { ...look.patch, ...settled.patch }, [...look.events, ...settled.events]);
       this.last = look.outcome;
+      if (look.outcome.kind === 'done' && this.#awaitsTurn()) this.row = { ...this.row, contract_turn: contractHash(this.contract) };
       this.clock.now += Math.min(settled.nextLookMs, 15_000);
     } catch (error) {
       if (!(error instanceof Died)) throw error;
@@ -122,7 +134,7 @@ export class World {
       // what moves in the stand-in does so between two looks
       await new Promise((resolve) => { setTimeout(resolve, 3); });
       const { row } = this;
-      const clean = row.doubt === null && (this.last?.kind === 'done' || this.last?.kind === 'terminal');
+      const clean = row.doubt === null && !this.#awaitsTurn() && (this.last?.kind === 'done' || this.last?.kind === 'terminal');
       if (row.phase === 'destroyed' || (clean && n > 0)) return true;
     }
     return false;
