@@ -66,7 +66,7 @@ ${EXIT_STATUS}`);
     .option('--market <market>', 'live, simulated, or a folder or file of candles (default: live if Binance answers, else simulated)')
     .option('--speed <n>', 'market time per wall time for simulated and recorded markets (60)')
     .option('--interval <interval>', 'candle interval of traders that name none', '5m')
-    .option('--traders <file...>', 'trader documents (YAML or JSON); default: those that a first start stores')
+    .option('--traders <file...>', 'trader documents (YAML or JSON); default: those that a first start stores, with --replay those of the session')
     .addOption(new Option('--record <file>', 'record the session, frame by frame, into a new file').conflicts('replay'))
     .addOption(new Option('--replay <file>', 'screen a recorded session again, from nothing: as fast as it goes, or with --speed').conflicts('market'))
     .action(act(async () => (await import('./commands/local.ts')).local));

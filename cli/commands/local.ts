@@ -26,7 +26,7 @@ interface Options { data?: string; json?: boolean; market?: string; speed?: stri
 export async function local(options: Options, io: Io): Promise<number> {
   const interval = parseInterval(options.interval);
   const traders = tradersOf(options, io);
-  if (options.replay !== undefined) return replaySession({ file: resolve(io.cwd, options.replay), speed: parseSpeed(options.speed), interval, traders, json: options.json === true }, io);
+  if (options.replay !== undefined) return replaySession({ file: resolve(io.cwd, options.replay), speed: parseSpeed(options.speed), interval, traders: options.traders && traders, json: options.json === true }, io);
   const wish = { market: options.market === undefined ? undefined : parseMarket(options.market, io.cwd), speed: parseSpeed(options.speed) };
   const data = foldersOf(dataFolder(options.data, io.cwd));
   const folder = openDataFolder(join(data.path, 'local'));

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Interval, TraderInput } from '@trademind/core';
+import { STARTER_TRADERS } from '@trademind/engine';
 import { countRecording, openReplay, startLocal, type RecordingCounts, type Replay } from '@trademind/runtime';
 import { listenForShutdown } from '../dev/shutdown.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -14,7 +15,8 @@ export interface ReplaySessionOptions {
   /** As fast as it goes when undefined. */
   speed: number | undefined;
   interval: Interval;
-  traders: readonly TraderInput[];
+  /** Those of the session when undefined. */
+  traders: readonly TraderInput[] | undefined;
   json: boolean;
 }
 
@@ -37,9 +39,12 @@ export async function replaySession(options: ReplaySessionOptions, io: Io): Prom
 }
 
 async function screen(replay: Replay, { interval, traders, json }: ReplaySessionOptions, io: Io, signal: AbortSignal): Promise<void> {
+  const { memberships } = replay;
+  if (memberships.isEmpty) io.stderr('This recording does not say whom its traders screened: their universes are chosen by their rules, from the volumes of closed candles.\n');
+  const session = memberships.traders.map(({ document }) => document);
   const dataDir = mkdtempSync(join(tmpdir(), 'trademind-replay-'));
   try {
-    const machine = await startLocal({ dataDir, interval, exchange: replay.exchange, wall: replay.wall, traders });
+    const machine = await startLocal({ dataDir, interval, exchange: replay.exchange, wall: replay.wall, recorded: memberships, traders: traders ?? (session.length > 0 ? session : STARTER_TRADERS) });
     let signals = 0;
     const end = followSource(machine.source, printFacts(json, io));
     const endCount = machine.source.subscribe((event) => { if (event.type === 'signal') signals += 1; });

@@ -16,8 +16,10 @@ export { LaneWatch, screenedTo, type ScreenedTo } from './screening/lane-watch.t
 export { needsOf, type TraderNeeds } from './language/needs.ts';
 export { decodeMatches, encodeMatches } from './screening/match-codec.ts';
 export { signalOf, withdrawalOf, type Match } from './screening/match.ts';
+export { Membership, withAbsence, type Absence, type MemberSpan } from './screening/membership.ts';
 export { markOf } from './screening/say-explanation.ts';
 export type { NeededSeries } from './screening/needed-series.ts';
+export type { Absent } from './screening/market-trader.ts';
 export { Screener, type IdleTrader, type RunningTrader } from './screening/screener.ts';
 export type { ActiveTrader } from './screening/screening-graph.ts';
 export { SnapshotReader, SnapshotWriter } from './screening/snapshot.ts';

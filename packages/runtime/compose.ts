@@ -11,11 +11,12 @@ import { FEED_LIMITS } from './feed/options.ts';
 import { laterLog, type Log } from './log.ts';
 import { makeFolder } from './make-folder.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
+import type { RecordedMemberships } from './market/recording/recorded-memberships.ts';
 import { recordSession } from './market/recording/recordings.ts';
 import { SessionRecorder } from './market/recording/session-recorder.ts';
 import { recordDeliveries } from './notifications/delivery-facts.ts';
 import { Notifier } from './notifications/notifier.ts';
-import { Orchestrator } from './orchestrator.ts';
+import { Orchestrator, type OrchestratorOptions } from './orchestrator.ts';
 import type { StateStore, StoredTrader } from './state/state-store.ts';
 import { systemWall, type Wall } from './time.ts';
 
@@ -106,6 +107,8 @@ export interface LocalOptions extends Common {
   traders: readonly TraderInput[];
   /** A new file: the session is recorded into it, frame by frame. */
   record?: string | undefined;
+  /** A session that is replayed: whom its traders screened, under which ids and versions. */
+  recorded?: RecordedMemberships;
   log?: Log;
   /** Aborting it stops everything, as `stop()` does. */
   signal?: AbortSignal;
@@ -121,8 +124,8 @@ export async function startLocal(options: LocalOptions): Promise<{ source: FeedS
   signal?.throwIfAborted();
   const record = async (say: Log) => (options.record === undefined ? undefined : SessionRecorder.open({ path: options.record, wall, log: say }));
   const { machine, recorder } = await recorded(options.exchange, record, (market) => new Orchestrator({
-    machineId: 'local', userId: 'local', version: 'local', dataDir, archive: options.archive, ...market, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
-    traders: (store) => versioned(documents, store), gemini: options.gemini,
+    machineId: 'local', userId: 'local', version: 'local', dataDir, archive: options.archive, recorded: options.recorded, ...market, wall, log, bootId: randomUUID(), defaultInterval: options.interval, screeningIntervalMs: options.screeningIntervalMs ?? SCREENING_INTERVAL_MS,
+    traders: (store) => versioned(documents, store, options.recorded?.traders ?? []), gemini: options.gemini,
   }));
   const stop = () => machine.stop().then(() => recorder?.close());
   signal?.addEventListener('abort', () => void stop(), { once: true });
@@ -132,12 +135,12 @@ export async function startLocal(options: LocalOptions): Promise<{ source: FeedS
 
 /** Puts a recorder before the exchange, where one is opened: then all is asked of the exchange, so that a replay finds all that the session knew. */
 async function recorded(
-  exchange: ExchangeAccess, open: (log: Log) => Promise<SessionRecorder | undefined>, make: (market: { exchange: ExchangeAccess; marketAnew: boolean }) => Orchestrator,
+  exchange: ExchangeAccess, open: (log: Log) => Promise<SessionRecorder | undefined>, make: (market: Pick<OrchestratorOptions, 'exchange' | 'marketAnew' | 'onMembership'>) => Orchestrator,
 ): Promise<{ machine: Orchestrator; recorder: SessionRecorder | undefined }> {
   const ofRecorder = laterLog();
   const recorder = await open(ofRecorder.log);
   try {
-    const machine = make({ exchange: recorder?.record(exchange) ?? exchange, marketAnew: recorder !== undefined });
+    const machine = make({ exchange: recorder?.record(exchange) ?? exchange, marketAnew: recorder !== undefined, ...(recorder && { onMembership: (entry) => recorder.membership(entry) }) });
     ofRecorder.speakTo(machine.say);
     return { machine, recorder };
   } catch (error) {
@@ -146,13 +149,16 @@ async function recorded(
   }
 }
 
-/** Names every document with an id and a version: a changed document is the next version of its name. */
-function versioned(documents: readonly TraderDocument[], store: StateStore): StoredTrader[] {
+/** Names every document with an id and a version: a changed document is the next version of its name; one that a recorded session had is the same trader. */
+function versioned(documents: readonly TraderDocument[], store: StateStore, recorded: readonly StoredTrader[]): StoredTrader[] {
   const known = new Map((store.cachedTraders() ?? []).map((trader) => [trader.id, trader]));
   const traders = documents.map((document): StoredTrader => {
     const id = uuidV5(document.name, LOCAL_NAMESPACE);
+    const text = JSON.stringify(document);
+    const once = recorded.find((one) => JSON.stringify(one.document) === text);
+    if (once) return once;
     const before = known.get(id);
-    const same = before !== undefined && JSON.stringify(before.document) === JSON.stringify(document);
+    const same = before !== undefined && JSON.stringify(before.document) === text;
     return { id, document, version: before === undefined ? 1 : before.version + (same ? 0 : 1) };
   });
   // Those not given this time are kept, so that their versions go on if they come back.

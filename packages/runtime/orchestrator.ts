@@ -15,6 +15,7 @@ import { MachineCommands } from './machine-commands.ts';
 import { MachineReport } from './machine-report.ts';
 import { MachineView } from './machine-view.ts';
 import type { ExchangeAccess } from './market/exchange-access.ts';
+import type { RecordedMemberships } from './market/recording/recorded-memberships.ts';
 import { MarketLink } from './market/market-link.ts';
 import { MarketTable } from './market/market-table.ts';
 import { listingsInMemory } from './market/universe.ts';
@@ -30,6 +31,7 @@ import { TraderFollower } from './screening/trader-follower.ts';
 import { candlesKept, TraderSet } from './screening/trader-set.ts';
 import { Snapshots } from './snapshots.ts';
 import { recordAnalysis } from './state/analysis-facts.ts';
+import type { MembershipEntry } from './state/membership-book.ts';
 import { StateStore, type StoredTrader } from './state/state-store.ts';
 import { StepWriter } from './step-writer.ts';
 import { every, type Wall } from './time.ts';
@@ -39,6 +41,8 @@ import { WorkPhase } from './work-phase.ts';
 /** How long a boot waits for the database before it goes on with the traders that it knows. */
 const TRADERS_WAIT_MS = 2_000;
 const FLUSH_MS = 15_000;
+/** A replay knows who was missing: whoever was not is waited for so much market time. */
+const REPLAY_DEADLINE_MS = 60_000;
 const SNAPSHOT_MS = 300_000;
 
 export interface OrchestratorOptions {
@@ -58,6 +62,10 @@ export interface OrchestratorOptions {
   marketAnew?: boolean;
   wall: Wall;
   log: Log;
+  /** Hears of traders' memberships as they are kept. */
+  onMembership?: ((entry: MembershipEntry) => void) | undefined;
+  /** Whom the traders of the session that is replayed screened. */
+  recorded?: RecordedMemberships | undefined;
   /** How processes before this one ended against their will, newest last. */
   crashes?: readonly CrashReport[];
   /** What must never be told: the user's keys join it when they are fetched. */
@@ -122,6 +130,7 @@ export class Orchestrator {
 
     // State, and who hears of it. The one step that can fail comes before anything that would have to be ended.
     const store = this.store = new StateStore({ dataDir, epoch: wall.epoch, outbox: options.cloud !== undefined });
+    store.memberships.tell = options.onMembership;
     const ring = new LogRing();
     const log = this.#log = heardBy(options.log, wall, secrets, (entry) => {
       if (entry.level === 'error') this.#health.errored(entry.code);
@@ -147,9 +156,10 @@ export class Orchestrator {
 
     // Candles → matches → signals.
     this.#screener = new ParallelScreener({
-      defaultInterval, wall, log, capacity: (interval) => candlesKept(interval, this.#screener.settleCandles(interval)), marketNow: () => this.#market.clock.now(),
-      onScreened: ({ matches, screened }) => {
+      defaultInterval, wall, log, capacity: (interval) => candlesKept(interval, this.#screener.settleCandles(interval)), marketNow: () => this.#market.clock.now(), deadlineMs: options.recorded?.isEmpty === false ? REPLAY_DEADLINE_MS : undefined,
+      onScreened: ({ matches, screened, absent }) => {
         this.#ledger.matched(matches);
+        this.#ledger.absent(absent);
         for (const to of screened) this.#ledger.screened(to);
         this.#steps.soon();
       },
@@ -158,7 +168,7 @@ export class Orchestrator {
     this.#ledger = new SignalLedger({
       recent: store.signalsSince(86_400_000), rules: (traderId) => this.#traders.rules(traderId), onTripped: (traderId, why) => this.#follower.pauseSoon(traderId, why),
     });
-    this.#traders = new TraderSet({ store, market: this.#market, screener: this.#screener, ledger: this.#ledger, defaultInterval, log });
+    this.#traders = new TraderSet({ store, recorded: options.recorded, market: this.#market, screener: this.#screener, ledger: this.#ledger, defaultInterval, log });
     this.#follower = new TraderFollower({ traders: this.#traders, store, log, signal, mayScreen: () => this.#phase.mayScreen, onChanged: () => this.#tradersChanged() });
 
     // Signals → decisions; both to the disk, and from there to the cloud.
@@ -216,6 +226,7 @@ export class Orchestrator {
   start(feed?: () => NonNullable<HealthReadings['feed']>): void {
     this.#feedStats = feed;
     this.#history.crashes(this.#options.crashes ?? []);
+    for (const at of this.#options.recorded?.times ?? []) this.#options.wall.after(at - this.#options.wall.epoch(), () => this.#follower.reselect());
     this.#followOwner();
     if (!this.#cloud) this.#ownerKnown.resolve();
     this.#running = Promise.all([this.#boot(), this.#cloud?.run(), this.#keys?.run()]);

@@ -8,6 +8,7 @@ import { engulfingAtSupport } from '../templates/engulfing-at-support.ts';
 import { TEMPLATE_TRADERS } from '../templates/index.ts';
 import { candleAt, simulateCandles } from '../testing/simulate.ts';
 import type { Match } from './match.ts';
+import { Membership } from './membership.ts';
 import { holds } from './say-clause.ts';
 import { Screener } from './screener.ts';
 import { clausesFor, stand } from './standing.ts';
@@ -166,7 +167,7 @@ describe('the parts of a condition', () => {
     const clause = clausesFor(trader).clauses[0];
     expect(clause).toBeDefined();
     for (let ordinal = 0; ordinal < candles.length; ordinal += 7) {
-      stand(trader, { candles: store, universe: new Set(['AUSDT']) }, new Map([['AUSDT', ordinal]]), (_symbol, { graph: { traders: [own, parts], program } }) => {
+      stand(trader, { candles: store, universe: Membership.always(['AUSDT']) }, new Map([['AUSDT', ordinal]]), (_symbol, { graph: { traders: [own, parts], program } }) => {
         const whole = program.values[own!.slots[compiled.conditions[0]!.ref]!]!;
         expect(holds(clause!, (ref) => program.values[parts!.slots[ref]!]!), `candle ${ordinal}`).toBe(Number.isNaN(whole) ? undefined : whole === 1);
       });

@@ -9,7 +9,7 @@ import { conditionSentence, sayExplanation } from './say-explanation.ts';
 import { clausesFor, stand, type Market } from './standing.ts';
 
 /** Where to look: which of the symbol's stored candles, by index; the oldest is 0. */
-interface ExplainAt extends Market { readonly series: CandleSeries | undefined; readonly index: number }
+interface ExplainAt extends Market { readonly series: CandleSeries | undefined; readonly index: number; /** Who was in then. */ readonly members: ReadonlySet<string> }
 
 /** Explains a trader on one symbol by running its graph once more over the stored candles, up to the one asked for: the same runs that screen. */
 export function explain(trader: ActiveTrader, symbol: string, at: ExplainAt): Explanation {
@@ -21,7 +21,7 @@ export function explain(trader: ActiveTrader, symbol: string, at: ExplainAt): Ex
     traderId: trader.id, traderVersion: trader.version, traderName: document.name, side: document.side, symbol, interval, seen: 0, needs: compiled.settle, conditions: [],
     candle: candle === undefined ? null : { openTime: candle.openTime, closeTime: intervalClose(interval, candle.openTime), close: candle.close },
   };
-  if (!at.universe.has(symbol)) return sayExplanation({ ...known, verdict: 'not in the universe' }, document.when);
+  if (!at.members.has(symbol)) return sayExplanation({ ...known, verdict: 'not in the universe' }, document.when);
   if (series === undefined || candle === undefined) return sayExplanation({ ...known, verdict: 'no candles' }, document.when);
   let told: Omit<Explanation, 'headline' | 'sentence'> | undefined;
   stand(trader, at, new Map([[symbol, series.oldest + index]]), (_symbol, lane) => {

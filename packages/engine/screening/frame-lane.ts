@@ -1,4 +1,4 @@
-import { intervalClose, type Interval } from '@trademind/core';
+import { intervalClose, intervalOpen, type Interval } from '@trademind/core';
 import type { CandleSeries } from '../candles/candle-series.ts';
 import type { ExternalSlot, FrameGraph } from './link-frames.ts';
 
@@ -26,8 +26,12 @@ export class FrameLane {
   readonly #began: Float64Array;
   /** Its values hold from the close of its last candle until before that of the candle after (ms). */
   #freshUntil = -Infinity;
+  /** Nothing that closes later is taken in. */
+  #hold = Infinity;
+  readonly #past: PastValues | undefined;
 
-  constructor(graph: FrameGraph, symbol: string, candles: CandleSource, sources: readonly FrameLane[]) {
+  /** @param kept so many candles' values are kept, for whoever comes late. */
+  constructor(graph: FrameGraph, symbol: string, candles: CandleSource, sources: readonly FrameLane[], kept = 0) {
     this.graph = graph;
     this.symbol = symbol;
     this.out = new Float64Array(graph.exports.length).fill(Number.NaN);
@@ -35,11 +39,20 @@ export class FrameLane {
     this.#sources = sources;
     this.#began = new Float64Array(graph.exports.length);
     this.#s = graph.program.newState();
+    this.#past = kept === 0 ? undefined : new PastValues(kept, graph.exports.length);
+  }
+
+  /** A close is screened now. A candle that is `absent` then counts as missing, though it may be there by now: until the next close nothing that closes at that instant is taken in. */
+  begin(closeTime: number, absent: boolean): void {
+    const { interval } = this.graph;
+    this.#hold = absent ? closeTime - 1 : Infinity;
+    if (absent && intervalOpen(interval, closeTime) === closeTime) this.#past?.add(closeTime, intervalClose(interval, closeTime));
   }
 
   /** Takes in every candle that has closed by `time` (ms). */
-  advanceTo(time: number): void {
+  advanceTo(asked: number): void {
     const { interval } = this.graph;
+    const time = Math.min(asked, this.#hold);
     const series = this.#candles.series(this.symbol, interval);
     if (series === undefined) return;
     if (series !== this.#series || this.#next < series.oldest) this.#begin(series);
@@ -52,6 +65,7 @@ export class FrameLane {
 
   /** The value of an export as of `time`: not ready where the candle that should have closed by then is missing. */
   valueAt(index: number, time: number): number {
+    if (this.#past !== undefined) return this.#past.at(time, index);
     return time < this.#freshUntil ? this.out[index]! : Number.NaN;
   }
 
@@ -82,22 +96,23 @@ export class FrameLane {
 
   /** What must be kept to go on after a restart: numbers that `restore` takes. */
   save(): Float64Array {
-    return Float64Array.from([this.#next, this.#freshUntil, ...this.#began, ...this.out, ...this.#s]);
+    return Float64Array.from([this.#next, this.#freshUntil, this.#hold, ...this.#began, ...this.out, ...this.#s, ...this.#past?.cells ?? []]);
   }
 
   /** Goes on where a saved lane of an equal graph stood, over a series restored with its ordinals. */
   restore(saved: Float64Array): void {
     this.#series = this.#candles.series(this.symbol, this.graph.interval);
-    this.#next = saved[0]!;
-    this.#freshUntil = saved[1]!;
-    const exports = this.out.length;
-    this.#began.set(saved.subarray(2, 2 + exports));
-    this.out.set(saved.subarray(2 + exports, 2 + 2 * exports));
-    this.#s.set(saved.subarray(2 + 2 * exports));
+    let at = 3;
+    const next = (length: number): Float64Array => saved.subarray(at, (at += length));
+    [this.#next, this.#freshUntil, this.#hold] = saved as unknown as [number, number, number];
+    this.#began.set(next(this.#began.length));
+    this.out.set(next(this.out.length));
+    this.#s.set(next(this.#s.length));
+    this.#past?.cells.set(next(this.#past.cells.length));
   }
 
   get savedLength(): number {
-    return 2 + 2 * this.out.length + this.#s.length;
+    return 3 + 2 * this.out.length + this.#s.length + (this.#past?.cells.length ?? 0);
   }
 
   #begin(series: CandleSeries): void {
@@ -131,6 +146,48 @@ export class FrameLane {
       if (!settledAt(this.#sources, reads)) this.#began[index] = this.#next;
     }
     this.#freshUntil = intervalClose(interval, close);
+    this.#past?.add(close, this.#freshUntil, this.out);
+  }
+}
+
+/** The values that a lane had on its last candles. One that was missing when its close was screened has none for good: whoever screens that close later sees what was seen then. */
+class PastValues {
+  /** How many there were, then in turns: from when and until before when they hold (ms), the values. */
+  readonly cells: Float64Array;
+  readonly #rows: number;
+  readonly #width: number;
+
+  constructor(rows: number, values: number) {
+    this.#rows = rows;
+    this.#width = 2 + values;
+    this.cells = new Float64Array(1 + rows * this.#width).fill(Number.NaN);
+    this.cells[0] = 0;
+  }
+
+  add(from: number, until: number, values?: Float64Array): void {
+    const known = this.#find(from);
+    if (known >= 0 && this.cells[known] === from) return;
+    const at = 1 + (this.cells[0]! % this.#rows) * this.#width;
+    this.cells[0]!++;
+    this.cells.fill(Number.NaN, at, at + this.#width);
+    this.cells[at] = from;
+    this.cells[at + 1] = until;
+    if (values !== undefined) this.cells.set(values, at + 2);
+  }
+
+  at(time: number, index: number): number {
+    const row = this.#find(time);
+    return row < 0 ? Number.NaN : this.cells[row + 2 + index]!;
+  }
+
+  /** Where the row lies that holds at a time; -1: there is none (any more). */
+  #find(time: number): number {
+    const count = this.cells[0]!;
+    for (let back = 1; back <= Math.min(count, this.#rows); back++) {
+      const at = 1 + ((count - back) % this.#rows) * this.#width;
+      if (this.cells[at]! <= time && time < this.cells[at + 1]!) return at;
+    }
+    return -1;
   }
 }
 

@@ -39,7 +39,7 @@ const NAMED = 10;
 export function funnel(trader: ActiveTrader, market: Market): Funnel {
   const { interval, document, conditions: compiled } = trader.compiled;
   const upTo = new Map<string, number>();
-  for (const symbol of market.universe) {
+  for (const symbol of market.universe.now) {
     const series = market.candles.series(symbol, interval);
     if (series !== undefined && series.size > 0) upTo.set(symbol, series.total - 1);
   }
@@ -64,7 +64,7 @@ export function funnel(trader: ActiveTrader, market: Market): Funnel {
       }
     });
   }
-  const counts = { symbols: market.universe.size, withCandles: upTo.size, ready, conditions, matching: matching.sort(), matched: matched.sort() };
+  const counts = { symbols: market.universe.now.size, withCandles: upTo.size, ready, conditions, matching: matching.sort(), matched: matched.sort() };
   return { traderId: trader.id, traderVersion: trader.version, traderName: document.name, interval, ...counts, sentence: sentenceOf(document.name, interval, counts) };
 }
 

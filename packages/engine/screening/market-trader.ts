@@ -1,165 +1,141 @@
 import { intervalClose, intervalMs } from '@trademind/core';
-import { MARKET, RANK } from '../language/frames.ts';
+import { MARKET } from '../language/frames.ts';
 import { FrameLane, type CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import { screenedTo, type ScreenedTo } from './lane-watch.ts';
-import { byTime, type Match } from './match.ts';
+import { byTime, NO_MATCHES, type Match } from './match.ts';
+import type { Membership } from './membership.ts';
 import type { ExternalSlot } from './link-frames.ts';
+import { placeAmong, sorted, type Standing } from './places.ts';
 import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
 import type { SavedNumbers, SnapshotReader, SnapshotWriter } from './snapshot.ts';
-
-/** What all symbols were worth at one close, by the symbol's place in `symbols`; kept for those that come late. */
-interface Standing { readonly closeTime: number; readonly values: readonly Float64Array[] }
+import { WaitingCloses } from './waiting-closes.ts';
 
 /** A lane has just screened a candle, and its program holds the values; the matches that this gave. */
 export type Screened = (symbol: string, lane: Lane, matches: readonly Match[]) => void;
 
+/** These symbols were missing when a trader screened a close (ms). */
+export interface Absent { readonly traderId: string; readonly version: number; readonly closeTime: number; readonly symbols: readonly string[] }
+
 export interface SavedMarket {
   readonly id: string;
-  readonly due: number | null;
-  readonly screenedTo: number | null;
-  readonly arrived: readonly string[];
+  readonly closes: ReturnType<WaitingCloses['save']>;
   readonly fingerprint: string;
   readonly named: readonly (readonly [key: string, place: SavedNumbers])[];
   readonly lanes: readonly (readonly [symbol: string, place: SavedNumbers])[];
-  readonly standings: readonly { readonly closeTime: number; readonly values: readonly SavedNumbers[] }[];
+  readonly standings: readonly { readonly closeTime: number; readonly missing: readonly string[]; readonly values: readonly SavedNumbers[] }[];
 }
 
-/** So many deadlines long candles of long ago are waited for while they come. */
-const LONGEST_BACKLOG = 60;
-/** Closes whose standings are kept. */
-const KEPT = 3;
+/** Closes whose standings are kept for those that come late: some, and as many as the trader looks back on, within reason. */
+const KEPT = 60;
+const MOST_KEPT = 300;
 
 /**
  * A trader that looks at other symbols: `of`, `rank`, `percentile`. A close is screened once the candles of all symbols that it screens or names are there, or at its deadline: then what
- * is missing is not ready, and the matches name it. A symbol that comes later is screened alone, against what the others were worth.
- * Where candles come whose deadline has long passed (history, or what an outage has held back: one symbol after the other), the closes wait until all symbols have them, or none has come for as long.
+ * is missing is not ready, and the matches name it. A symbol that comes later is screened alone, against what those that were there were worth. What it finds follows from the candles and the
+ * membership alone: who was in at each close, and who was missing when it was screened. A symbol that was not in yet is placed as if it had come alone, and gives no matches.
  */
 export class MarketTrader {
   readonly trader: ActiveTrader;
   readonly #graph: ScreeningGraph;
   readonly #candles: CandleSource;
-  /** Market time after a close (ms) at which it is screened with what is there. */
-  readonly #deadlineMs: number;
   readonly #market: number;
   /** External slots that are places, by their index in the own frame. */
   readonly #places: readonly (ExternalSlot & { at: number })[];
   readonly #named = new Map<string, FrameLane>();
   readonly #lanes = new Map<string, Lane>();
-  /** Every symbol whose candles it needs. */
-  readonly #needed: ReadonlySet<string>;
-  /** Close time of the next close to be screened by all; candles before it are late. */
-  #due = -Infinity;
-  #screenedTo = -Infinity;
+  readonly #membership: Membership;
+  readonly #closes: WaitingCloses;
+  readonly #kept: number;
   readonly #standings: Standing[] = [];
-  /** Symbols whose candles were screened since `takeScreened` was asked last. */
+  /** Symbols whose candles were screened since `takeScreened` was asked last, and who was missing since `takeAbsent` was. */
   readonly #advanced = new Set<string>();
-  /** Symbols whose candle of the close under way is there. */
-  readonly #arrived = new Set<string>();
-  /** The latest close of which a candle has come. */
-  #ahead = -Infinity;
-  /** When a candle last came whose deadline had passed (ms of market time). */
-  #backlogAt = -Infinity;
-  #backlogSince = -Infinity;
+  #absent: Absent[] = [];
 
   /** @param beside run with it over the same candles; what they find is told with its matches. */
-  constructor(trader: ActiveTrader, symbols: ReadonlySet<string>, candles: CandleSource, deadlineMs: number, beside: readonly ActiveTrader[] = []) {
+  constructor(trader: ActiveTrader, membership: Membership, candles: CandleSource, deadlineMs: number, beside: readonly ActiveTrader[] = []) {
     this.trader = trader;
+    this.#membership = membership;
+    this.#kept = Math.min(MOST_KEPT, KEPT + trader.compiled.settle);
     this.#graph = new ScreeningGraph([trader, ...beside], { whole: true });
     this.#candles = candles;
-    this.#deadlineMs = deadlineMs;
+    const { interval } = trader.compiled;
+    this.#closes = new WaitingCloses({
+      interval, deadlineMs, membership, named: this.#namedSymbols(), has: (symbol, closeTime) => this.#has(symbol, closeTime), screen: (closeTime) => this.#screen(closeTime, { live: true }),
+    });
     this.#market = this.#graph.frames.findIndex(({ key }) => key === MARKET);
     this.#places = this.#graph.own.externals.flatMap((external, at) => (external.as === 'value' ? [] : [{ ...external, at }]));
     const shared: FrameLane[] = [];
     for (const frame of this.#graph.frames.slice(0, -1)) {
       // A frame of the symbol being screened has no lane here; nothing that is shared reads it.
-      const lane = new FrameLane(frame, frame.symbol ?? '', candles, [...shared]);
+      const lane = new FrameLane(frame, frame.symbol ?? '', candles, [...shared], frame.symbol === undefined ? 0 : this.#kept);
       shared.push(lane);
       if (frame.symbol !== undefined) this.#named.set(frame.key, lane);
     }
-    for (const symbol of symbols) this.#lanes.set(symbol, this.#newLane(symbol));
-    this.#needed = new Set([...symbols, ...trader.compiled.elsewhere.flatMap(({ symbol }) => symbol ?? [])]);
-  }
-
-  get symbols(): ReadonlySet<string> {
-    return new Set(this.#lanes.keys());
+    for (const symbol of membership.symbols) this.#lanes.set(symbol, this.#newLane(symbol));
   }
 
   lane(symbol: string): Lane | undefined {
     return this.#lanes.get(symbol);
   }
 
+  /** Those of the symbols that it screens now. */
   books(): LaneBook[] {
-    return [...this.#lanes.values()].map(({ book }) => book);
+    return [...this.#membership.now].map((symbol) => this.#lanes.get(symbol)!.book);
+  }
+
+  /**
+   * Begins over the stored candles; the matches, oldest first. Closes whose deadline has passed are screened with what is there, those after them as their candles come.
+   * @param before the one that it replaces: what that one waits for, this one waits for.
+   */
+  start(time: number | undefined, before: MarketTrader | undefined): Match[] {
+    const stored = this.#storedCloses();
+    const over = this.#closes.start(stored, time, before && before.#closes);
+    const matches = this.warmUp(over);
+    return [...matches, ...this.#closes.resume(stored, over)];
   }
 
   /** Screens the stored candles close by close, all or those up to `until`; the matches, oldest first. `screened` hears of each candle of each symbol. */
   warmUp(until = Infinity, screened?: Screened): Match[] {
+    return this.#storedCloses().filter((close) => close <= until).flatMap((close) => this.#screen(close, { screened }));
+  }
+
+  /** The closes of which a candle is stored that they need, oldest first. */
+  #storedCloses(): number[] {
     const { interval } = this.trader.compiled;
     const closes = new Set<number>();
-    for (const symbol of this.#needed) {
+    for (const symbol of [...this.#membership.symbols, ...this.#namedSymbols()]) {
       const series = this.#candles.series(symbol, interval);
-      for (let index = 0; index < (series?.size ?? 0); index++) closes.add(intervalClose(interval, series!.openTime(index)!));
+      for (let index = 0; index < (series?.size ?? 0); index++) {
+        const close = intervalClose(interval, series!.openTime(index)!);
+        if (this.#closes.needed(close).has(symbol)) closes.add(close);
+      }
     }
-    return [...closes].filter((close) => close <= until).sort((a, b) => a - b).flatMap((close) => this.#screen(close, screened));
+    return [...closes].sort((a, b) => a - b);
   }
 
   /** The candle of a symbol that closed at `closeTime` is stored, at a market time (ms); the matches that this gives. */
-  arrived(symbol: string, closeTime: number, time = closeTime): Match[] {
-    const needed = this.#needed;
-    if (!needed.has(symbol)) return [];
-    if (this.#due === -Infinity) this.#due = closeTime;
-    if (closeTime < this.#due) return this.#late(symbol, closeTime);
-    if (time > closeTime + this.#deadlineMs) {
-      if (this.#isQuiet(time)) this.#backlogSince = time;
-      this.#backlogAt = time;
-    }
-    this.#ahead = Math.max(this.#ahead, closeTime);
-    const matches: Match[] = [];
-    if (closeTime > this.#due && this.#isQuiet(time)) {
-      // Whatever of the closes before is not there comes late: their deadlines have passed, or the interval is shorter than they are.
-      matches.push(...this.#screenUntil(closeTime));
-      this.#due = closeTime;
-    }
-    if (closeTime === this.#due) this.#arrived.add(symbol);
-    while (this.#arrived.size === needed.size) matches.push(...this.#screen(this.#due));
-    return matches;
+  arrived(symbol: string, closeTime: number, time = closeTime): readonly Match[] {
+    if (!this.#closes.needed(closeTime).has(symbol)) return NO_MATCHES;
+    return this.#closes.isOver(closeTime) ? this.#late(symbol, closeTime) : this.#closes.arrived(symbol, closeTime, time);
   }
 
   /** The market's time is now `time` (ms): closes whose deadline has passed are screened with what is there. */
   advanceTime(time: number): Match[] {
-    if (this.#ahead < this.#due || !this.#isQuiet(time)) return [];
-    return this.#screenUntil(Math.min(this.#ahead + 1, time - this.#deadlineMs + 1));
+    return this.#closes.advanceTime(time);
   }
 
-  /** Whether nothing of long ago comes any more, or has come for so long that whoever is missing is not waited for. */
-  #isQuiet(time: number): boolean {
-    return time >= this.#backlogAt + this.#deadlineMs || time >= this.#backlogSince + LONGEST_BACKLOG * this.#deadlineMs;
+  #namedSymbols(): string[] {
+    return this.trader.compiled.elsewhere.flatMap(({ symbol }) => symbol ?? []);
   }
 
-  /** Screens the closes before this instant of which a candle has come. */
-  #screenUntil(end: number): Match[] {
-    const matches: Match[] = [];
-    while (this.#due < end && this.#ahead >= this.#due) {
-      if (this.#arrived.size > 0) matches.push(...this.#screen(this.#due));
-      else this.#begin(intervalClose(this.trader.compiled.interval, this.#due));
-    }
-    return matches;
-  }
-
-  /** The close under way is this one: some symbols may have its candle already. */
-  #begin(closeTime: number): void {
-    this.#due = closeTime;
-    this.#arrived.clear();
-    if (this.#ahead < closeTime) return;
-    for (const symbol of this.#needed) if (this.#has(symbol, closeTime)) this.#arrived.add(symbol);
-  }
-
-  /** The symbol's candles begin anew, and so does what was computed from them. */
-  forget(symbol: string): void {
+  /** The symbol's candles begin anew, and so does what was computed from them. Answers whether those of all symbols do. */
+  forget(symbol: string): boolean {
+    const { interval } = this.trader.compiled;
     this.#advanced.delete(symbol);
     if (this.#lanes.has(symbol)) this.#lanes.set(symbol, this.#newLane(symbol));
+    return [...this.#lanes.keys()].every((one) => this.#candles.series(one, interval) === undefined);
   }
 
   /** How far it has come, on the symbols whose candles were screened since this was asked last. */
@@ -170,26 +146,30 @@ export class MarketTrader {
     return screened;
   }
 
+  /** Who was missing, close by close, since this was asked last: of closes that were screened as they came. */
+  takeAbsent(): Absent[] {
+    const absent = this.#absent;
+    if (absent.length > 0) this.#absent = [];
+    return absent;
+  }
+
   /** All of it as it stands, for `restore`. */
   save(writer: SnapshotWriter): SavedMarket {
     return {
-      id: this.trader.id, due: finite(this.#due), screenedTo: finite(this.#screenedTo), arrived: [...this.#arrived], fingerprint: this.#fingerprint(),
+      id: this.trader.id, closes: this.#closes.save(), fingerprint: this.#fingerprint(),
       named: [...this.#named].map(([key, lane]) => [key, writer.add(lane.save())]),
       lanes: [...this.#lanes].map(([symbol, lane]) => [symbol, writer.add(lane.save())]),
-      standings: this.#standings.map(({ closeTime, values }) => ({ closeTime, values: values.map((one) => writer.add(one)) })),
+      standings: this.#standings.map(({ closeTime, missing, values }) => ({ closeTime, missing, values: values.map((one) => writer.add(one)) })),
     };
   }
 
   /** Goes on where an equal one was saved, over candles restored before; answers false, and has changed nothing, where it no longer fits. */
   restore(saved: SavedMarket, reader: SnapshotReader): boolean {
     if (saved.fingerprint !== this.#fingerprint() || saved.lanes.map(([symbol]) => symbol).join() !== [...this.#lanes.keys()].join()) return false;
-    this.#due = saved.due ?? -Infinity;
-    this.#screenedTo = saved.screenedTo ?? -Infinity;
-    for (const symbol of this.#needed) this.#ahead = Math.max(this.#ahead, this.#newestClose(symbol));
-    for (const symbol of saved.arrived) this.#arrived.add(symbol);
+    this.#closes.restore(saved.closes);
     for (const [key, place] of saved.named) this.#named.get(key)!.restore(reader.at(place));
     for (const [symbol, place] of saved.lanes) this.#lanes.get(symbol)!.restore(reader.at(place));
-    for (const { closeTime, values } of saved.standings) this.#standings.push({ closeTime, values: values.map((place) => reader.at(place).slice()) });
+    for (const { closeTime, missing, values } of saved.standings) this.#standings.push({ closeTime, missing, members: this.#membership.at(closeTime), values: values.map((place) => reader.at(place).slice()) });
     return true;
   }
 
@@ -202,69 +182,97 @@ export class MarketTrader {
     return new Lane(symbol, interval, this.#graph, this.#candles, this.#candles.series(symbol, interval)?.oldest ?? 0, this.#named);
   }
 
-  #screen(closeTime: number, screened?: Screened): Match[] {
+  /** @param how.live it is screened as its candles come: who is missing now is noted. */
+  #screen(closeTime: number, { live = false, screened }: { live?: boolean; screened?: Screened | undefined } = {}): Match[] {
     const { interval } = this.trader.compiled;
-    this.#screenedTo = closeTime;
-    this.#begin(intervalClose(interval, closeTime));
-    const standing: Standing = { closeTime, values: this.#places.map(() => new Float64Array(this.#lanes.size)) };
-    const missing: string[] = [];
-    for (const symbol of this.#needed) if (!this.#has(symbol, closeTime)) missing.push(symbol);
-    let at = 0;
-    for (const lane of this.#lanes.values()) {
-      const source = this.#market < 0 ? undefined : lane.source(this.#market)!;
-      source?.advanceTo(closeTime);
-      for (const [index, place] of this.#places.entries()) standing.values[index]![at] = source!.settled(place.index) ? source!.valueAt(place.index, closeTime) : Number.NaN;
-      at++;
-    }
-    if (this.#market >= 0) {
-      this.#standings.push(standing);
-      if (this.#standings.length > KEPT) this.#standings.shift();
-    }
-    const places = this.#places.map(({ as }, index) => placesOf(standing.values[index]!, as));
+    const members = this.#membership.at(closeTime);
+    const noted = new Set(this.#membership.absentAt(closeTime));
+    const missing = [...new Set([...members, ...this.#namedSymbols()])].filter((symbol) => noted.has(symbol) || !this.#has(symbol, closeTime)).sort();
+    if (live && noted.size === 0 && missing.length > 0) this.#note(closeTime, missing);
+    this.#closes.begin(intervalClose(interval, closeTime));
+    const absent = new Set(missing);
+    for (const lane of this.#named.values()) lane.begin(closeTime, absent.has(lane.symbol));
+    // Longer intervals are brought by the shorter ones that read them, candle by candle.
+    for (const lane of [...this.#named.values()].toReversed()) lane.advanceTo(closeTime);
+    const lanes = [...this.#closes.needed(closeTime)].flatMap((symbol) => (absent.has(symbol) ? [] : this.#lanes.get(symbol) ?? []));
+    const worth = this.#worth(lanes, closeTime);
+    const standing = this.#stand(closeTime, missing, worth.map((values) => values.map((value, at) => (members.has(lanes[at]!.symbol) ? value : Number.NaN))));
     const matches: Match[] = [];
-    at = 0;
-    for (const [symbol, lane] of this.#lanes) {
-      for (const [index, { at: slot }] of this.#places.entries()) lane.places[slot] = places[index]![at]!;
+    for (const [at, lane] of lanes.entries()) {
       const { next } = lane;
-      const found = this.#step(symbol, lane, closeTime);
-      matches.push(...found);
-      if (lane.next > next) screened?.(symbol, lane, found);
-      at++;
+      const found = this.#place(lane, closeTime, standing, worth, at);
+      if (found.length > 0) matches.push(...found);
+      if (lane.next > next) screened?.(lane.symbol, lane, found);
     }
-    return missing.length === 0 ? matches.sort(byTime) : matches.map((match) => ({ ...match, missing })).sort(byTime);
+    // Who was missing then, and is there now, came late.
+    for (const symbol of missing) if (this.#has(symbol, closeTime)) matches.push(...this.#late(symbol, closeTime, screened));
+    return matches.sort(byTime);
   }
 
-  /** A symbol's candle that came after its close was screened: its own verdict, against what the others were worth. */
-  #late(symbol: string, closeTime: number): Match[] {
-    const lane = this.#lanes.get(symbol);
-    if (lane === undefined) return [];
-    const standing = this.#standings.find((one) => one.closeTime === closeTime);
-    const at = [...this.#lanes.keys()].indexOf(symbol);
-    const source = this.#market < 0 ? undefined : lane.source(this.#market)!;
-    source?.advanceTo(closeTime);
-    for (const [index, place] of this.#places.entries()) {
-      const values = standing?.values[index];
-      if (values !== undefined) values[at] = source!.settled(place.index) ? source!.valueAt(place.index, closeTime) : Number.NaN;
-      lane.places[place.at] = values === undefined ? Number.NaN : placesOf(values, place.as)[at]!;
+  #note(closeTime: number, symbols: readonly string[]): void {
+    this.#membership.noteAbsent(closeTime, this.trader.compiled.interval, symbols);
+    this.#absent.push({ traderId: this.trader.id, version: this.trader.version, closeTime, symbols });
+  }
+
+  /** Keeps what those that were there were worth at a close. */
+  #stand(closeTime: number, missing: readonly string[], worth: readonly Float64Array[]): Standing {
+    const standing: Standing = { closeTime, members: this.#membership.at(closeTime), missing, values: worth.map(sorted) };
+    this.#standings.push(standing);
+    if (this.#standings.length > this.#kept) this.#standings.shift();
+    return standing;
+  }
+
+  /** What each of these lanes is worth at a close, by place; not a number where it has not settled. */
+  #worth(lanes: readonly Lane[], closeTime: number): Float64Array[] {
+    const worth = this.#places.map(() => new Float64Array(lanes.length));
+    if (this.#market < 0) return worth;
+    for (let at = 0; at < lanes.length; at++) {
+      const source = lanes[at]!.source(this.#market)!;
+      source.advanceTo(closeTime);
+      for (let place = 0; place < worth.length; place++) {
+        const { index } = this.#places[place]!;
+        worth[place]![at] = source.settled(index) ? source.valueAt(index, closeTime) : Number.NaN;
+      }
     }
-    return this.#step(symbol, lane, closeTime);
+    return worth;
+  }
+
+  /** A symbol's candle that came after its close was screened: its own verdict, against what those that were there were worth. */
+  #late(symbol: string, closeTime: number, screened?: Screened): readonly Match[] {
+    const lane = this.#lanes.get(symbol);
+    if (lane === undefined) return NO_MATCHES;
+    const { next } = lane;
+    const found = this.#place(lane, closeTime, this.#standings.findLast((one) => one.closeTime === closeTime), this.#worth([lane], closeTime), 0);
+    if (lane.next > next) screened?.(symbol, lane, found);
+    return found;
+  }
+
+  /** Screens a symbol's candle, worth so much at `at`, against a standing; without one it has no place. Who is no member then gives no matches. */
+  #place(lane: Lane, closeTime: number, standing: Standing | undefined, worth: readonly Float64Array[], at: number): readonly Match[] {
+    const { symbol } = lane;
+    const isMember = (standing?.members ?? this.#membership.at(closeTime)).has(symbol);
+    const missing = standing?.missing ?? [];
+    const counted = isMember && !missing.includes(symbol);
+    for (let place = 0; place < worth.length; place++) {
+      const { at: slot, as } = this.#places[place]!;
+      lane.places[slot] = standing === undefined ? Number.NaN : placeAmong(standing.values[place]!, worth[place]![at]!, counted, as);
+    }
+    const found = this.#step(lane, closeTime);
+    if (!isMember) return NO_MATCHES;
+    if (missing.length === 0 || found.length === 0) return found;
+    const others = missing.filter((one) => one !== symbol);
+    return others.length === 0 ? found : found.map((match) => ({ ...match, missing: others }));
   }
 
   /** Screens a symbol's candle of this close, if it is there. */
-  #step(symbol: string, lane: Lane, closeTime: number): Match[] {
+  #step(lane: Lane, closeTime: number): readonly Match[] {
     const { interval } = this.trader.compiled;
-    const series = this.#candles.series(symbol, interval);
-    if (series === undefined || lane.next >= series.total) return [];
+    const series = this.#candles.series(lane.symbol, interval);
+    if (series === undefined || lane.next >= series.total) return NO_MATCHES;
     const next = Math.max(lane.next, series.oldest);
-    if (intervalClose(interval, series.openTimeOf(next)) !== closeTime) return [];
-    this.#advanced.add(symbol);
-    return lane.advance(series, next + 1) ?? [];
-  }
-
-  #newestClose(symbol: string): number {
-    const { interval } = this.trader.compiled;
-    const series = this.#candles.series(symbol, interval);
-    return series === undefined || series.size === 0 ? -Infinity : intervalClose(interval, series.openTime(series.size - 1)!);
+    if (intervalClose(interval, series.openTimeOf(next)) !== closeTime) return NO_MATCHES;
+    this.#advanced.add(lane.symbol);
+    return lane.advance(series, next + 1) ?? NO_MATCHES;
   }
 
   #has(symbol: string, closeTime: number): boolean {
@@ -274,26 +282,4 @@ export class MarketTrader {
     const newest = intervalClose(interval, series.openTime(series.size - 1)!);
     return newest >= closeTime && intervalClose(interval, series.openTime(0)!) <= closeTime && (newest - closeTime) / intervalMs(interval) < series.size;
   }
-}
-
-/** JSON knows no infinity. */
-const finite = (time: number): number | null => (time === -Infinity ? null : time);
-
-/**
- * The place of each value among all that are ready: 1 = the largest; equal ones share the better place. In per cent: how many of them are not above it. Not ready where the value is not.
- */
-function placesOf(values: Float64Array, as: ExternalSlot['as']): Float64Array {
-  const sorted = values.slice().sort(); // what is not ready comes last
-  let ready = sorted.length;
-  while (ready > 0 && Number.isNaN(sorted[ready - 1]!)) ready--;
-  return values.map((value) => {
-    if (Number.isNaN(value)) return Number.NaN;
-    let notAbove = 0;
-    for (let end = ready; notAbove < end;) {
-      const middle = (notAbove + end) >> 1;
-      if (sorted[middle]! <= value) notAbove = middle + 1;
-      else end = middle;
-    }
-    return as === RANK ? ready - notAbove + 1 : (100 * notAbove) / ready;
-  });
 }

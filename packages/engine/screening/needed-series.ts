@@ -12,7 +12,7 @@ export interface NeededSeries {
 }
 
 /** Every series that traders read, of their symbols and of those that they name. */
-export function neededSeries(traders: Iterable<ActiveTrader>, universes: ReadonlyMap<string, ReadonlySet<string>>): NeededSeries[] {
+export function neededSeries(traders: Iterable<ActiveTrader>, symbolsOf: (traderId: string) => Iterable<string>): NeededSeries[] {
   const needed = new Map<string, NeededSeries>();
   const add = (symbol: string, interval: Interval, settle: number, streamed: boolean): void => {
     const key = `${symbol} ${interval}`;
@@ -20,7 +20,7 @@ export function neededSeries(traders: Iterable<ActiveTrader>, universes: Readonl
     needed.set(key, { symbol, interval, settle: Math.max(settle, known?.settle ?? 0), streamed: streamed || known?.streamed === true });
   };
   for (const { id, compiled } of traders) {
-    for (const symbol of universes.get(id) ?? []) {
+    for (const symbol of symbolsOf(id)) {
       add(symbol, compiled.interval, compiled.settle, true);
       for (const one of compiled.elsewhere) if (one.symbol === undefined) add(symbol, one.interval, one.settle, one.interval === compiled.interval);
     }

@@ -95,7 +95,7 @@ test('stopped at random places and restored from a snapshot, it gives the same s
     expect(ids(ordered(found))).toEqual(ids(whole));
     expect(ordered(found)).toEqual(whole);
   }), { numRuns: 6, seed: SEED });
-});
+}, 120_000);
 
 test('begun at other places, it gives the same signals once a trader has settled', () => {
   let compared = 0;

@@ -10,8 +10,9 @@ import type { LaneBook } from './lane-book.ts';
 import type { LaneHost } from './lane-host.ts';
 import type { ScreenedTo } from './lane-watch.ts';
 import { LaneSet, type SavedLane } from './lane-set.ts';
-import { MarketTrader, type SavedMarket } from './market-trader.ts';
+import { MarketTrader, type Absent, type SavedMarket } from './market-trader.ts';
 import { byTime, NO_MATCHES, type Match } from './match.ts';
+import { Membership, type SavedMembership } from './membership.ts';
 import { neededSeries, settleOf, type NeededSeries } from './needed-series.ts';
 import type { ActiveTrader } from './screening-graph.ts';
 import { SnapshotReader, SnapshotWriter, type SavedNumbers } from './snapshot.ts';
@@ -32,12 +33,12 @@ export interface ScreenerOptions {
 }
 
 /** A trader that is not screened now, with its symbols, to be explained all the same. */
-export interface IdleTrader { readonly trader: RunningTrader; readonly universe: ReadonlySet<string> }
+export interface IdleTrader { readonly trader: RunningTrader; readonly universe: Membership }
 
 /** What a snapshot says in words; its numbers lie behind. */
 interface SnapshotHeader {
   readonly traders: readonly RunningTrader[];
-  readonly universes: readonly (readonly [id: string, symbols: readonly string[]])[];
+  readonly universes: readonly (readonly [id: string, membership: SavedMembership])[];
   readonly series: readonly { readonly symbol: string; readonly interval: Interval; readonly capacity: number; readonly place: SavedNumbers }[];
   readonly folds: readonly SavedFold<SavedNumbers>[];
   readonly lanes: readonly SavedLane[];
@@ -45,6 +46,7 @@ interface SnapshotHeader {
 }
 
 const DEADLINE_MS = 5_000;
+const NOBODY = new Membership([]);
 
 /**
  * Screens closed candles for a set of traders. Level-based: it is told which traders run and which symbols each screens, and makes it so,
@@ -54,7 +56,7 @@ export class Screener {
   readonly candles: CandleStore;
   readonly #options: ScreenerOptions;
   readonly #traders = new Map<string, ActiveTrader>();
-  readonly #universes = new Map<string, ReadonlySet<string>>();
+  readonly #universes = new Map<string, Membership>();
   readonly #lanes: LaneHost;
   /** Those that look at other symbols. */
   readonly #market = new Map<string, MarketTrader>();
@@ -81,7 +83,9 @@ export class Screener {
       this.#traders.delete(id);
       this.#market.delete(id);
       removed.push(id);
-      if (!wanted.has(id)) this.#universes.delete(id);
+      // Who was missing is another version's business.
+      if (wanted.has(id)) this.#universes.set(id, this.#universe(id).complete());
+      else this.#universes.delete(id);
     }
     for (const { id, version, document } of wanted.values()) {
       if (this.#traders.has(id)) continue;
@@ -97,33 +101,45 @@ export class Screener {
     for (const id of removed) if (!this.#traders.has(id)) this.#lanes.setUniverse(id, undefined);
     const active = [...this.#traders.values()];
     this.#makeHigher(active.filter(({ id }) => added.includes(id)));
-    for (const { id, compiled } of active) if (!compiled.waits) this.#lanes.setUniverse(id, this.#universes.get(id));
+    for (const { id, compiled } of active) if (!compiled.waits) this.#lanes.setUniverse(id, this.#universes.get(id)?.symbols);
     const matches = this.#lanes.setTraders(active.filter(({ compiled }) => !compiled.waits));
     for (const trader of active) if (trader.compiled.waits && added.includes(trader.id)) matches.push(...this.#startMarket(trader));
     return { added, removed, invalid, matches: matches.sort(byTime) };
   }
 
-  /** Which symbols a trader screens; the same set again changes nothing. Newly included symbols warm up; the matches found, oldest first. */
-  setUniverse(traderId: string, symbols: ReadonlySet<string>): Match[] {
+  /**
+   * Which symbols a trader screens, and since when; a set: as if it had always been these. The same again changes nothing. Newly included symbols warm up; the matches found, oldest first.
+   * A trader that looks at one symbol at a time screens all of them on every close: whoever takes its matches leaves out those of symbols that were not in.
+   */
+  setUniverse(traderId: string, universe: Membership | ReadonlySet<string>): Match[] {
+    const membership = universe instanceof Membership ? universe : Membership.always(universe);
     const before = this.#universes.get(traderId);
-    this.#universes.set(traderId, new Set(symbols));
+    if (before?.equals(membership)) {
+      before.carry(membership);
+      return [];
+    }
+    if (before !== undefined) membership.carry(before);
+    this.#universes.set(traderId, membership);
     const trader = this.#traders.get(traderId);
     if (trader === undefined) return [];
     this.#makeHigher([trader]);
-    if (!trader.compiled.waits) return this.#lanes.setUniverse(traderId, new Set(symbols));
-    const same = before?.size === symbols.size && [...symbols].every((symbol) => before.has(symbol));
-    return same ? [] : this.#startMarket(trader);
+    return trader.compiled.waits ? this.#startMarket(trader) : this.#lanes.setUniverse(traderId, membership.symbols);
   }
 
-  /** A running trader: its interval, the symbols it screens, and whether it waits for the candles of others. */
-  trader(traderId: string): { interval: Interval; symbols: ReadonlySet<string>; waits: boolean } | undefined {
+  /** A running trader: its interval, the candles until it has settled, its universe, and whether it waits for the candles of others. */
+  trader(traderId: string): { interval: Interval; settle: number; universe: Membership; waits: boolean } | undefined {
     const trader = this.#traders.get(traderId);
-    return trader && { interval: trader.compiled.interval, symbols: this.#universes.get(traderId) ?? new Set(), waits: trader.compiled.waits };
+    return trader && { interval: trader.compiled.interval, settle: trader.compiled.settle, universe: this.#universe(traderId), waits: trader.compiled.waits };
   }
 
   /** How far traders that look at several symbols have come since this was asked last. */
   takeScreened(): ScreenedTo[] {
     return this.#market.size === 0 ? [] : [...this.#market.values()].flatMap((market) => market.takeScreened());
+  }
+
+  /** Who was missing when such traders screened a close, since this was asked last. */
+  takeAbsent(): Absent[] {
+    return this.#market.size === 0 ? [] : [...this.#market.values()].flatMap((market) => market.takeAbsent());
   }
 
   /** Intervals on which traders run. */
@@ -133,7 +149,7 @@ export class Screener {
 
   /** Every series that the running traders read, of their symbols and of those that they name. */
   needs(): NeededSeries[] {
-    return neededSeries(this.#traders.values(), this.#universes);
+    return neededSeries(this.#traders.values(), (id) => this.#universe(id).symbols);
   }
 
   /** Candles until every node on this interval has settled; the next one is the first that can give a signal. 0 where no trader reads it. */
@@ -163,7 +179,7 @@ export class Screener {
   /** Running traders that ask for the candle under way: the intervals and symbols whose candles they want to see. */
   forming(): { interval: Interval; symbols: ReadonlySet<string> }[] {
     return [...this.#traders.values()].filter(({ compiled }) => compiled.document.candles === 'forming')
-      .map(({ id, compiled }) => ({ interval: compiled.interval, symbols: this.#universes.get(id) ?? new Set() }));
+      .map(({ id, compiled }) => ({ interval: compiled.interval, symbols: this.#universe(id).now }));
   }
 
   /** What the candle under way would give if it closed now: marked `forming`, without a trace in what is running. */
@@ -181,7 +197,8 @@ export class Screener {
     this.candles.forget(symbol, interval);
     this.#lanes.forget(symbol, interval);
     this.#higher.restart(symbol, interval);
-    for (const market of this.#market.values()) if (market.trader.compiled.interval === interval) market.forget(symbol);
+    // Where all begin anew, so does the trader: what comes then is no latecomer.
+    for (const market of this.#market.values()) if (market.trader.compiled.interval === interval && market.forget(symbol)) this.#newMarket(market.trader);
   }
 
   /**
@@ -196,7 +213,7 @@ export class Screener {
     if (closeTime !== undefined && (series?.openTime(index) === undefined || intervalClose(interval, series.openTime(index)!) !== closeTime)) {
       throw new TradeMindError({ code: 'unknown_candle', message: `No stored ${interval} candle of ${symbol} closed at ${new Date(closeTime).toISOString()}.`, field: 'closeTime' });
     }
-    return explain(trader, symbol, { candles: this.candles, universe, series, index });
+    return explain(trader, symbol, { candles: this.candles, universe, series, index, members: closeTime === undefined ? universe.now : universe.at(closeTime) });
   }
 
   /** How many of a trader's symbols are ready, on how many each condition holds, and on which all of it does, on their last closed candles: computed anew from the stored ones. Throws `unknown_trader`. */
@@ -205,24 +222,25 @@ export class Screener {
     return funnel(trader, { candles: this.candles, universe });
   }
 
-  #compiled(who: string | IdleTrader): { trader: ActiveTrader; universe: ReadonlySet<string> } {
+  #compiled(who: string | IdleTrader): { trader: ActiveTrader; universe: Membership } {
     if (typeof who !== 'string') {
       const { id, version, document } = who.trader;
       return { trader: { id, version, compiled: compileTrader(document, this.#options.defaultInterval) }, universe: who.universe };
     }
     const trader = this.#traders.get(who);
     if (trader === undefined) throw new TradeMindError({ code: 'unknown_trader', message: `No trader with the id ${who} is running.`, field: 'traderId' });
-    return { trader, universe: this.#universes.get(who) ?? new Set() };
+    return { trader, universe: this.#universe(who) };
   }
 
   /** Symbols in a trader's universe, those on which it has settled, those on which it holds now. */
   counts(traderId: string): { symbols: number; ready: number; matching: number } {
-    const counts = { symbols: this.#universes.get(traderId)?.size ?? 0, ready: 0, matching: 0 };
+    const { now } = this.#universe(traderId);
+    const counts = { symbols: now.size, ready: 0, matching: 0 };
     const trader = this.#traders.get(traderId);
     if (trader === undefined) return counts;
     for (const book of this.#market.get(traderId)?.books() ?? this.#lanes.books(trader.compiled.interval)) {
       const index = book.traders.findIndex(({ id }) => id === traderId);
-      if (index < 0) continue;
+      if (index < 0 || !now.has(book.symbol)) continue;
       if (book.ready(index)) counts.ready++;
       if (book.holds(index)) counts.matching++;
     }
@@ -233,7 +251,7 @@ export class Screener {
   matching(symbol: string): string[] {
     const names: string[] = [];
     const read = (book: LaneBook | undefined): void => {
-      for (const [index, { name }] of book?.traders.entries() ?? []) if (book!.holds(index)) names.push(name);
+      for (const [index, { id, name }] of book?.traders.entries() ?? []) if (book!.holds(index) && this.#universe(id).now.has(symbol)) names.push(name);
     };
     for (const interval of this.intervals()) read(this.#lanes.book(symbol, interval));
     for (const market of this.#market.values()) read(market.lane(symbol)?.book);
@@ -248,7 +266,7 @@ export class Screener {
     const writer = new SnapshotWriter();
     const header: SnapshotHeader = {
       traders: [...this.#traders.values()].map(({ id, version, compiled }) => ({ id, version, document: compiled.document })),
-      universes: [...this.#universes].map(([id, symbols]) => [id, [...symbols]]),
+      universes: [...this.#universes].map(([id, membership]) => [id, membership.save()]),
       series: [...this.candles.all()].map(({ symbol, interval, series }) => ({ symbol, interval, capacity: series.capacity, place: writer.add(series.save()) })),
       folds: this.#higher.save((numbers) => writer.add(numbers)),
       lanes: this.#lanes.save(writer),
@@ -274,9 +292,9 @@ export class Screener {
         if (!(error instanceof LanguageError)) throw error;
       }
     }
-    for (const [id, symbols] of header.universes) this.#universes.set(id, new Set(symbols));
+    for (const [id, saved] of header.universes) this.#universes.set(id, Membership.restored(saved));
     const local = [...this.#traders.values()].filter(({ compiled }) => !compiled.waits);
-    for (const { id } of local) this.#lanes.setUniverse(id, this.#universes.get(id));
+    for (const { id } of local) this.#lanes.setUniverse(id, this.#universes.get(id)?.symbols);
     this.#lanes.setTraders(local);
     this.#lanes.restore(header.lanes, reader);
     for (const trader of this.#traders.values()) {
@@ -289,14 +307,20 @@ export class Screener {
     }
   }
 
+  /** A trader's universe; nobody while none was named. */
+  #universe(traderId: string): Membership {
+    return this.#universes.get(traderId) ?? NOBODY;
+  }
+
   #newMarket(trader: ActiveTrader): MarketTrader {
-    const market = new MarketTrader(trader, this.#universes.get(trader.id) ?? new Set(), this.candles, this.#options.deadlineMs ?? DEADLINE_MS);
+    const market = new MarketTrader(trader, this.#universe(trader.id), this.candles, this.#options.deadlineMs ?? DEADLINE_MS);
     this.#market.set(trader.id, market);
     return market;
   }
 
   #startMarket(trader: ActiveTrader): Match[] {
-    return this.#newMarket(trader).warmUp();
+    const before = this.#market.get(trader.id);
+    return this.#newMarket(trader).start(this.#options.marketNow?.(), before);
   }
 
   /** Sees to it that the longer candles which these traders look at are made, from the stored ones on. */
@@ -305,7 +329,7 @@ export class Screener {
       const { interval, elsewhere } = compiled;
       for (const { symbol, interval: longer } of elsewhere) {
         if (longer === interval) continue;
-        for (const one of symbol === undefined ? this.#universes.get(id) ?? [] : [symbol]) this.#higher.want(one, interval, longer);
+        for (const one of symbol === undefined ? this.#universe(id).symbols : [symbol]) this.#higher.want(one, interval, longer);
       }
     }
   }

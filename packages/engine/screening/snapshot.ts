@@ -2,7 +2,7 @@ import { TradeMindError } from '@trademind/core';
 import { checksumOfWords } from '../checksum.ts';
 
 /** Says what these bytes are, and which layout they have: another layout is another word. */
-const MAGIC = 'TMSNAP02';
+const MAGIC = 'TMSNAP03';
 /** Bytes before the header: the magic word, the header's length, the checksum of all that follows. */
 const PREFIX = 16;
 const encoder = new TextEncoder();

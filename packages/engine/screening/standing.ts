@@ -4,10 +4,11 @@ import type { CompiledTrader } from '../language/compile-trader.ts';
 import type { CandleSource } from './frame-lane.ts';
 import { Lane } from './lane.ts';
 import { MarketTrader, type Screened } from './market-trader.ts';
+import type { Membership } from './membership.ts';
 import { ScreeningGraph, type ActiveTrader } from './screening-graph.ts';
 
 /** The stored candles, and the symbols that the trader screens. */
-export interface Market { readonly candles: CandleSource; readonly universe: ReadonlySet<string> }
+export interface Market { readonly candles: CandleSource; readonly universe: Membership }
 
 const CLAUSES = new WeakMap<CompiledTrader, CompiledClauses>();
 

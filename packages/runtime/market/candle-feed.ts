@@ -1,6 +1,7 @@
 import { codeOf, sentenceOf, type Candle, type Interval } from '@trademind/core';
 import type { Series } from './binance-websocket-client.ts';
-import { SymbolFeed, type FeedContext } from './symbol-feed.ts';
+import type { FeedContext } from './feed-context.ts';
+import { SymbolFeed } from './symbol-feed.ts';
 
 /** Symbols whose history is fetched at the same time; what is missing live does not wait for those. */
 const BACKFILLS = 8;

@@ -1,61 +1,20 @@
 import { codeOf, intervalClose, sentenceOf, type Candle, type Interval } from '@trademind/core';
-import type { Log } from '../log.ts';
-import { Backoff, type Wall } from '../time.ts';
+import { Backoff } from '../time.ts';
 import { layHistory } from './backfill.ts';
-import type { BinanceRest } from './binance-rest.ts';
 import { BrokenLonger } from './broken-longer.ts';
 import { agrees, sameCandle, SETTLED_MS } from './candle-check.ts';
-import type { CandleMarks } from './candle-marks.ts';
 import { CandleMerge } from './candle-merge.ts';
-import type { MarketClock } from './market-clock.ts';
-import type { StoredHistory } from './stored-history.ts';
+import type { FeedContext } from './feed-context.ts';
+import { QuietStreams } from './quiet-streams.ts';
+import { SymbolHalt } from './symbol-halt.ts';
 
 /** A candle is late when so much market time, and so much wall time, has passed since its end. */
 const LATE_MARKET_MS = 10_000;
 const LATE_WALL_MS = 1_000;
-/** So many answers without a new candle, one after the other, make a halt. */
-const EMPTY_ANSWERS = 3;
 const RETRY = { first: 500, most: 60_000 };
 const ROUNDS = 4;
-/** A stream is quiet when so many candles in which somebody traded came late, and not from it; of long intervals one is enough. */
-const QUIET_CANDLES = 2;
-const LONG: ReadonlySet<Interval> = new Set(['15m', '30m', '1h', '2h', '4h', '6h', '8h', '12h', '1d', '1w', '1M']);
 /** Candles before the missing one that are asked for with it and compared. */
 const OVERLAP = 2;
-
-/** What all feeds of a market share. */
-export interface FeedContext {
-  rest: Pick<BinanceRest, 'klines'>;
-  clock: MarketClock;
-  wall: Wall;
-  log: Log;
-  signal: AbortSignal;
-  marks: CandleMarks;
-  /** History that lies on this computer. */
-  stored?: StoredHistory | undefined;
-  /** Makes sure that the clock was set a moment ago. */
-  refreshClock(): Promise<void>;
-  /** Whether the exchange itself says that the symbol does not trade now. */
-  saysHalted(symbol: string): Promise<boolean>;
-  /** Open time of the first candle that a series needs. */
-  startOf(symbol: string, interval: Interval): number;
-  /** Longer intervals that are made of the symbol's candles. */
-  longer(symbol: string): readonly Interval[];
-  /** Fetches the past of those, as the exchange has it: it must be there before the symbol's own history goes on. */
-  before(symbol: string): Promise<void>;
-  /** A closed candle, in order, exactly once. */
-  take(symbol: string, interval: Interval, candle: Candle): void;
-  /** The series begins anew (a hole that the exchange never filled, or a longer history): what is known of it must be forgotten. */
-  restart(symbol: string, interval: Interval): void;
-  /** The newest candles that are held of a series, oldest first; none where nobody holds them. */
-  held(symbol: string, interval: Interval, limit: number): readonly Candle[];
-  /** Open time of the oldest candle that is held of a series; undefined where there is none. */
-  heldFrom(symbol: string, interval: Interval): number | undefined;
-  /** What was said of a series does not fit what is held: it should be compared. */
-  doubt(symbol: string, interval: Interval): void;
-  /** Something worth showing changed: history fetched, a halt, an end of one. */
-  onProgress(): void;
-}
 
 /**
  * All series of one symbol: every closed candle in order, exactly once, wherever it comes from. Stream candles wait while history is fetched.
@@ -74,18 +33,17 @@ export class SymbolFeed {
   readonly #begun = new Map<Interval, number>();
   readonly #broken = new BrokenLonger();
   readonly #retry: Backoff;
-  readonly #quiet = new Map<Interval, number>();
-  /** The last rows that no other follows: laid only if the symbol has halted. */
-  readonly #unfollowed = new Map<Interval, Candle>();
+  readonly #quiet = new QuietStreams();
+  readonly #halt: SymbolHalt;
   /** Grows when the series are begun anew: what was fetched for an older one is dropped. */
   #generation = 0;
-  #emptyAnswers = 0;
   #filling = false;
   #doubts = 0;
 
   constructor(symbol: string, context: FeedContext) {
     this.symbol = symbol;
     this.#context = context;
+    this.#halt = new SymbolHalt(symbol, context, this.#merge);
     this.addedAt = context.wall.now();
     this.#retry = new Backoff({ ...RETRY, random: context.wall.random });
   }
@@ -100,7 +58,7 @@ export class SymbolFeed {
   }
 
   isHalted(): boolean {
-    return this.intervals.length > 0 && this.intervals.every((interval) => this.#merge.isHalted(interval));
+    return this.#halt.isHalted;
   }
 
   /** Keeps exactly these series. True when a new one needs the history to be fetched anew. */
@@ -145,7 +103,7 @@ export class SymbolFeed {
       this.#doubts += 1;
       return this.filled;
     }
-    this.#quiet.delete(interval);
+    this.#quiet.spoke(interval);
     if (!this.#merge.offer(interval, candle)) {
       this.#compare(interval, candle);
       return false;
@@ -179,8 +137,7 @@ export class SymbolFeed {
 
   /** A symbol may trade again: it is asked for once more. */
   revive(): void {
-    for (const interval of this.intervals) this.#merge.setHalted(interval, false);
-    this.#emptyAnswers = 0;
+    this.#halt.revive();
     this.notBefore = 0;
   }
 
@@ -191,9 +148,7 @@ export class SymbolFeed {
 
   /** Series whose streams bring nothing although the symbol trades; each is told once. */
   takeQuiet(): Interval[] {
-    const quiet = [...this.#quiet].filter(([interval, count]) => count >= (LONG.has(interval) ? 1 : QUIET_CANDLES)).map(([interval]) => interval);
-    for (const interval of quiet) this.#quiet.delete(interval);
-    return quiet;
+    return this.#quiet.take();
   }
 
   /** Fetches what it lacks, lays it in order, and lets it go on. Never rejects; the answer is the exchange's error, null when it answered. */
@@ -231,7 +186,7 @@ export class SymbolFeed {
   #failed(error: unknown): void {
     const { wall, log } = this.#context;
     const code = codeOf(error);
-    if (code === 'exchange_refused' && this.intervals.length > 0) this.#halt(`: ${sentenceOf(error)}`);
+    if (code === 'exchange_refused' && this.intervals.length > 0) this.#halts(`: ${sentenceOf(error)}`);
     this.notBefore = wall.now() + this.#retry.next();
     if (this.#retry.failures === 1) log('warn', code, `The history of ${this.symbol} could not be fetched: ${sentenceOf(error)} It is tried again.`);
   }
@@ -258,10 +213,9 @@ export class SymbolFeed {
       });
       if (!stillWanted()) return brought;
       if (next === undefined) this.#broken.before(this.#context.longer(this.symbol), this.#merge.nextOpen(interval) ?? from);
-      if (laid.unfollowed) this.#unfollowed.set(interval, laid.unfollowed);
-      else this.#unfollowed.delete(interval);
+      this.#halt.keepLast(interval, laid.unfollowed);
       if (laid.candles > 0) brought = true;
-      if (late && laid.traded > 0 && wall.now() - began < LATE_MARKET_MS) this.#quiet.set(interval, (this.#quiet.get(interval) ?? 0) + 1);
+      if (late && laid.traded > 0 && wall.now() - began < LATE_MARKET_MS) this.#quiet.late(interval);
     }
     return brought;
   }
@@ -285,44 +239,23 @@ export class SymbolFeed {
 
   /** After an answer: a symbol that is due but got nothing has halted, if the exchange says so, or if it happens several times. */
   async #judge(brought: boolean): Promise<void> {
-    const { clock, wall, saysHalted } = this.#context;
+    const { clock, wall } = this.#context;
     if (brought) {
-      this.#lives();
+      this.#halt.lives();
       return;
     }
     // By the exchange's own clock, not by our estimate: a row that it was too early for is no sign of a halt.
     if (this.dueAt() + LATE_MARKET_MS > clock.seen()) return;
-    this.#emptyAnswers += 1;
-    this.notBefore = wall.now() + 1_000 * 2 ** this.#emptyAnswers;
-    if (this.#emptyAnswers >= EMPTY_ANSWERS || await saysHalted(this.symbol)) this.#halt('');
+    this.notBefore = wall.now() + this.#halt.emptyAnswer();
+    if (await this.#halt.isOne()) this.#halts('');
   }
 
-  #halt(why: string): void {
-    const { log, clock, startOf, onProgress } = this.#context;
+  #halts(why: string): void {
     const wasHalted = this.isHalted();
-    for (const interval of this.intervals) {
-      const next = this.#merge.nextOpen(interval);
-      if (next === undefined) this.#merge.startAt(interval, startOf(this.symbol, interval));
-      const last = this.#unfollowed.get(interval);
-      // Nothing will follow the last row: it is as closed as it gets.
-      if (last?.openTime === next) this.#merge.lay(interval, last as Candle);
-      this.#merge.setHalted(interval, true);
-    }
+    this.#halt.begin();
     this.filled = true;
-    this.#unfollowed.clear();
     this.#drain(true);
-    if (wasHalted) return;
-    log('warn', 'symbol_halted', `${this.symbol} has halted: the exchange has no further candles of it at ${iso(clock.now())}${why}. It goes on when the exchange does.`);
-    onProgress();
-  }
-
-  #lives(): void {
-    this.#emptyAnswers = 0;
-    this.#unfollowed.clear();
-    if (!this.intervals.some((interval) => this.#merge.isHalted(interval))) return;
-    for (const interval of this.intervals) this.#merge.setHalted(interval, false);
-    this.#context.log('info', 'symbol_trades', `${this.symbol} trades again.`);
-    this.#context.onProgress();
+    if (!wasHalted) this.#halt.tell(why);
   }
 
   /** A closed candle came once more: it must say what the first one said. */
@@ -352,7 +285,7 @@ export class SymbolFeed {
         restart(this.symbol, interval);
         continue;
       }
-      if (this.#emptyAnswers > 0 && !halting) this.#lives();
+      if (this.#halt.isSuspected && !halting) this.#halt.lives();
       try {
         take(this.symbol, interval, next.candle);
       } catch (error) {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Candle, Explanation, Interval } from '@trademind/core';
-import { Screener, type Funnel, type IdleTrader, type Match, type NeededSeries, type RunningTrader, type ScreenedTo } from '@trademind/engine';
+import { Membership, Screener, type Funnel, type IdleTrader, type Match, type NeededSeries, type RunningTrader, type ScreenedTo } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import { every, type Wall } from '../time.ts';
 import { toShed } from './overload.ts';
@@ -21,6 +21,8 @@ export interface ParallelScreenerOptions {
    * after `push` and `setTraders` have returned; what belongs to a series that was forgotten meanwhile never comes. A match may be told twice: what a trader found up to where it has come is old.
    */
   onScreened: (found: Screened) => void;
+  /** Market time (ms) that a trader which looks at other symbols waits for their candles after a close. */
+  deadlineMs?: number | undefined;
   /** Worker threads: so many, or as the load wants. */
   workers?: number | 'auto';
   /** vCPUs of this machine. */
@@ -47,15 +49,15 @@ export class ParallelScreener {
   readonly #load = new PassLoad();
   /** All traders and their symbols, also those that are not screened for now because there is too much to do. */
   #traders: readonly RunningTrader[] = [];
-  readonly #universes = new Map<string, ReadonlySet<string>>();
+  readonly #universes = new Map<string, Membership>();
   readonly #shed = new Set<string>();
 
   constructor(options: ParallelScreenerOptions) {
     this.#options = options;
-    const { defaultInterval, capacity, wall, log, marketNow } = options;
+    const { defaultInterval, capacity, wall, log, marketNow, deadlineMs } = options;
     let lanes: ShardedLanes | undefined;
     this.#screener = new Screener({
-      defaultInterval, capacity, marketNow,
+      defaultInterval, capacity, marketNow, ...(deadlineMs !== undefined && { deadlineMs }),
       lanes: (candles) => (lanes = new ShardedLanes({
         candles, defaultInterval, wall, log,
         onScreened: ({ matches, screened }) => this.#later(matches, screened),
@@ -130,17 +132,28 @@ export class ParallelScreener {
     } else {
       const shed = toShed(this.#traders.filter(({ id }) => !this.#shed.has(id)).map(({ id, document }) => ({ id, priority: document.analysis.priority })));
       if (shed.length === 0) return;
-      for (const id of shed) this.#shed.add(id);
+      for (const id of shed) {
+        // Who was missing up to now is known to whoever screened it.
+        const universe = this.#screener.trader(id)?.universe;
+        if (universe !== undefined) this.#universes.set(id, universe);
+        this.#shed.add(id);
+      }
       log('error', 'screening_overloaded', `Screening takes longer than the time between two closes: ${shed.length} traders of the lowest priority wait, and are caught up later. A larger machine would keep up.`);
     }
     this.#run();
   }
 
-  /** Which symbols a trader screens; what it finds in the stored candles of those that joined is told as all else. */
-  setUniverse(traderId: string, symbols: ReadonlySet<string>): void {
-    this.#universes.set(traderId, symbols);
+  /** A running trader that is not shed. */
+  trader(traderId: string): ReturnType<Screener['trader']> {
+    return this.#screener.trader(traderId);
+  }
+
+  /** Which symbols a trader screens, and since when; what it finds in the stored candles of those that joined is told as all else. */
+  setUniverse(traderId: string, universe: Membership | ReadonlySet<string>): void {
+    const membership = universe instanceof Membership ? universe : Membership.always(universe);
+    this.#universes.set(traderId, membership);
     if (this.#shed.has(traderId)) return;
-    this.#later(this.#screener.setUniverse(traderId, symbols));
+    this.#later(this.#screener.setUniverse(traderId, membership));
   }
 
   /** Shows traders that ask for it each candle under way as it stands: what it would give is told as all else, marked `forming`. */
@@ -175,7 +188,7 @@ export class ParallelScreener {
   forget(symbol: string, interval: Interval): void {
     this.#screener.forget(symbol, interval);
     const other = (one: { symbol: string; interval: Interval }): boolean => one.symbol !== symbol || one.interval !== interval;
-    this.#found = this.#found.map(({ matches, screened }) => ({ matches: matches.filter(other), screened: screened.filter(other) }));
+    this.#found = this.#found.map(({ matches, screened, absent }) => ({ matches: matches.filter(other), screened: screened.filter(other), absent }));
   }
 
   /** Why a trader holds on a symbol, or why not: of one that is shed too. Throws `unknown_trader`, `unknown_candle`. */
@@ -190,12 +203,12 @@ export class ParallelScreener {
 
   #idle(traderId: string): string | IdleTrader {
     const trader = this.#shed.has(traderId) ? this.#traders.find(({ id }) => id === traderId) : undefined;
-    return trader === undefined ? traderId : { trader, universe: this.#universes.get(traderId) ?? new Set() };
+    return trader === undefined ? traderId : { trader, universe: this.#universes.get(traderId) ?? new Membership([]) };
   }
 
   /** Symbols in a trader's universe, those on which it has settled, those on which it holds; of one that is shed the symbols alone. */
   counts(traderId: string): ReturnType<Screener['counts']> {
-    if (this.#shed.has(traderId)) return { symbols: this.#universes.get(traderId)?.size ?? 0, ready: 0, matching: 0 };
+    if (this.#shed.has(traderId)) return { symbols: this.#universes.get(traderId)?.now.size ?? 0, ready: 0, matching: 0 };
     return this.#screener.counts(traderId);
   }
 
@@ -241,11 +254,12 @@ export class ParallelScreener {
   /** One after the other, not together: what was found twice is known for old by how far screening had come with the first. */
   #later(matches: readonly Match[], screened: readonly ScreenedTo[] = []): void {
     const market = this.#screener.takeScreened();
-    if (matches.length + screened.length + market.length === 0) return;
-    this.#found.push({ matches, screened: market.length === 0 ? screened : [...screened, ...market] });
+    const absent = this.#screener.takeAbsent();
+    if (matches.length + screened.length + market.length + absent.length === 0) return;
+    this.#found.push({ matches, absent, screened: market.length === 0 ? screened : [...screened, ...market] });
     this.#telling ??= setImmediate(() => {
       this.#telling = undefined;
-      for (const found of this.#found.splice(0)) if (found.matches.length + found.screened.length > 0) this.#options.onScreened(found);
+      for (const found of this.#found.splice(0)) if (found.matches.length + found.screened.length + found.absent.length > 0) this.#options.onScreened(found);
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Candle, Interval } from '@trademind/core';
-import { decodeMatches, LaneBook, LaneSet, LaneWatch, screenedTo, SnapshotReader, SnapshotWriter, type ActiveTrader, type CandleStore, type LaneHost, type Match, type RunningTrader, type SavedLane, type ScreenedTo } from '@trademind/engine';
+import { decodeMatches, LaneBook, LaneSet, LaneWatch, screenedTo, SnapshotReader, SnapshotWriter, type Absent, type ActiveTrader, type CandleStore, type LaneHost, type Match, type RunningTrader, type SavedLane, type ScreenedTo } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import type { Wall } from '../time.ts';
 import type { Shard, Task } from './shard.ts';
@@ -13,15 +13,15 @@ export interface ShardedLanesOptions {
   wall: Wall;
   log: Log;
   /** What was found and screened, on this thread or by a worker. */
-  onScreened: (found: Screened) => void;
+  onScreened: (found: Omit<Screened, 'absent'>) => void;
   /** A worker has worked so long (ms) on one task. */
   onWork: (busyMs: number) => void;
   /** A worker that owes an answer for so long (ms of wall time) is taken for hung. */
   patienceMs?: number;
 }
 
-/** What was found, and how far screening has come with it. */
-export interface Screened { matches: readonly Match[]; screened: readonly ScreenedTo[] }
+/** What was found, how far screening has come with it, and who was missing on the way. */
+export interface Screened { matches: readonly Match[]; screened: readonly ScreenedTo[]; absent: readonly Absent[] }
 
 /** Lanes as they stood, and the series (symbol and interval) that were begun anew since. */
 interface Collected { lanes: readonly Uint8Array[]; readonly voided: Set<string> }

@@ -1,5 +1,5 @@
 import { TraderDocument, type Signal, type TraderInput } from '@trademind/core';
-import type { Match } from '@trademind/engine';
+import { Membership, type Match } from '@trademind/engine';
 import { expect, test } from 'vitest';
 import { SignalLedger } from './signal-ledger.ts';
 
@@ -87,4 +87,26 @@ test('what is beyond the limits is kept and marked; a trader that runs wild is r
   ledger.matched(Array.from({ length: 12 }, (_, index) => at(20 + index)));
   expect(take()).toEqual(['live closed 20', ...Array.from({ length: 11 }, (_, index) => `live closed ${21 + index} hourly_limit`)]);
   expect(tripped[0]).toContain('paused');
+});
+
+test('a symbol that has left the universe is screened up to its last close, and one that joined from its first', () => {
+  const { ledger, take } = ledgerOf();
+  const membership = new Membership([{ after: 0, symbols: ['AUSDT'] }, { after: 12 * MINUTE, symbols: ['BUSDT'] }]);
+  ledger.setTrader({ traderId: id, version: 1, historyFrom: 0, liveFrom: 10 * MINUTE, liveSignals: 0, historySignals: 0 }, [], membership);
+  ledger.setTrader({ traderId: id, version: 1, historyFrom: 0, liveFrom: 10 * MINUTE, liveSignals: 0, historySignals: 0 }, ['AUSDT', 'BUSDT'].map((symbol) => ({ traderId: id, version: 1, symbol, interval: '1m' as const, closeTime: 10 * MINUTE })), membership);
+  ledger.matched([at(12), at(13), at(12, { symbol: 'BUSDT' }), at(13, { symbol: 'BUSDT' })]);
+  expect(ledger.step().signals.map(({ symbol, closeTime }) => [symbol, closeTime / MINUTE])).toEqual([['AUSDT', 12], ['BUSDT', 13]]);
+  expect(take()).toHaveLength(2);
+  expect([...ledger.symbolsOf(id)]).toEqual(['BUSDT']);
+});
+
+test('who was missing is noted of closes that are screened for the first time', () => {
+  const { ledger } = ledgerOf({}, [], 12 * MINUTE);
+  const absent = (minute: number, version = 1) => ({ traderId: id, version, closeTime: minute * MINUTE, symbols: ['BUSDT'] });
+  ledger.absent([absent(12), absent(13), absent(14, 2)]);
+  ledger.screened(to('AUSDT', 13));
+  ledger.absent([absent(13)]);
+  expect(ledger.step().missed).toEqual([{ traderId: id, version: 1, interval: '1m', closeTime: 13 * MINUTE, symbols: ['BUSDT'] }]);
+  ledger.written([]);
+  expect(ledger.isEmpty).toBe(true);
 });

@@ -1,8 +1,8 @@
 import type { Signal } from '@trademind/core';
-import { SignalPolicy, signalOf, withdrawalOf, type Match, type ScreenedTo, type SignalRules } from '@trademind/engine';
-import type { TraderState, Watermark } from '../state/state-store.ts';
+import { Membership, SignalPolicy, signalOf, withdrawalOf, type Absent, type Match, type ScreenedTo, type SignalRules } from '@trademind/engine';
+import type { Missed, TraderState, Watermark } from '../state/state-store.ts';
 
-interface Entry { mark: Watermark; state: TraderState }
+interface Entry { mark: Watermark; state: TraderState; membership: Membership }
 
 export interface SignalLedgerOptions {
   /** The live signals of the last 24 h and the open ones, in the order in which they were given. */
@@ -23,6 +23,7 @@ export class SignalLedger {
   /** symbol → trader id → entry */
   readonly #entries = new Map<string, Map<string, Entry>>();
   readonly #states = new Map<string, TraderState>();
+  #missed: Missed[] = [];
   #signals: Signal[] = [];
   readonly #dirty = new Set<Entry>();
   readonly #options: SignalLedgerOptions;
@@ -43,11 +44,14 @@ export class SignalLedger {
     if (signal.phase === 'closed') this.#policy.take(signal);
   }
 
-  /** A trader's version with the symbols that it screens and how far each has come. Replaces what was known of the trader. */
-  setTrader(state: TraderState, marks: readonly Watermark[]): void {
+  /**
+   * A trader's version with the symbols that it screens and how far each has come. Replaces what was known of the trader. A match counts where its symbol was a member: one that has left
+   * is screened up to its last close.
+   */
+  setTrader(state: TraderState, marks: readonly Watermark[], membership = Membership.always(marks.map(({ symbol }) => symbol))): void {
     this.#states.set(state.traderId, state);
     const wanted = new Map(marks.map((mark) => [mark.symbol, mark]));
-    this.#withdraw((open) => open.traderId === state.traderId && !(open.traderVersion === state.version && wanted.has(open.symbol)));
+    this.#withdraw((open) => open.traderId === state.traderId && !(open.traderVersion === state.version && wanted.has(open.symbol) && membership.at(open.closeTime).has(open.symbol)));
     for (const [symbol, traders] of this.#entries) {
       const entry = traders.get(state.traderId);
       if (entry && !(wanted.has(symbol) && entry.mark.version === state.version)) this.#drop(symbol, state.traderId);
@@ -56,8 +60,8 @@ export class SignalLedger {
       const traders = this.#entries.get(mark.symbol) ?? new Map<string, Entry>();
       this.#entries.set(mark.symbol, traders);
       const known = traders.get(state.traderId);
-      if (known) known.state = state;
-      else traders.set(state.traderId, { mark: { ...mark }, state });
+      if (known) Object.assign(known, { state, membership });
+      else traders.set(state.traderId, { mark: { ...mark }, state, membership });
     }
   }
 
@@ -86,8 +90,14 @@ export class SignalLedger {
     return this.#states.get(traderId);
   }
 
+  /** The symbols that a trader screens now; those that have left and are not done are none of them. */
   symbolsOf(traderId: string): Set<string> {
-    return new Set([...this.#entries].filter(([, traders]) => traders.has(traderId)).map(([symbol]) => symbol));
+    return new Set([...this.#entries].filter(([symbol, traders]) => traders.get(traderId)?.membership.now.has(symbol)).map(([symbol]) => symbol));
+  }
+
+  /** How far a trader has come on each of its symbols. */
+  progressOf(traderId: string): Watermark[] {
+    return [...this.#entries.values()].flatMap((traders) => traders.get(traderId)?.mark ?? []);
   }
 
   /** Traders that screen a symbol, with the interval and how far each has come. */
@@ -100,6 +110,7 @@ export class SignalLedger {
     for (const match of matches) {
       const entry = this.#entries.get(match.symbol)?.get(match.traderId);
       if (!entry || entry.mark.version !== match.traderVersion || match.closeTime <= entry.mark.closeTime || match.closeTime <= entry.state.historyFrom) continue;
+      if (!entry.membership.at(match.closeTime).has(match.symbol)) continue;
       if (match.closeTime <= entry.state.liveFrom) this.#signals.push(signalOf(match, 'history'));
       else this.#give(signalOf(match, 'live'));
     }
@@ -142,13 +153,23 @@ export class SignalLedger {
     }
   }
 
+  /** Who was missing when closes were screened: noted where that is news. Must come before `screened` of the same closes. */
+  absent(absent: readonly Absent[]): void {
+    for (const { traderId, version, closeTime, symbols } of absent) {
+      const marks = this.progressOf(traderId);
+      const [mark] = marks;
+      if (mark?.version !== version || marks.some((known) => known.closeTime >= closeTime)) continue;
+      this.#missed.push({ traderId, version, interval: mark.interval, closeTime, symbols });
+    }
+  }
+
   get isEmpty(): boolean {
-    return this.#signals.length === 0 && this.#dirty.size === 0;
+    return this.#signals.length === 0 && this.#dirty.size === 0 && this.#missed.length === 0;
   }
 
   /** What is to be written now. `written` must follow when it was; until then it is given again. */
-  step(): { signals: readonly Signal[]; watermarks: readonly Watermark[] } {
-    return { signals: this.#signals, watermarks: [...this.#dirty].map((entry) => entry.mark) };
+  step(): { signals: readonly Signal[]; watermarks: readonly Watermark[]; missed: readonly Missed[] } {
+    return { signals: this.#signals, watermarks: [...this.#dirty].map((entry) => entry.mark), missed: this.#missed };
   }
 
   /** The step is on disk: `fresh` of its signals were new, and are counted. */
@@ -160,6 +181,7 @@ export class SignalLedger {
       else state.historySignals += 1;
     }
     this.#signals = [];
+    this.#missed = [];
     this.#dirty.clear();
   }
 

@@ -1,8 +1,8 @@
 import { intervalMs, intervalOpen, sentenceOf, type Interval, type TraderStatus } from '@trademind/core';
-import type { NeededSeries, SignalRules } from '@trademind/engine';
+import { Membership, type MemberSpan, type NeededSeries, type SignalRules } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import type { MarketLink } from '../market/market-link.ts';
-import type { StateStore, StoredTrader, Watermark } from '../state/state-store.ts';
+import type { StateStore, StoredTrader, TraderState, Watermark } from '../state/state-store.ts';
 import type { ParallelScreener } from './parallel-screener.ts';
 import type { SignalLedger } from './signal-ledger.ts';
 
@@ -11,6 +11,8 @@ const HISTORY_MS = 86_400_000;
 const CATCH_UP_MS = 7 * 86_400_000;
 /** Candles before the first one screened: the one an edge looks back to, and one more. */
 const EXTRA_CANDLES = 2;
+/** A symbol that has left is screened up to its last close at most so long after it. */
+const LEAVING_MS = 3_600_000;
 /** Kept beside those that are needed. */
 const SPARE_CANDLES = 100;
 
@@ -22,8 +24,15 @@ const SHED = 'It waits because there is more to screen than time, and traders of
 /** A trader that cannot run: its document is not readable, or its expressions do not compile. */
 export interface InvalidTrader { id: string; name: string; version: number; error: string }
 
+/** Whom the traders of a recorded session screened, and when: a replay's word on it. */
+export interface RecordedMembers {
+  /** What was recorded of a trader's version by now; undefined: nothing ever was. */
+  of(trader: StoredTrader): Membership | undefined;
+}
+
 export interface TraderSetOptions {
   store: StateStore;
+  recorded?: RecordedMembers | undefined;
   market: Pick<MarketLink, 'clock' | 'universe' | 'candles' | 'want'>;
   screener: ParallelScreener;
   ledger: SignalLedger;
@@ -45,6 +54,8 @@ export class TraderSet {
   #invalid: InvalidTrader[] = [];
   /** What is made of shorter candles, by symbol. */
   #longer: ReadonlyMap<string, readonly NeededSeries[]> = new Map();
+  /** Per trader who was in its universe when. */
+  readonly #memberships = new Map<string, Membership>();
   /** Traders that were stopped for what they did, by id; another version of one runs again. */
   readonly #paused = new Map<string, { trader: StoredTrader; why: string }>();
 
@@ -143,6 +154,7 @@ export class TraderSet {
     for (const trader of before.values()) {
       if (!this.#wanted.some((wanted) => wanted.id === trader.id)) {
         ledger.removeTrader(trader.id);
+        this.#memberships.delete(trader.id);
         log('info', 'trader_stopped', `"${trader.document.name}" no longer runs.`);
       }
     }
@@ -160,14 +172,14 @@ export class TraderSet {
       log('error', 'trader_invalid', `"${trader.name}" cannot run: ${trader.error}`);
     }
     for (const trader of this.#running.values()) {
-      if (before.get(trader.id)?.version !== trader.version) log('info', 'trader_runs', `"${trader.document.name}" (version ${trader.version}) runs on ${this.#members(trader).size} symbols.`);
+      if (before.get(trader.id)?.version !== trader.version) log('info', 'trader_runs', `"${trader.document.name}" (version ${trader.version}) runs on ${this.#memberships.get(trader.id)!.now.size} symbols.`);
     }
     this.#catchUp();
   }
 
   /** Lays down when a version was first seen, and which symbols it screens from where, before anything of it is screened. */
   #prepare(trader: StoredTrader, reselect: boolean): void {
-    const { store, market, ledger } = this.#options;
+    const { store, market } = this.#options;
     const { id, version, document } = trader;
     const interval = document.interval ?? this.#options.defaultInterval;
     const closed = intervalOpen(interval, market.clock.now());
@@ -175,8 +187,9 @@ export class TraderSet {
     const state = store.traderState(id, version);
     if (!state) {
       const historyFrom = closed - HISTORY_MS;
-      const marks = market.universe.select(document.universe, new Set()).map((symbol) => mark(symbol, historyFrom));
-      ledger.setTrader(store.beginTrader({ traderId: id, version, historyFrom, liveFrom: closed }, marks), marks);
+      const { membership, spans } = this.#choose(trader, undefined, historyFrom);
+      const marks = [...membership.after(historyFrom).symbols].map((symbol) => mark(symbol, historyFrom));
+      this.#keep(trader, store.beginTrader({ traderId: id, version, historyFrom, liveFrom: closed, spans }, marks), marks, membership);
       return;
     }
     let marks = store.watermarks(id, version);
@@ -185,21 +198,47 @@ export class TraderSet {
       this.#options.log('warn', 'catch_up_limited', `"${document.name}" was last screened more than 7 days ago: it is caught up from ${new Date(oldest).toISOString()} on.`);
       marks = marks.map((known) => ({ ...known, closeTime: Math.max(known.closeTime, oldest) }));
     }
+    let membership = store.memberships.of(trader) ?? Membership.always(marks.map(({ symbol }) => symbol));
     if (reselect || marks.length === 0) {
-      const members = new Map(marks.map((known) => [known.symbol, known]));
-      const chosen = new Set(market.universe.select(document.universe, new Set(members.keys())));
-      const joined = [...chosen].filter((symbol) => !members.has(symbol)).map((symbol) => mark(symbol, closed));
-      const left = [...members.keys()].filter((symbol) => !chosen.has(symbol));
-      if (joined.length + left.length > 0) store.setMembers(id, version, { left, joined });
-      marks = [...marks.filter((known) => chosen.has(known.symbol)), ...joined];
+      const choice = this.#choose(trader, membership, closed);
+      membership = choice.membership;
+      const known = new Map(marks.map((one) => [one.symbol, one]));
+      // One that has left is screened up to its last close: what an outage holds back of it may still come.
+      const isDone = ({ symbol, closeTime }: Watermark): boolean => { const until = membership.until(symbol); return closeTime >= until || until < closed - LEAVING_MS; };
+      const left = marks.filter((one) => !membership.now.has(one.symbol) && isDone(one)).map(({ symbol }) => symbol);
+      const joined = [...membership.now].filter((symbol) => !known.has(symbol)).map((symbol) => mark(symbol, marks.length === 0 ? closed : membership.since(symbol)));
+      if (joined.length + left.length + choice.spans.length > 0) store.setMembers(id, version, { left, joined, spans: choice.spans });
+      marks = [...marks.filter(({ symbol }) => !left.includes(symbol)), ...joined];
     }
-    ledger.setTrader(state, marks);
+    this.#keep(trader, state, marks, membership);
+  }
+
+  #keep(trader: StoredTrader, state: TraderState, marks: readonly Watermark[], membership: Membership): void {
+    if (this.#options.ledger.state(trader.id)?.version !== trader.version) this.#options.store.memberships.begins(trader, membership);
+    this.#memberships.set(trader.id, membership);
+    this.#options.ledger.setTrader(state, marks, membership);
+  }
+
+  /** Whom a trader screens on the closes after `closed`, beside what is known of before; what is new in it. In a replay that is what was recorded. */
+  #choose(trader: StoredTrader, known: Membership | undefined, closed: number): { membership: Membership; spans: MemberSpan[] } {
+    const { market, recorded } = this.#options;
+    const told = recorded?.of(trader);
+    if (told) {
+      const last = known?.spans.at(-1)?.after ?? -Infinity;
+      return { membership: told, spans: told.spans.filter(({ after }) => after > last).map(({ after, symbols }) => ({ after, symbols: [...symbols] })) };
+    }
+    if (recorded && !known) this.#options.log('warn', 'membership_unrecorded', `Whom "${trader.document.name}" screened was not recorded: its universe is chosen by its rules, from the volumes of closed candles.`);
+    const members = known?.now ?? new Set<string>();
+    const symbols = market.universe.select(trader.document.universe, members);
+    if (known && symbols.length === members.size && symbols.every((symbol) => members.has(symbol))) return { membership: known, spans: [] };
+    const before = known?.spans.filter(({ after }) => after < closed) ?? [];
+    return { membership: new Membership([...before, { after: closed, symbols }], known?.absences), spans: [{ after: closed, symbols }] };
   }
 
   /** Streams what is needed, fetches anew what reaches back too little, and screens the stored candles for whoever joined. */
   #catchUp(): void {
     const { market, screener } = this.#options;
-    for (const trader of this.#running.values()) screener.setUniverse(trader.id, this.#members(trader));
+    for (const { id } of this.#running.values()) screener.setUniverse(id, this.#screened(id));
     const streamed = new Map<string, Interval[]>();
     const longer = new Map<string, NeededSeries[]>();
     for (const need of screener.needs()) {
@@ -220,7 +259,16 @@ export class TraderSet {
     }
   }
 
-  #members(trader: StoredTrader): Set<string> {
-    return this.#options.ledger.symbolsOf(trader.id);
+  /**
+   * What of a trader's membership its screening needs: the closes that are not screened yet; and of one that ranks symbols those on which what it finds then looks back, so that they are
+   * ranked as they were.
+   */
+  #screened(traderId: string): Membership {
+    const { ledger, screener } = this.#options;
+    const membership = this.#memberships.get(traderId)!;
+    const marks = ledger.progressOf(traderId);
+    const trader = screener.trader(traderId);
+    if (!trader?.waits) return membership.after(Math.min(...marks.filter(({ symbol }) => !membership.now.has(symbol)).map(({ closeTime }) => closeTime)));
+    return membership.after(Math.max(...marks.map(({ closeTime }) => closeTime)) - (trader.settle + EXTRA_CANDLES) * intervalMs(trader.interval));
   }
 }

@@ -1,4 +1,5 @@
 import { ANALYSIS_TABLES } from '../analysis/schema.ts';
+import { MEMBERSHIP_TABLES } from './membership-book.ts';
 
 /** Tables of the machine's own database, by version: an older file is brought forward step by step, a newer one is refused. */
 export const MIGRATIONS: readonly string[] = [
@@ -38,4 +39,5 @@ export const MIGRATIONS: readonly string[] = [
    drop table set_aside_1;
    create index set_aside_at on set_aside (at);
    create table let_go (kind text primary key, rows integer not null, from_at integer not null, to_at integer not null) strict, without rowid;`,
+  MEMBERSHIP_TABLES,
 ];

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import type { SQLInputValue } from 'node:sqlite';
 import { codeOf, TradeMindError, TraderDocument, type Interval, type Signal } from '@trademind/core';
+import type { MemberSpan } from '@trademind/engine';
 import { makeFolder } from '../make-folder.ts';
 import type { CandleMark } from '../market/candle-marks.ts';
 import { Ballast } from './ballast.ts';
 import { DatabaseFile, isDiskFull } from './database-file.ts';
+import { MembershipBook } from './membership-book.ts';
 import { Outbox } from './outbox.ts';
 import { MIGRATIONS } from './schema.ts';
 
@@ -18,6 +20,8 @@ export const STATE_FILE = 'machine.db';
 
 export interface StoredTrader { id: string; version: number; document: TraderDocument }
 export interface Watermark { traderId: string; version: number; symbol: string; interval: Interval; closeTime: number }
+/** Symbols that were missing when a trader's version screened a close. */
+export interface Missed { readonly traderId: string; readonly version: number; readonly interval: Interval; readonly closeTime: number; readonly symbols: readonly string[] }
 /** Times in ms of market time. Candles that close in (historyFrom, liveFrom] give history, later ones are live. */
 export interface TraderState { traderId: string; version: number; historyFrom: number; liveFrom: number; liveSignals: number; historySignals: number }
 
@@ -28,6 +32,8 @@ export interface TraderState { traderId: string; version: number; historyFrom: n
 export class StateStore {
   /** The file itself, for rooms with tables of their own in it. */
   readonly file: DatabaseFile;
+  /** Who was in each trader's universe, and who was missing, close by close. */
+  readonly memberships: MembershipBook;
   /** Facts on their way to the database. */
   readonly outbox: Outbox;
   readonly #epoch: () => number;
@@ -52,6 +58,7 @@ export class StateStore {
       });
     }
     this.#migrate(path);
+    this.memberships = new MembershipBook(this.file);
     this.outbox = new Outbox(this.file, { epoch: options.epoch, open: options.outbox });
     this.#ballast.lay();
     this.file.onFull = (leaving) => this.#makeRoom(leaving);
@@ -73,17 +80,18 @@ export class StateStore {
   }
 
   /**
-   * Keeps a step of screening: the signals and how far each trader has come, together. Answers the signals that were new; a repeat
+   * Keeps a step of screening: the signals, how far each trader has come and who was missing on the way, together. Answers the signals that were new; a repeat
    * changes nothing.
    * @param also belongs to the same transaction, such as to put the new signals into a queue: then each is in both or in neither.
    */
-  commit(step: { signals: readonly Signal[]; watermarks: readonly Watermark[] }, also?: (fresh: readonly Signal[]) => void): Signal[] {
-    return this.#transaction(() => {
+  commit(step: { signals: readonly Signal[]; watermarks: readonly Watermark[]; missed?: readonly Missed[] }, also?: (fresh: readonly Signal[]) => void): Signal[] {
+    return this.memberships.telling(() => this.#transaction(() => {
       const fresh = step.signals.filter((signal) => this.#addSignal(signal));
       also?.(fresh);
       for (const mark of step.watermarks) this.#setWatermark(mark);
+      for (const { traderId: id, version, interval, closeTime, symbols } of step.missed ?? []) this.memberships.absent({ id, version }, interval, closeTime, symbols);
       return fresh;
-    });
+    }));
   }
 
   #addSignal(signal: Signal): boolean {
@@ -136,14 +144,15 @@ export class StateStore {
       history_signals as historySignals from trader_state where trader_id = ? and version = ?`, traderId, version)[0];
   }
 
-  /** Keeps when a trader's version was first seen here and from where each of its symbols is screened, together. */
-  beginTrader(begin: { traderId: string; version: number; historyFrom: number; liveFrom: number }, marks: readonly Watermark[]): TraderState {
-    return this.#transaction(() => {
+  /** Keeps when a trader's version was first seen here, who is in its universe and from where each of its symbols is screened, together. */
+  beginTrader(begin: { traderId: string; version: number; historyFrom: number; liveFrom: number; spans?: readonly MemberSpan[] }, marks: readonly Watermark[]): TraderState {
+    return this.memberships.telling(() => this.#transaction(() => {
       const { traderId, version, historyFrom, liveFrom } = begin;
       this.#run('insert into trader_state (trader_id, version, history_from, live_from) values (?, ?, ?, ?) on conflict do nothing', traderId, version, historyFrom, liveFrom);
+      for (const span of begin.spans ?? []) this.memberships.choose({ id: traderId, version }, span);
       for (const mark of marks) this.#setWatermark(mark);
       return this.traderState(traderId, version) as TraderState;
-    });
+    }));
   }
 
   watermarks(traderId: string, version: number): Watermark[] {
@@ -151,12 +160,13 @@ export class StateStore {
       where trader_id = ? and version = ?`, traderId, version);
   }
 
-  /** A trader's symbols as of now: those that left are forgotten, those that joined begin where they say. */
-  setMembers(traderId: string, version: number, change: { left: readonly string[]; joined: readonly Watermark[] }): void {
-    this.#transaction(() => {
+  /** A trader's symbols as of now: those that are done are forgotten, those that joined begin where they say; `spans`: the choices that are new. */
+  setMembers(traderId: string, version: number, change: { left: readonly string[]; joined: readonly Watermark[]; spans?: readonly MemberSpan[] }): void {
+    this.memberships.telling(() => this.#transaction(() => {
+      for (const span of change.spans ?? []) this.memberships.choose({ id: traderId, version }, span);
       for (const symbol of change.left) this.#run('delete from watermarks where trader_id = ? and version = ? and symbol = ?', traderId, version, symbol);
       for (const mark of change.joined) this.#setWatermark(mark);
-    });
+    }));
   }
 
   /** Traders that no longer run, in any version but those named, lose their watermarks: if one comes back, it begins anew from then. */

@@ -1,5 +1,6 @@
 import { intervalClose, intervalOpen, INTERVALS, type Interval } from '@trademind/core';
 import { klineStream, FrameReader, type FrameSink, type KlineStream } from '../stream-frames.ts';
+import type { MembershipEntry } from '../../state/membership-book.ts';
 import { readRecording, type RecordedAnswer, type RecordedEvent } from './recording-file.ts';
 
 /** A request finds the recorded answer to the same request if it came so near to it (ms). */
@@ -21,16 +22,19 @@ export class RecordedMarket {
   readonly firstAt: number;
   readonly lastAt: number;
   readonly torn: boolean;
+  /** What was noted of traders' memberships, in order. */
+  readonly memberships: readonly { at: number; entry: MembershipEntry }[];
   /** What frames came of: kline streams, and the names of all others. */
   readonly streams: { series: readonly { symbol: string; interval: Interval }[]; others: readonly string[] };
   readonly #answers: ReadonlyMap<string, readonly Answer[]>;
   readonly #rows: ReadonlyMap<string, ReadonlyMap<number, Known[]>>;
   readonly #times: readonly { at: number; serverTime: number; rate: number }[];
 
-  private constructor(read: Pick<RecordedMarket, 'firstAt' | 'lastAt' | 'torn' | 'streams'> & { answers: Map<string, Answer[]>; rows: Map<string, Map<number, Known[]>>; times: { at: number; serverTime: number; rate: number }[] }) {
+  private constructor(read: Pick<RecordedMarket, 'firstAt' | 'lastAt' | 'torn' | 'streams' | 'memberships'> & { answers: Map<string, Answer[]>; rows: Map<string, Map<number, Known[]>>; times: { at: number; serverTime: number; rate: number }[] }) {
     this.firstAt = read.firstAt;
     this.lastAt = read.lastAt;
     this.torn = read.torn;
+    this.memberships = read.memberships;
     this.streams = read.streams;
     this.#answers = read.answers;
     this.#rows = read.rows;
@@ -46,6 +50,7 @@ export class RecordedMarket {
     let lastAt = -Infinity;
     let torn = false;
     let firstEvent: { at: number; serverTime: number; rate: number } | undefined;
+    const memberships: { at: number; entry: MembershipEntry }[] = [];
     const klines = new Map<string, KlineStream>();
     const names = new Set<string>();
     const closed = closedCandles(klines, (series, at, eventTime, row) => {
@@ -59,6 +64,7 @@ export class RecordedMarket {
         closed(event);
         names.add(streamName(event.bytes));
       }
+      if (event.kind === 'membership') memberships.push({ at: event.at, entry: event.entry });
       if (event.kind !== 'answer' || event.answer.status !== 200) continue;
       const { path: asked, body, sentAt, headers } = event.answer;
       answers.set(asked, [...(answers.get(asked) ?? []), { ...event.answer, tookMs: event.at - sentAt }]);
@@ -73,7 +79,7 @@ export class RecordedMarket {
     }
     if (times.length === 0 && firstEvent) times.push(firstEvent);
     const streams = { series: [...klines.values()].map(({ symbol, interval }) => ({ symbol, interval })), others: [...names].filter((name) => name !== '' && !klines.has(name)) };
-    return new RecordedMarket({ firstAt, lastAt, torn, streams, answers, rows, times });
+    return new RecordedMarket({ firstAt, lastAt, torn, streams, memberships, answers, rows, times });
   }
 
   get hasAnswers(): boolean {

@@ -35,6 +35,7 @@ test('every event comes back as it was, whatever bytes a frame has', () => {
     fc.record({ at: fc.constant(1_700_000_000_000.25), kind: fc.constant('frame' as const), connection: fc.nat(99), bytes }),
     fc.record({ at: fc.constant(1_700_000_000_000), kind: fc.constantFrom('opened' as const, 'closed' as const), connection: fc.nat(99) }),
     fc.record({ at: fc.constant(1_700_000_000_000), kind: fc.constant('answer' as const), answer: fc.record({ path: fc.string(), status: fc.nat(599), headers: fc.constant({ date: 'x' }), body: fc.string(), sentAt: fc.constant(5) }) }),
+    fc.record({ at: fc.constant(1_700_000_000_000), kind: fc.constant('membership' as const), entry: fc.record({ id: fc.string(), version: fc.nat(), spans: fc.array(fc.record({ after: fc.nat(), symbols: fc.array(fc.string()) })), absences: fc.constant([]) }) }),
   );
   fc.assert(fc.property(event, (one) => {
     const line = lineOf(one);

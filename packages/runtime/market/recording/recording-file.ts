@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { TradeMindError } from '@trademind/core';
+import type { MembershipEntry } from '../../state/membership-book.ts';
 
 /** An answer of the REST API: what was asked, and what came when. */
 export interface RecordedAnswer { path: string; status: number; headers: Record<string, string>; body: string; sentAt: number }
@@ -9,7 +10,8 @@ export interface RecordedAnswer { path: string; status: number; headers: Record<
 export type RecordedEvent = { at: number } & (
   | { kind: 'frame'; connection: number; bytes: Buffer }
   | { kind: 'opened' | 'closed'; connection: number }
-  | { kind: 'answer'; answer: RecordedAnswer });
+  | { kind: 'answer'; answer: RecordedAnswer }
+  | { kind: 'membership'; entry: MembershipEntry });
 
 /** First line of our own recordings; what follows it is JSON. */
 export const HEADER = '# trademind recording 1';
@@ -24,6 +26,7 @@ export function lineOf(event: RecordedEvent): string {
     case 'opened': return `${at} o${event.connection}\n`;
     case 'closed': return `${at} c${event.connection}\n`;
     case 'answer': return `${at} r ${JSON.stringify(event.answer)}\n`;
+    case 'membership': return `${at} m ${JSON.stringify(event.entry)}\n`;
     case 'frame': {
       const text = event.bytes.toString('utf8');
       return /[\n\r\uFFFD]/.test(text) ? `${at} ${BINARY}${event.connection} ${event.bytes.toString('base64')}\n` : `${at} ${TEXT}${event.connection} ${text}\n`;
@@ -31,7 +34,7 @@ export function lineOf(event: RecordedEvent): string {
   }
 }
 
-const OWN = /^(\d{13})(\d{6}) ([fbocr])(\d*) ?(.*)$/s;
+const OWN = /^(\d{13})(\d{6}) ([fbocrm])(\d*) ?(.*)$/s;
 /** hftbacktest: receive time in ns, a space, the frame. */
 const NANOSECONDS = /^(\d{13})(\d{6}) ([[{].*)$/s;
 /** cryptofeed: receive time in seconds, a colon, the frame; the first line is the URL. */
@@ -49,6 +52,7 @@ export function eventOf(line: string): RecordedEvent | undefined {
       case BINARY: return { at, kind: 'frame', connection, bytes: Buffer.from(rest, 'base64') };
       case 'o': return { at, kind: 'opened', connection };
       case 'c': return { at, kind: 'closed', connection };
+      case 'm': return { at, kind: 'membership', entry: JSON.parse(rest) as MembershipEntry };
       default: return { at, kind: 'answer', answer: JSON.parse(rest) as RecordedAnswer };
     }
   }

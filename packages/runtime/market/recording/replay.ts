@@ -2,6 +2,7 @@ import { pause, systemWall, type Wall } from '../../time.ts';
 import type { ExchangeAccess } from '../exchange-access.ts';
 import type { StreamSocket, StreamSocketEvents } from '../stream-socket.ts';
 import { RecordedMarket, streamName } from './recorded-market.ts';
+import { RecordedMemberships } from './recorded-memberships.ts';
 import { readRecording } from './recording-file.ts';
 import { ReplayWall } from './replay-wall.ts';
 
@@ -39,6 +40,8 @@ export interface Replay {
   wall: Wall;
   /** False where the recording holds no answers (symbols, time): its frames can be read, but no machine can boot from it. */
   hasAnswers: boolean;
+  /** Whom the session's traders screened, and when; recordings of before have nothing of it. */
+  memberships: RecordedMemberships;
   /** What frames are in it. */
   streams: RecordedMarket['streams'];
   /** Plays it to the end, or until aborted. */
@@ -56,7 +59,7 @@ export async function openReplay(path: string, { speed = Infinity, seed = 1, rea
   const sockets = new Set<ReplaySocket>();
   const clock = new PacedClock(wall, real, speed);
   return {
-    wall, hasAnswers: market.hasAnswers, streams: market.streams,
+    wall, hasAnswers: market.hasAnswers, streams: market.streams, memberships: new RecordedMemberships(market.memberships, wall.epoch),
     exchange: {
       restUrl: 'http://recording', streamUrl: 'ws://recording',
       fetch: (input, init) => new Promise((resolve, reject) => {

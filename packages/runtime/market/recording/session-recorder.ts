@@ -9,6 +9,7 @@ import { makeFolder } from '../../make-folder.ts';
 import { every, type Wall } from '../../time.ts';
 import type { ExchangeAccess } from '../exchange-access.ts';
 import type { StreamTap } from '../stream-connection.ts';
+import type { MembershipEntry } from '../../state/membership-book.ts';
 import { HEADER, lineOf, type RecordedEvent } from './recording-file.ts';
 
 const compress = promisify(gzip);
@@ -91,6 +92,11 @@ export class SessionRecorder implements StreamTap {
 
   closed(connection: number): void {
     this.#add({ at: this.#now(), kind: 'closed', connection });
+  }
+
+  /** Who is in a trader's universe, or was missing: what the frames do not say. */
+  membership(entry: MembershipEntry): void {
+    this.#add({ at: this.#now(), kind: 'membership', entry });
   }
 
   /** Brings all that is kept back to disk. */

@@ -5,13 +5,15 @@ import { TrueMarket } from './true-market.ts';
 
 const LATENCY_MS = 20;
 const PING_MS = 20_000;
+/** Candles are told every second of market time, but not more often than this in wall time. */
 const TELL_MS = 1_000;
+const LEAST_TELL_MS = 250;
 
 /** A connection to the exchange by hand, as a test sees it. */
 export interface HandSocket { readonly events: StreamSocketEvents; readonly streams: ReadonlySet<string>; readonly openedAt: number; end(code: number): void }
 
 /**
- * An honest exchange that moves only when a test lets time pass (`pass`): market and wall time run as one. A test changes what it lists and has, and may refuse connections.
+ * An honest exchange that moves only when a test lets time pass (`pass`): market and wall time run as one, unless a rate is given. A test changes what it lists and has, and may refuse connections.
  */
 export class HandExchange {
   readonly wall: ReplayWall;
@@ -32,24 +34,29 @@ export class HandExchange {
   /** While true it sends nothing, not even pings. */
   silent = false;
   readonly #start: number;
+  readonly #rate: number;
   #toldUntil: number;
 
-  /** @param start market time and wall epoch at which it begins, ms */
-  constructor(start: number, symbols: readonly string[]) {
+  /**
+   * @param start market time and wall epoch at which it begins, ms
+   * @param rate how fast market time runs
+   */
+  constructor(start: number, symbols: readonly string[], rate = 1) {
     this.#start = this.#toldUntil = start;
+    this.#rate = rate;
     this.wall = new ReplayWall(start, 7);
     for (const [index, symbol] of symbols.entries()) this.listed.set(symbol, { status: 'TRADING', volume: 1_000_000 - index });
     this.#tick();
   }
 
-  readonly now = (): number => this.#start + Math.floor(this.wall.now());
+  readonly now = (): number => this.#start + Math.floor(this.wall.now() * this.#rate);
 
   readonly fetch = (async (input: string) => {
     const url = new URL(input);
     this.asked.push(url.pathname + url.search);
     await new Promise<void>((resolve) => { this.wall.after(LATENCY_MS, resolve); });
     const refused = this.refuses(url.pathname + url.search);
-    return refused === undefined ? new Response(JSON.stringify(this.#answer(url))) : new Response('{"code":-1,"msg":"no"}', { status: refused });
+    return refused === undefined ? new Response(JSON.stringify(this.#answer(url)), { headers: { 'x-market-clock-rate': String(this.#rate) } }) : new Response('{"code":-1,"msg":"no"}', { status: refused });
   }) as unknown as typeof fetch;
 
   readonly openSocket: OpenStreamSocket = (_url, events) => {
@@ -94,7 +101,7 @@ export class HandExchange {
     };
   };
 
-  /** Lets so much time pass: everything due in it happens, in order. */
+  /** Lets so much wall time pass: everything due in it happens, in order. */
   async pass(ms: number): Promise<void> {
     const until = this.#start + this.wall.now() + ms;
     await settle();
@@ -113,7 +120,7 @@ export class HandExchange {
   }
 
   #tick(): void {
-    this.wall.after(TELL_MS, () => {
+    this.wall.after(Math.max(LEAST_TELL_MS, TELL_MS / this.#rate), () => {
       this.#tick();
       const now = this.now();
       const before = this.#toldUntil;

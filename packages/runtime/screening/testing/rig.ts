@@ -25,8 +25,9 @@ export class Rig {
   constructor(options: { workers?: number | 'auto'; cpus?: number; wall?: Wall } = {}) {
     this.screener = new ParallelScreener({
       defaultInterval: '1m', capacity: () => 1_000, wall: options.wall ?? systemWall, log: (_level, code) => this.logs.push(code), marketNow: () => this.market, workers: options.workers ?? 0, cpus: options.cpus ?? 2,
-      onScreened: ({ matches, screened }) => {
+      onScreened: ({ matches, screened, absent }) => {
         this.ledger.matched(matches);
+        this.ledger.absent(absent);
         for (const to of screened) this.ledger.screened(to);
         const { signals } = this.ledger.step();
         this.signals.push(...signals);
