@@ -4,10 +4,8 @@ import { Blocks, type Block } from './blocks.ts';
 interface Kernels {
   /** Works off rows of code, which end before `end`, over `count` candles of the series whose state begins at `s`; the first of them is its t-th. Places are bytes. */
   run(code: number, end: number, s: number, count: number, t: number): void;
-  /** Bit i: whether one row of values is greater than another (or equal, or is 1) on the i-th candle; more than `count` may be set. */
-  greaterBits(a: number, b: number, count: number): number;
-  greaterOrEqualBits(a: number, b: number, count: number): number;
-  holdsBits(a: number, count: number): number;
+  /** Works off checks (`CHECK`), which end before `end`, over a block of `count` candles: from `out` on a word for each, bit i for the i-th candle. */
+  check(code: number, end: number, out: number, count: number): void;
 }
 
 const PAGE = 65_536;
