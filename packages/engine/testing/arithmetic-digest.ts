@@ -7,10 +7,13 @@ import { Frames } from '../language/frames.ts';
 import { FUNCTIONS } from '../language/functions.ts';
 import { scopeOf } from '../language/scope.ts';
 import { CALLS } from './indicator-calls.ts';
-import { simulateCandles } from './simulate.ts';
+import { candleAt, simulateCandles } from './simulate.ts';
 
-/** More than the longest window, so that rings come round; with candles that stand still, and one of which nothing is known. */
+/** More than the longest window, so that rings come round. */
 const CANDLES = 700;
+/** The first of them stand still, without volume; of one in the midst the volume is not known. */
+const FLAT = 60;
+const UNKNOWN = 333;
 
 /** The values of which there is but one in five letters of 36. */
 const DIGESTS = 36 ** 5;
@@ -20,7 +23,10 @@ const DIGESTS = 36 ** 5;
  */
 export function arithmeticDigest(): string {
   const series = new CandleSeries(CANDLES);
-  for (const [index, candle] of simulateCandles(CANDLES, { seed: 20_261 }).entries()) series.push(index === 333 ? { ...candle, volume: Number.NaN } : candle);
+  for (const [index, candle] of simulateCandles(CANDLES, { seed: 20_261 }).entries()) {
+    if (index < FLAT) series.push(candleAt(candle.openTime, 100, { volume: 0, takerBuy: 0 }));
+    else series.push(index === UNKNOWN ? { ...candle, volume: Number.NaN } : candle);
+  }
   const elsewhere = new Set([...FUNCTIONS.values()].filter((definition) => definition.elsewhere !== undefined));
   const examples = [...FUNCTIONS.values()].filter((definition) => !elsewhere.has(definition)).map(({ example }) => example);
   let digest: number | undefined;
