@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Interval } from '@trademind/core';
-import { CandleSeries, compileTrader, encodeMatches, LaneSet, LaneWatch, screenedTo, SnapshotReader, SnapshotWriter, type ActiveTrader, type LaneBook, type Match, type RunningTrader, type SavedLane, type ScreenedTo } from '@trademind/engine';
+import { CandleSeries, compileTrader, encodeMatches, kernelFault, LaneSet, LaneWatch, screenedTo, SnapshotReader, SnapshotWriter, type ActiveTrader, type LaneBook, type Match, type RunningTrader, type SavedLane, type ScreenedTo } from '@trademind/engine';
 import type { Answer, Numbered, Request, SharedSeries, Word } from './worker-messages.ts';
 
 /** A worker thread that screens some of the symbols. It reads the candles where the main thread stores them, and answers what it found. */
@@ -39,9 +39,10 @@ function answer(request: Numbered): void {
   const began = performance.now();
   const { matches, advanced, saved } = take(request);
   const { books, gone } = watch.take();
+  const fault = request.type === 'begin' ? kernelFault() : undefined;
   const numbers = encodeMatches(matches, traders, ({ symbol, interval }) => keys.get(`${symbol} ${interval}`)!);
   port.postMessage({
-    task: request.task, matches: numbers, screened: comeTo(new Set([...books, ...advanced])), ...(saved && { lanes: saved }),
+    task: request.task, matches: numbers, screened: comeTo(new Set([...books, ...advanced])), ...(saved && { lanes: saved }), ...(fault !== undefined && { kernelFault: fault }),
     books: books.map(({ symbol, interval, traders: booked, memory }) => ({ symbol, interval, traders: booked, memory })), gone: gone.map(({ symbol, interval }) => [symbol, interval]),
     busyMs: performance.now() - began,
   } satisfies Answer, [numbers.buffer as ArrayBuffer]);

@@ -37,4 +37,6 @@ export interface Answer {
   /** Time that the work took, ms. */
   readonly busyMs: number;
   readonly lanes?: Uint8Array;
+  /** Why the compiled kernels do not run on that thread; said once, with the answer to `begin`. */
+  readonly kernelFault?: string;
 }
