@@ -266,14 +266,16 @@ export class ShardedLanes implements LaneHost {
       byInterval.set(symbol, new LaneBook(symbol, interval, traders, memory));
     }
     const found = decodeMatches(matches, task.running, (key) => this.#series.byKey(key)?.symbol);
-    const come = screened.flatMap(([key, closeTime]): ScreenedTo[] => {
+    const come: ScreenedTo[] = [];
+    for (let at = 0; at < screened.length; at += 2) {
+      const key = screened[at]!;
       const series = this.#series.byKey(key);
       const book = series && this.#books.get(series.interval)?.get(series.symbol);
-      if (book === undefined) return [];
-      const to = { symbol: book.symbol, interval: book.interval, closeTime, traders: book.traders };
+      if (book === undefined) continue;
+      const to = { symbol: book.symbol, interval: book.interval, closeTime: screened[at + 1]!, traders: book.traders };
       this.#told.set(key, to);
-      return [to];
-    });
+      come.push(to);
+    }
     if (found.length + come.length > 0) this.#options.onScreened({ matches: found, screened: come });
     if (lanes !== undefined) task.saved?.(lanes);
   }
