@@ -71,16 +71,17 @@ export function decodeMatches(numbers: Float64Array, traders: readonly ActiveTra
     const phase = PHASES[numbers[at + 3]!]!;
     const price = numbers[at + 4]!;
     at += HEAD;
-    const read: ConditionReading[] = [];
-    for (const { name, expression, readings } of conditions) {
+    // By map, which makes lists no longer than they are: pushed to, each would have room for 17.
+    const read = conditions.map(({ name, expression, readings }): ConditionReading => {
       const holds = numbers[at++]!;
-      const values: { expression: string; value: number | null }[] = [];
-      for (const reading of readings) {
-        const value = numbers[at++]!;
-        values.push({ expression: reading.expression, value: Number.isNaN(value) ? null : value });
-      }
-      read.push({ name, expression, holds: Number.isNaN(holds) ? null : holds === 1, values });
-    }
+      return {
+        name, expression, holds: Number.isNaN(holds) ? null : holds === 1,
+        values: readings.map((reading) => {
+          const value = numbers[at++]!;
+          return { expression: reading.expression, value: Number.isNaN(value) ? null : value };
+        }),
+      };
+    });
     if (symbol === undefined) continue;
     matches.push({
       traderId: id, traderVersion: version, traderName: document.name, side: document.side, symbol, interval, openTime, closeTime: intervalClose(interval, openTime), price, phase, conditions: read,
