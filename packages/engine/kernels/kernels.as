@@ -216,21 +216,22 @@ function crossover(c: usize, end: usize, s: usize, count: i32): void {
 // [out, state, reals, n, x]
 function steps(c: usize, end: usize, s: usize, count: i32, sign: f64): void {
   for (; c < end; c += 20) {
-    const out = <usize>load<i32>(c), state = s + <usize>load<i32>(c, 4), n = <f64>load<i32>(c, 12), x = <usize>load<i32>(c, 16);
-    let before = load<f64>(state), sinceFailed = load<f64>(state, 8), sinceUnready = load<f64>(state, 16);
+    const out = <usize>load<i32>(c), state = s + <usize>load<i32>(c, 4), n = load<i32>(c, 12), x = <usize>load<i32>(c, 16);
+    // Whole numbers, in which one more candle costs a fraction of what it does in doubles.
+    let before = load<f64>(state), sinceFailed = <i32>load<f64>(state, 8), sinceUnready = <i32>load<f64>(state, 16);
     for (let i: usize = 0, length = <usize>count << 3; i < length; i += 8) {
       const value = load<f64>(x + i), step = (value - before) * sign;
       sinceFailed += 1;
       sinceUnready += 1;
-      if (step == step) sinceFailed *= <f64>i32(step > 0);
+      if (step == step) sinceFailed &= -i32(step > 0);
       else if (value == before) sinceFailed = 0;
       else sinceUnready = 0;
       before = value;
       store<f64>(out + i, select<f64>(0, select<f64>(NOT_READY, 1, sinceUnready < n), sinceFailed < n));
     }
     store<f64>(state, before);
-    store<f64>(state, sinceFailed, 8);
-    store<f64>(state, sinceUnready, 16);
+    store<f64>(state, <f64>sinceFailed, 8);
+    store<f64>(state, <f64>sinceUnready, 16);
   }
 }
 function recursive(begin: usize, end: usize, s: usize, count: i32): void {
