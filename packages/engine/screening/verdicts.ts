@@ -4,6 +4,10 @@ import type { Program } from '../graph/program.ts';
 import { CHECK, CHECK_WIDTH } from '../kernels/kernel-codes.ts';
 import type { CompiledTrader } from '../language/compile-trader.ts';
 
+/** Here, for each candle asks them of memory that has left the processor's caches. */
+const { holds: HOLDS, greater: GREATER } = CHECK;
+const WIDTH = CHECK_WIDTH;
+
 /**
  * The verdicts of traders. Most are conjunctions that fail at once, so they are no nodes of the program: the parts of one are checked one after the other until one fails, and a comparison that
  * nobody else reads is made only then. Traders whose first check is the same are a group: where it fails, none of them is looked at.
@@ -90,10 +94,10 @@ export class Verdicts {
 
   #holds(check: number, v: Float64Array): boolean {
     const checks = this.#checks;
-    const at = check * CHECK_WIDTH;
+    const at = check * WIDTH;
     const asked = checks[at]!;
     const x = v[checks[at + 1]!]!;
-    return asked === CHECK.holds ? x === 1 : asked === CHECK.greater ? x > v[checks[at + 2]!]! : x >= v[checks[at + 2]!]!;
+    return asked === HOLDS ? x === 1 : asked === GREATER ? x > v[checks[at + 2]!]! : x >= v[checks[at + 2]!]!;
   }
 
   /**
