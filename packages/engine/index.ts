@@ -5,6 +5,7 @@ export { CandleSeries } from './candles/candle-series.ts';
 export { columnsRead } from './language/columns-read.ts';
 export { compileExecution, type CompiledExecution } from './language/compile-execution.ts';
 export { compileTrader, type CompiledTrader } from './language/compile-trader.ts';
+export { kernelFault } from './kernels/kernel-memory.ts';
 export { describeLanguage, type FunctionDescription, type LanguageDescription } from './language/describe.ts';
 export { evaluateExpression, type Evaluation } from './language/evaluate.ts';
 export { LanguageError, type LanguageErrorCode } from './language/language-error.ts';

@@ -72,8 +72,12 @@ export class Dag {
       const constants = inputs.map((input) => this.constantOf(input)).filter((value) => value !== undefined);
       if (constants.length === inputs.length) return this.constant(fold(kind, params, constants));
     }
-    const after = (lengths: readonly number[]): number => Math.max(1, ...inputs.map((input) => lengths[input]!)) - 1;
-    return this.#add(key, { kind, inputs, params }, after(this.first) + kind.first(params), after(this.settle) + kind.settle(params));
+    let [first, settle] = [1, 1];
+    for (const input of inputs) {
+      first = Math.max(first, this.first[input]!);
+      settle = Math.max(settle, this.settle[input]!);
+    }
+    return this.#add(key, { kind, inputs, params }, first - 1 + kind.first(params), settle - 1 + kind.settle(params));
   }
 
   /** A ring node of at least this capacity (a power of two): one serves all who ask. */

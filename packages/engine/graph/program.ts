@@ -1,5 +1,6 @@
 import { checksumOfText } from '../checksum.ts';
 import { layKernelCode, type Step } from '../kernels/kernel-code.ts';
+import { CHECK, CHECK_WIDTH } from '../kernels/kernel-codes.ts';
 import { KernelMemory } from '../kernels/kernel-memory.ts';
 import type { Dag, FrameRefs, Ref } from './dag.ts';
 import { MAX_BLOCK, type Block, type NodeKind, type Run } from './node-kind.ts';
@@ -114,6 +115,10 @@ export class Program {
     return this.#memory?.doubles(length) ?? new Float64Array(length);
   }
 
+  #integers(length: number): Int32Array {
+    return this.#memory?.integers(length) ?? new Int32Array(length);
+  }
+
   #cellsOf(input: Ref, width: number): number[] {
     const node = this.dag.nodes[input]!;
     return 'kind' in node && node.kind.ring !== undefined ? [input * width, this.stateAt[input]! + node.kind.ring.head, node.params[0]! - 1] : [input * width];
@@ -157,31 +162,26 @@ export class Program {
     this.#run(this.#wideSteps, this.#wide, this.blockValues, s, count, t);
   }
 
-  /** On which of the last block's `count` candles node a is greater than node b: bit i for the i-th. */
-  greaterBits(a: Ref, b: Ref, count: number): number {
+  /**
+   * Makes checks of whole blocks ready, CHECK_WIDTH cells each. The answer, called with the last block's count of candles, gives for each check on which of them it holds: bit i for the i-th.
+   * Good until it is called again.
+   */
+  checks(asked: Int32Array): (count: number) => Int32Array {
+    const answers = this.#integers(asked.length / CHECK_WIDTH);
     const v = this.blockValues;
-    if (this.#memory !== undefined) return this.#memory.kernels.greaterBits(v.byteOffset + a * ROW, v.byteOffset + b * ROW, count) & first(count);
-    let bits = 0;
-    for (let i = 0; i < count; i++) bits |= Number(v[a * MAX_BLOCK + i]! > v[b * MAX_BLOCK + i]!) << i;
-    return bits;
-  }
-
-  /** The same where it is greater or equal. */
-  greaterOrEqualBits(a: Ref, b: Ref, count: number): number {
-    const v = this.blockValues;
-    if (this.#memory !== undefined) return this.#memory.kernels.greaterOrEqualBits(v.byteOffset + a * ROW, v.byteOffset + b * ROW, count) & first(count);
-    let bits = 0;
-    for (let i = 0; i < count; i++) bits |= Number(v[a * MAX_BLOCK + i]! >= v[b * MAX_BLOCK + i]!) << i;
-    return bits;
-  }
-
-  /** The same where a condition holds. */
-  holdsBits(a: Ref, count: number): number {
-    const v = this.blockValues;
-    if (this.#memory !== undefined) return this.#memory.kernels.holdsBits(v.byteOffset + a * ROW, count) & first(count);
-    let bits = 0;
-    for (let i = 0; i < count; i++) bits |= Number(v[a * MAX_BLOCK + i] === 1) << i;
-    return bits;
+    if (this.#memory === undefined) {
+      return (count) => {
+        for (let k = 0; k < answers.length; k++) answers[k] = bitsOf(v, asked[k * CHECK_WIDTH]!, asked[k * CHECK_WIDTH + 1]! * MAX_BLOCK, asked[k * CHECK_WIDTH + 2]! * MAX_BLOCK, count);
+        return answers;
+      };
+    }
+    const code = this.#integers(asked.length);
+    code.set(asked.map((cell, index) => (index % CHECK_WIDTH === 0 ? cell : v.byteOffset + cell * ROW)));
+    this.#memory.releaseWith(this, [code, answers]);
+    return (count) => {
+      this.#memory!.kernels.check(code.byteOffset, code.byteOffset + code.byteLength, answers.byteOffset, count);
+      return answers;
+    };
   }
 
   #run(steps: readonly Step[], code: Int32Array, v: Float64Array, s: Float64Array, count: number, t: number): void {
@@ -258,8 +258,13 @@ const EMPTY = new Float64Array(0);
 const SMALL = 8;
 /** Bytes of a row of a block's values. */
 const ROW = MAX_BLOCK * 8;
-/** The bits of so many candles. */
-const first = (count: number): number => (count === 32 ? -1 : (1 << count) - 1);
+
+/** A check on rows that begin at a and b. */
+function bitsOf(v: Float64Array, asked: number, a: number, b: number, count: number): number {
+  let bits = 0;
+  for (let i = 0; i < count; i++) bits |= Number(asked === CHECK.holds ? v[a + i] === 1 : asked === CHECK.greater ? v[a + i]! > v[b + i]! : v[a + i]! >= v[b + i]!) << i;
+  return bits;
+}
 
 /** Runs a kind without memory on constants. */
 export function fold(kind: NodeKind, params: readonly number[], inputs: readonly number[]): number {

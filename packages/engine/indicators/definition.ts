@@ -59,3 +59,12 @@ export function signatureOf(definition: FunctionDefinition): string {
   const fields = definition.fields === undefined ? '' : definition.fields.map((field) => `.${field}`).join(' ');
   return `${definition.name}(${parts.join(', ')})${fields}`;
 }
+
+const helps = new WeakMap<FunctionDefinition, string>();
+
+/** How a function is written and what it is, in one line; every call that is compiled has it at hand, so it is put together once. */
+export function helpOf(definition: FunctionDefinition): string {
+  let help = helps.get(definition);
+  if (help === undefined) helps.set(definition, (help = `${signatureOf(definition)}: ${definition.summary} Example: ${definition.example}.`));
+  return help;
+}

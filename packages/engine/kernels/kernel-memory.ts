@@ -4,10 +4,8 @@ import { Blocks, type Block } from './blocks.ts';
 interface Kernels {
   /** Works off rows of code, which end before `end`, over `count` candles of the series whose state begins at `s`; the first of them is its t-th. Places are bytes. */
   run(code: number, end: number, s: number, count: number, t: number): void;
-  /** Bit i: whether one row of values is greater than another (or equal, or is 1) on the i-th candle; more than `count` may be set. */
-  greaterBits(a: number, b: number, count: number): number;
-  greaterOrEqualBits(a: number, b: number, count: number): number;
-  holdsBits(a: number, count: number): number;
+  /** Works off checks (`CHECK`), which end before `end`, over a block of `count` candles: from `out` on a word for each, bit i for the i-th candle. */
+  check(code: number, end: number, out: number, count: number): void;
 }
 
 const PAGE = 65_536;
@@ -20,7 +18,8 @@ const FIRST_PAGES = 16;
  * sees it.
  */
 export class KernelMemory {
-  static #ofThread: KernelMemory | null | undefined;
+  static #ofThread: KernelMemory | undefined;
+  static #fault: string | undefined;
   readonly kernels: Kernels;
   readonly #memory: WebAssembly.Memory;
   readonly #blocks = new Blocks();
@@ -34,16 +33,22 @@ export class KernelMemory {
     this.kernels = new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports as unknown as Kernels;
   }
 
-  /** That of this thread; undefined where WebAssembly or the address space for it is missing: everything is computed without it then. */
+  /** That of this thread; undefined where WebAssembly or the address space for it is missing: everything is computed without it then, and `fault` says why. */
   static ofThread(): KernelMemory | undefined {
-    if (KernelMemory.#ofThread === undefined) {
+    if (KernelMemory.#ofThread === undefined && KernelMemory.#fault === undefined) {
       try {
         KernelMemory.#ofThread = new KernelMemory();
-      } catch {
-        KernelMemory.#ofThread = null;
+      } catch (error) {
+        KernelMemory.#fault = error instanceof Error ? error.message : String(error);
       }
     }
-    return KernelMemory.#ofThread ?? undefined;
+    return KernelMemory.#ofThread;
+  }
+
+  /** Why there are no kernels on this thread; undefined where there are. */
+  static fault(): string | undefined {
+    KernelMemory.ofThread();
+    return KernelMemory.#fault;
   }
 
   /** Room for so many doubles, whatever was there before; it is the caller's until `release`. Throws a RangeError when there is no more. */
@@ -80,3 +85,8 @@ export class KernelMemory {
     return block;
   }
 }
+
+/**
+ * Why screening on this thread takes twice as long as it might: what the system said when the compiled kernels were loaded; undefined where they run. What is computed is the same either way.
+ */
+export const kernelFault = (): string | undefined => KernelMemory.fault();

@@ -48,23 +48,25 @@ export function run(c: usize, end: usize, s: usize, count: i32, t: i32): void {
   }
 }
 
-/** A whole block of a comparison at once, a bit a candle; more than `count` may be set. Values that are not ready give none. */
-export function greaterBits(a: usize, b: usize, count: i32): i32 {
-  let bits = 0;
-  for (let i = 0; i < count; i += 2) bits |= i64x2.bitmask(f64x2.gt(v128.load(a + (i << 3)), v128.load(b + (i << 3)))) << i;
-  return bits;
+/**
+ * Works off the checks from `c` to before `end`, each [what is asked, a, b], over a whole block of values: from `out` on 32 bits for each, one a candle. Values that are not ready give none; what is
+ * beyond the `count` candles gives none.
+ */
+export function check(c: usize, end: usize, out: usize, count: i32): void {
+  const one = f64x2.splat(1), all = count == 32 ? -1 : (1 << count) - 1;
+  for (; c < end; c += 12, out += 4) {
+    const asked = load<i32>(c);
+    let a = <usize>load<i32>(c, 4), b = <usize>load<i32>(c, 8), bits = 0;
+    // Four candles at a time.
+    if (asked == 0) for (let i = 0; i < count; i += 4, a += 32) bits |= bitsOf(f64x2.eq(v128.load(a), one), f64x2.eq(v128.load(a, 16), one)) << i;
+    else if (asked == 1) for (let i = 0; i < count; i += 4, a += 32, b += 32) bits |= bitsOf(f64x2.gt(v128.load(a), v128.load(b)), f64x2.gt(v128.load(a, 16), v128.load(b, 16))) << i;
+    else for (let i = 0; i < count; i += 4, a += 32, b += 32) bits |= bitsOf(f64x2.ge(v128.load(a), v128.load(b)), f64x2.ge(v128.load(a, 16), v128.load(b, 16))) << i;
+    store<i32>(out, bits & all);
+  }
 }
-export function greaterOrEqualBits(a: usize, b: usize, count: i32): i32 {
-  let bits = 0;
-  for (let i = 0; i < count; i += 2) bits |= i64x2.bitmask(f64x2.ge(v128.load(a + (i << 3)), v128.load(b + (i << 3)))) << i;
-  return bits;
-}
-/** The same of a condition: where it holds. */
-export function holdsBits(a: usize, count: i32): i32 {
-  const one = f64x2.splat(1);
-  let bits = 0;
-  for (let i = 0; i < count; i += 2) bits |= i64x2.bitmask(f64x2.eq(v128.load(a + (i << 3)), one)) << i;
-  return bits;
+// @ts-ignore: decorator
+@inline function bitsOf(low: v128, high: v128): i32 {
+  return i32x4.bitmask(v128.shuffle<i32>(low, high, 0, 2, 4, 6));
 }
 
 // Arithmetic: [out, state, reals, a, b].
@@ -214,21 +216,22 @@ function crossover(c: usize, end: usize, s: usize, count: i32): void {
 // [out, state, reals, n, x]
 function steps(c: usize, end: usize, s: usize, count: i32, sign: f64): void {
   for (; c < end; c += 20) {
-    const out = <usize>load<i32>(c), state = s + <usize>load<i32>(c, 4), n = <f64>load<i32>(c, 12), x = <usize>load<i32>(c, 16);
-    let before = load<f64>(state), sinceFailed = load<f64>(state, 8), sinceUnready = load<f64>(state, 16);
+    const out = <usize>load<i32>(c), state = s + <usize>load<i32>(c, 4), n = load<i32>(c, 12), x = <usize>load<i32>(c, 16);
+    // Whole numbers, in which one more candle costs a fraction of what it does in doubles.
+    let before = load<f64>(state), sinceFailed = <i32>load<f64>(state, 8), sinceUnready = <i32>load<f64>(state, 16);
     for (let i: usize = 0, length = <usize>count << 3; i < length; i += 8) {
       const value = load<f64>(x + i), step = (value - before) * sign;
       sinceFailed += 1;
       sinceUnready += 1;
-      if (step == step) sinceFailed *= <f64>i32(step > 0);
+      if (step == step) sinceFailed &= -i32(step > 0);
       else if (value == before) sinceFailed = 0;
       else sinceUnready = 0;
       before = value;
       store<f64>(out + i, select<f64>(0, select<f64>(NOT_READY, 1, sinceUnready < n), sinceFailed < n));
     }
     store<f64>(state, before);
-    store<f64>(state, sinceFailed, 8);
-    store<f64>(state, sinceUnready, 16);
+    store<f64>(state, <f64>sinceFailed, 8);
+    store<f64>(state, <f64>sinceUnready, 16);
   }
 }
 function recursive(begin: usize, end: usize, s: usize, count: i32): void {

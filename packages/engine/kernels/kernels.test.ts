@@ -12,7 +12,7 @@ import { scopeOf } from '../language/scope.ts';
 import { simulateCandles } from '../testing/simulate.ts';
 import { BINARY } from './binary.ts';
 import { Blocks, type Block } from './blocks.ts';
-import { KERNEL } from './kernel-codes.ts';
+import { CHECK, CHECK_WIDTH, KERNEL } from './kernel-codes.ts';
 import { KernelMemory } from './kernel-memory.ts';
 
 /** Among them every kind that the kernels run, and others between, which run as they always do. */
@@ -45,6 +45,9 @@ test('the kernels compute what the runs of the kinds compute, values and states 
   expect(KernelMemory.ofThread()).toBeDefined();
   const plain = new Program(dag());
   const fast = new Program(dag(), undefined, true);
+  // Of every node whether it holds, and how it compares with another.
+  const asked = Int32Array.from(Array.from({ length: plain.slots }, (_, slot) => Object.values(CHECK).flatMap((what) => [what, slot, what === CHECK.holds ? slot : (slot * 7) % plain.slots])).flat());
+  const checks = [plain.checks(asked), fast.checks(asked)];
   fc.assert(fc.property(fc.array(odd, { maxLength: 8 }), fc.array(fc.integer({ min: 0, max: MAX_BLOCK }), { minLength: 1, maxLength: 12 }), fc.nat(255), (odds, lengths, phase) => {
     const candles = [...history];
     for (const { at, what } of odds) candles[at] = what === 'unknown' ? unknownCandle(candles[at]!.openTime) : { ...candles[at]!, ...what };
@@ -63,9 +66,10 @@ test('the kernels compute what the runs of the kinds compute, values and states 
       for (let slot = 0; slot < plain.slots; slot++) {
         const of = ({ values, blockValues }: Program): Float64Array => (length === 0 ? values.subarray(slot, slot + 1) : blockValues.subarray(slot * MAX_BLOCK, slot * MAX_BLOCK + count));
         same(`node ${slot} from candle ${t} on`, of(plain), of(fast));
-        const other = (slot * 7) % plain.slots;
-        const answers = (program: Program): string => [program.greaterBits(slot, other, count), program.greaterOrEqualBits(slot, other, count), program.holdsBits(slot, count)].join();
-        if (length > 0 && answers(plain) !== answers(fast)) throw new Error(`checks of the nodes ${slot} and ${other} on the candles from ${t} on`);
+      }
+      if (length > 0) {
+        const [expected, got] = checks.map((check) => [...check(count)]);
+        for (const [k, bits] of expected!.entries()) if (bits !== got![k]) throw new Error(`check ${k} (${asked.slice(k * CHECK_WIDTH, (k + 1) * CHECK_WIDTH).join(', ')}) on the candles from ${t} on`);
       }
       t += count;
     }

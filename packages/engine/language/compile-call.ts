@@ -1,7 +1,7 @@
 import type { CallExpression, Identifier } from 'acorn';
 import { intervalMs, INTERVALS, NO_3D, type Interval } from '@trademind/core';
 import type { Dag, Ref } from '../graph/dag.ts';
-import { signatureOf, type Argument, type FunctionDefinition } from '../indicators/definition.ts';
+import { helpOf, type Argument, type FunctionDefinition } from '../indicators/definition.ts';
 import type { Compiler } from './compile-expression.ts';
 import { suggest } from './suggest.ts';
 import type { Frame } from './frames.ts';
@@ -11,7 +11,7 @@ import { TYPE_WORDS, type Reading, type Typed } from './typed.ts';
 export function compileCall(
   compiler: Compiler, definition: FunctionDefinition, node: CallExpression, field: Identifier | undefined, depth: number,
 ): { ref: Ref; type: Typed['type']; readings: readonly Reading[] } {
-  const help = `${signatureOf(definition)}: ${definition.summary} Example: ${definition.example}.`;
+  const help = helpOf(definition);
   checkField(compiler, definition, node, field, help);
   if (definition.elsewhere !== undefined) return compileElsewhere(compiler, definition, node, depth, help);
 

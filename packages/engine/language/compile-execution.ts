@@ -51,6 +51,23 @@ export function compileExecution({ execution, params, let: lets, interval }: Pic
   return { frames, fields: new Map([...fields].map(([field, ref]) => [field, refs[ref]!])), settle: Math.max(...frames.at(-1)!.dag.settle), warnings };
 }
 
+/** Executions that were found in order, with their warnings. Long ones are rare, and are not kept. */
+const inOrder = new Map<string, readonly string[]>();
+const MOST_KEPT = 64;
+const LONGEST_KEPT = 2_000;
+
+/** The warnings of a trader's execution; throws what `compileExecution` throws. Most traders say the same of their orders, so that what was found in order is not compiled again. */
+export function checkExecution(document: Parameters<typeof compileExecution>[0], interval: Interval): readonly string[] {
+  const { execution, params, let: lets } = document;
+  const key = JSON.stringify([interval, execution, params, lets]);
+  const known = inOrder.get(key);
+  if (known !== undefined) return known;
+  const { warnings } = compileExecution(document, interval);
+  if (inOrder.size === MOST_KEPT) inOrder.clear();
+  if (key.length <= LONGEST_KEPT) inOrder.set(key, warnings);
+  return warnings;
+}
+
 /** An amount must say the same wherever the candles began, and be above 0 on some candle at least. */
 function checkAmount(source: Source, { ref, text }: Typed, frames: Frames): void {
   const span = { start: 0, end: source.text.length };

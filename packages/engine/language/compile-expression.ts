@@ -4,7 +4,7 @@ import type { Dag, Ref } from '../graph/dag.ts';
 import { offsetOf } from '../graph/history.ts';
 import { and, choose, equal, greater, greaterOrEqual, not, or } from '../graph/logic.ts';
 import type { NodeKind } from '../graph/node-kind.ts';
-import { signatureOf } from '../indicators/definition.ts';
+import { helpOf } from '../indicators/definition.ts';
 import { compileCall } from './compile-call.ts';
 import { operatorMeant } from './explain-syntax.ts';
 import type { Frame, Frames } from './frames.ts';
@@ -148,7 +148,7 @@ export class Compiler {
     }
     const definition = FUNCTIONS.get(node.name);
     if (definition !== undefined && this.#scope.series) {
-      throw this.error(node, 'wrong_type', `${node.name} is a function and needs parentheses.`, `${signatureOf(definition)}: ${definition.summary} Example: ${definition.example}.`);
+      throw this.error(node, 'wrong_type', `${node.name} is a function and needs parentheses.`, helpOf(definition));
     }
     throw this.unknown(node, [...this.#scope.names(), ...(this.#scope.series ? [...SERIES_BY_NAME.keys(), ...FUNCTIONS.keys()] : [])], 'name');
   }
@@ -160,7 +160,7 @@ export class Compiler {
     const guess = meant === undefined ? '' : ` Did you mean ${meant}?`;
     const own = what === 'function' ? '' : 'If it is your own, give it a number in `params` or an expression in `let`. ';
     const list = `${own}${what === 'function' ? 'Functions' : 'Series'}: ${[...(what === 'function' ? FUNCTIONS : SERIES_BY_NAME).keys()].join(', ')}.`;
-    const nextStep = definition === undefined ? (this.#scope.hint ?? (meant === undefined ? list : undefined)) : `${signatureOf(definition)}: ${definition.summary} Example: ${definition.example}.`;
+    const nextStep = definition === undefined ? (this.#scope.hint ?? (meant === undefined ? list : undefined)) : helpOf(definition);
     return this.error(node, 'unknown_name', `there is no ${what} "${node.name.slice(0, 40)}".${guess}`, nextStep);
   }
 

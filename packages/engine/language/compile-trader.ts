@@ -2,7 +2,7 @@ import { paramValues, type Interval, type TraderDocument } from '@trademind/core
 import type { Dag, Ref } from '../graph/dag.ts';
 import { and, atLeast, or } from '../graph/logic.ts';
 import { checkSizes, warnAboutAge } from './check-sizes.ts';
-import { compileExecution } from './compile-execution.ts';
+import { checkExecution } from './compile-execution.ts';
 import { compileExpression } from './compile-expression.ts';
 import { exportsOf, Frames, MARKET, prune, type Frame } from './frames.ts';
 import { LIMITS } from './limits.ts';
@@ -68,7 +68,7 @@ export function compileTrader(document: TraderDocument, defaultInterval: Interva
   const { dag } = frames.at(-1)!;
   checkSizes({ text: document.name, field: 'where' }, frames);
   warnAboutAge('where', frames, warnings);
-  warnings.push(...compileExecution(document, interval).warnings.filter((warning) => !warnings.includes(warning)));
+  warnings.push(...checkExecution(document, interval).filter((warning) => !warnings.includes(warning)));
   const waits = frames.some(({ symbol, key }) => symbol !== undefined || key === MARKET);
   if (waits && document.candles === 'forming') {
     throw errorAt({ text: 'forming', field: 'candles' }, 'not_allowed', { start: 0, end: 7 }, 'a trader that looks at other symbols (of, rank, percentile) screens closed candles only.', 'Leave candles out.');

@@ -9,6 +9,9 @@ const SIGNS: Readonly<Record<string, string>> = {
 };
 const SIGN = new RegExp('=>|=<|<>|:=|(?<![=!<>])=(?![=])|(?<!&)&(?!&)|(?<!\\|)\\|(?!\\|)|[≥≤≠≡¬∧∨×·÷−–—√²“”„‘’；，（）]');
 
+/** What none of it can do without: most sources have none of these, and need no closer look. */
+const SUSPECT = /[=&|\u{80}-\u{10ffff}]|<>|\d,\d/u;
+
 /** Words that people write between two values. */
 const WORDS = new Map([
   ['and', '&&'], ['or', '||'], ['not', '!'], ['is', '=='], ['equals', '=='], ['equal', '=='], ['above', '>'], ['over', '>'], ['below', '<'], ['under', '<'], ['mod', '%'],
@@ -22,6 +25,7 @@ const EXAMPLE = 'Write one expression, such as close > sma(50) && rsi(14) < 30.'
 
 /** The first sign in a source that is not part of the language but stands for one that is; text in quotes is passed over. */
 export function misusedSign(text: string): SyntaxFault | undefined {
+  if (!SUSPECT.test(text)) return undefined;
   const bare = text.replaceAll(/"[^"\n]*"|'[^'\n]*'|`[^`]*`/g, (quoted) => ' '.repeat(quoted.length));
   const found = SIGN.exec(bare);
   if (found === null) return groupedNumber(bare);

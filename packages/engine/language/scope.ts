@@ -1,3 +1,4 @@
+import { tokTypes } from 'acorn';
 import { compileExpression } from './compile-expression.ts';
 import type { Frame, Frames } from './frames.ts';
 import { FUNCTIONS } from './functions.ts';
@@ -73,7 +74,14 @@ export function checkWord(place: 'params' | 'let' | 'where', name: string): void
   if (!isName(name)) throw nameError(place, name, `${name} is a word of JavaScript, whose grammar expressions have, and cannot be a name.`);
 }
 
+/** What the grammar reads as something else, and what it keeps for strict code. */
+const RESERVED = new Set([
+  ...Object.values(tokTypes).map(({ keyword }) => keyword), 'await', 'enum', 'implements', 'interface', 'let', 'package', 'private', 'protected', 'public', 'static', 'yield',
+]);
+
 function isName(word: string): boolean {
+  // Most are plain words, of which no parser need be asked.
+  if (/^[a-z_]\w*$/i.test(word) && !RESERVED.has(word)) return word.length <= LIMITS.sourceLength;
   try {
     return parseExpression({ text: word, field: 'name' }).type === 'Identifier';
   } catch (error) {

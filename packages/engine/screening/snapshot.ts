@@ -1,8 +1,15 @@
 import { TradeMindError } from '@trademind/core';
 import { checksumOfWords } from '../checksum.ts';
 
-/** Says what these bytes are, and which layout they have: another layout is another word. */
-const MAGIC = 'TMSNAP03';
+/** Another layout of the bytes is another digit. */
+const LAYOUT = '4';
+/**
+ * What the indicators compute, as `testing/arithmetic-digest.ts` has it: a state that was computed otherwise would mislead. A test holds that it is what they compute today; whoever changes their arithmetic
+ * records it anew, and snapshots of before are refused.
+ */
+export const ARITHMETIC = '1nx72';
+/** Says what these bytes are, which layout they have, and by which arithmetic their states came about. */
+const MAGIC = `TM${LAYOUT}${ARITHMETIC}`;
 /** Bytes before the header: the magic word, the header's length, the checksum of all that follows. */
 const PREFIX = 16;
 const encoder = new TextEncoder();

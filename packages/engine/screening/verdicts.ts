@@ -1,12 +1,12 @@
 import type { Dag, Ref } from '../graph/dag.ts';
 import { and, greater, greaterOrEqual } from '../graph/logic.ts';
 import type { Program } from '../graph/program.ts';
+import { CHECK, CHECK_WIDTH } from '../kernels/kernel-codes.ts';
 import type { CompiledTrader } from '../language/compile-trader.ts';
 
-/** What a check asks: whether a condition that the program has computed holds, or a comparison that it has not. */
-const HOLDS = 0;
-const GREATER = 1;
-const GREATER_OR_EQUAL = 2;
+/** Here, for each candle asks them of memory that has left the processor's caches. */
+const { holds: HOLDS, greater: GREATER } = CHECK;
+const WIDTH = CHECK_WIDTH;
 
 /**
  * The verdicts of traders. Most are conjunctions that fail at once, so they are no nodes of the program: the parts of one are checked one after the other until one fails, and a comparison that
@@ -15,13 +15,13 @@ const GREATER_OR_EQUAL = 2;
 export class Verdicts {
   /** 1: this node is only looked at here; the program leaves it out. */
   readonly idle: Uint8Array;
-  /** Every distinct check as three cells, what it asks and the slots it reads; and per group its first one's place among them. */
+  /** Every distinct check, CHECK_WIDTH cells each: whether a condition that the program has computed holds, or a comparison that it has not. And per group the number of its first one. */
   readonly #checks: Int32Array;
   readonly #firsts: Int32Array;
   /** Per group where its traders begin among the members, group after group; one more for the end. */
   readonly #groups: Int32Array;
   readonly #members: Int32Array;
-  /** Per trader where its checks begin in `parts`, which says their places; one more for the end. */
+  /** Per trader where its checks begin in `parts`, which says their numbers; one more for the end. */
   readonly #starts: Int32Array;
   readonly #parts: Int32Array;
   /** Per trader: the idle nodes among its conditions, which hold where it matches. */
@@ -29,10 +29,8 @@ export class Verdicts {
   /** What `now` and `over` answer, and what `over` writes. */
   readonly #words: Int32Array;
   readonly masks: Int32Array;
-  /** Per check: its answers on a block, and the number of the block that they belong to. */
-  readonly #bits: Int32Array;
-  readonly #asked: Int32Array;
-  #block = 0;
+  /** Answers all checks on the program's last block. */
+  #ask: ((count: number) => Int32Array) | undefined;
 
   /**
    * @param traders each with the slot of each node of its compiled graph.
@@ -43,21 +41,21 @@ export class Verdicts {
     this.idle = whole ? new Uint8Array(dag.nodes.length) : idleNodes(dag, traders, conjunctions);
     const checks: number[] = [];
     const known = new Map<Ref, number>();
-    const placeOf = (leaf: Ref): number => {
-      let place = known.get(leaf);
-      if (place === undefined) {
-        known.set(leaf, (place = checks.length));
+    const numberOf = (leaf: Ref): number => {
+      let number = known.get(leaf);
+      if (number === undefined) {
+        known.set(leaf, (number = known.size));
         const { kind, inputs } = dag.computed(leaf);
-        checks.push(...(this.idle[leaf] === 0 ? [HOLDS, leaf, leaf] : [kind === greater ? GREATER : GREATER_OR_EQUAL, inputs[0]!, inputs[1]!]));
+        checks.push(...(this.idle[leaf] === 0 ? [CHECK.holds, leaf, leaf] : [kind === greater ? CHECK.greater : CHECK.greaterOrEqual, inputs[0]!, inputs[1]!]));
       }
-      return place;
+      return number;
     };
     const parts: number[] = [];
     const starts: number[] = [0];
     const groups = new Map<number, number[]>();
     for (const [k, { leaves }] of conjunctions.entries()) {
       // What is computed anyway is the cheaper question, and often the rarer event: a crossing.
-      const [first, ...rest] = [...leaves].sort((a, b) => this.idle[a]! - this.idle[b]!).map(placeOf);
+      const [first, ...rest] = [...leaves].sort((a, b) => this.idle[a]! - this.idle[b]!).map(numberOf);
       parts.push(...rest);
       starts.push(parts.length);
       const group = groups.get(first!);
@@ -74,8 +72,6 @@ export class Verdicts {
     this.#implied = conjunctions.map(({ nodes }) => Int32Array.from([...nodes].filter((node) => this.idle[node] === 1)));
     this.#words = new Int32Array(Math.ceil(traders.length / 32));
     this.masks = new Int32Array(traders.length);
-    this.#bits = new Int32Array(checks.length);
-    this.#asked = new Int32Array(checks.length);
   }
 
   /** Which verdicts hold on the candle whose values these are: bit k & 31 of the word k >> 5. Good until the next call. */
@@ -98,9 +94,10 @@ export class Verdicts {
 
   #holds(check: number, v: Float64Array): boolean {
     const checks = this.#checks;
-    const asked = checks[check]!;
-    const x = v[checks[check + 1]!]!;
-    return asked === HOLDS ? x === 1 : asked === GREATER ? x > v[checks[check + 2]!]! : x >= v[checks[check + 2]!]!;
+    const at = check * WIDTH;
+    const asked = checks[at]!;
+    const x = v[checks[at + 1]!]!;
+    return asked === HOLDS ? x === 1 : asked === GREATER ? x > v[checks[at + 2]!]! : x >= v[checks[at + 2]!]!;
   }
 
   /**
@@ -108,32 +105,21 @@ export class Verdicts {
    * next call.
    */
   over(program: Program, count: number): Int32Array {
-    this.#block++;
+    const bits = (this.#ask ??= program.checks(this.#checks))(count);
     const { masks } = this;
     const words = this.#words;
     words.fill(0);
     for (let g = 0; g < this.#firsts.length; g++) {
-      const first = this.#bitsOf(this.#firsts[g]!, program, count);
+      const first = bits[this.#firsts[g]!]!;
       for (let m = this.#groups[g]!, end = this.#groups[g + 1]!; m < end; m++) {
         const k = this.#members[m]!;
         let held = first;
-        for (let part = this.#starts[k]!; held !== 0 && part < this.#starts[k + 1]!; part++) held &= this.#bitsOf(this.#parts[part]!, program, count);
+        for (let part = this.#starts[k]!; held !== 0 && part < this.#starts[k + 1]!; part++) held &= bits[this.#parts[part]!]!;
         masks[k] = held;
         if (held !== 0) words[k >> 5]! |= 1 << (k & 31);
       }
     }
     return words;
-  }
-
-  #bitsOf(check: number, program: Program, count: number): number {
-    if (this.#asked[check] !== this.#block) {
-      const asked = this.#checks[check]!;
-      const a = this.#checks[check + 1]!;
-      const b = this.#checks[check + 2]!;
-      this.#asked[check] = this.#block;
-      this.#bits[check] = asked === HOLDS ? program.holdsBits(a, count) : asked === GREATER ? program.greaterBits(a, b, count) : program.greaterOrEqualBits(a, b, count);
-    }
-    return this.#bits[check]!;
   }
 
   /** Where a trader matches, all parts of its verdict hold: writes so for those that were left out. */

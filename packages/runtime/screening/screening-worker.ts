@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Interval } from '@trademind/core';
-import { CandleSeries, compileTrader, encodeMatches, LaneSet, LaneWatch, screenedTo, SnapshotReader, SnapshotWriter, type ActiveTrader, type LaneBook, type Match, type RunningTrader, type SavedLane, type ScreenedTo } from '@trademind/engine';
+import { CandleSeries, compileTrader, encodeMatches, kernelFault, LaneSet, LaneWatch, screenedTo, SnapshotReader, SnapshotWriter, type ActiveTrader, type LaneBook, type Match, type RunningTrader, type SavedLane, type ScreenedTo } from '@trademind/engine';
 import type { Answer, Numbered, Request, SharedSeries, Word } from './worker-messages.ts';
 
 /** A worker thread that screens some of the symbols. It reads the candles where the main thread stores them, and answers what it found. */
@@ -39,15 +39,19 @@ function answer(request: Numbered): void {
   const began = performance.now();
   const { matches, advanced, saved } = take(request);
   const { books, gone } = watch.take();
+  for (const book of books) come(book, keys.get(`${book.symbol} ${book.interval}`), advanced);
+  const fault = request.type === 'begin' ? kernelFault() : undefined;
   const numbers = encodeMatches(matches, traders, ({ symbol, interval }) => keys.get(`${symbol} ${interval}`)!);
+  const screened = Float64Array.from([...advanced].flat());
   port.postMessage({
-    task: request.task, matches: numbers, screened: comeTo(new Set([...books, ...advanced])), ...(saved && { lanes: saved }),
+    task: request.task, matches: numbers, screened, ...(saved && { lanes: saved }), ...(fault !== undefined && { kernelFault: fault }),
     books: books.map(({ symbol, interval, traders: booked, memory }) => ({ symbol, interval, traders: booked, memory })), gone: gone.map(({ symbol, interval }) => [symbol, interval]),
     busyMs: performance.now() - began,
-  } satisfies Answer, [numbers.buffer as ArrayBuffer]);
+  } satisfies Answer, [numbers.buffer as ArrayBuffer, screened.buffer as ArrayBuffer]);
 }
 
-interface Found { readonly matches: readonly Match[]; readonly advanced: readonly LaneBook[]; readonly saved?: Uint8Array }
+/** What was found, and the lanes that have come further, by the number of their series, with the close time (ms) up to which. */
+interface Found { readonly matches: readonly Match[]; readonly advanced: Map<number, number>; readonly saved?: Uint8Array }
 
 function take(request: Request): Found {
   switch (request.type) {
@@ -67,15 +71,15 @@ function take(request: Request): Found {
       traders = request.traders.map(activate);
       const matches = lanes.setTraders(traders);
       for (const id of active.keys()) if (!request.traders.some((trader) => trader.id === id)) active.delete(id);
-      return { matches, advanced: [] };
+      return { matches, advanced: new Map() };
     }
     case 'universe':
-      return { matches: lanes.setUniverse(request.id, request.symbols), advanced: [] };
+      return { matches: lanes.setUniverse(request.id, request.symbols), advanced: new Map() };
     case 'advance':
       return advance(request.keys);
     case 'peek':
       return {
-        advanced: [],
+        advanced: new Map(),
         matches: request.candles.flatMap(([key, candle]) => {
           const known = byKey.get(key);
           return known === undefined ? [] : lanes.peek(known.shared.symbol, known.shared.interval, candle);
@@ -84,7 +88,7 @@ function take(request: Request): Found {
     case 'save': {
       const writer = new SnapshotWriter();
       const saved = lanes.save(writer);
-      return { matches: [], advanced: [], saved: writer.finish({ lanes: saved }) };
+      return { matches: [], advanced: new Map(), saved: writer.finish({ lanes: saved }) };
     }
   }
 }
@@ -107,15 +111,14 @@ function activate({ id, version, document }: RunningTrader): ActiveTrader {
 
 function advance(wanted: readonly number[]): Found {
   const matches: Match[] = [];
-  const advanced: LaneBook[] = [];
+  const advanced = new Map<number, number>();
   for (const key of wanted) {
     const known = byKey.get(key);
     if (known === undefined) continue;
     const { symbol, interval } = known.shared;
     const found = lanes.advance(symbol, interval);
     if (found.length > 0) matches.push(...found);
-    const book = lanes.book(symbol, interval);
-    if (book !== undefined) advanced.push(book);
+    come(lanes.book(symbol, interval), key, advanced);
   }
   return { matches, advanced };
 }
@@ -131,11 +134,8 @@ function without(matches: readonly Match[], told: readonly ScreenedTo[]): readon
   });
 }
 
-/** How far these lanes have come. */
-function comeTo(books: Iterable<LaneBook>): [key: number, closeTime: number][] {
-  return [...books].flatMap((book): [number, number][] => {
-    const name = `${book.symbol} ${book.interval}`;
-    const to = screenedTo(book, bySymbol.get(name));
-    return to === undefined ? [] : [[keys.get(name)!, to.closeTime]];
-  });
+/** Notes how far a lane has come. */
+function come(book: LaneBook | undefined, key: number | undefined, advanced: Map<number, number>): void {
+  const to = book && key !== undefined && screenedTo(book, byKey.get(key)?.series);
+  if (to) advanced.set(key!, to.closeTime);
 }

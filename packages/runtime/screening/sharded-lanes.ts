@@ -1,5 +1,5 @@
 import type { Candle, Interval } from '@trademind/core';
-import { decodeMatches, LaneBook, LaneSet, LaneWatch, screenedTo, SnapshotReader, SnapshotWriter, type Absent, type ActiveTrader, type CandleStore, type LaneHost, type Match, type RunningTrader, type SavedLane, type ScreenedTo } from '@trademind/engine';
+import { decodeMatches, kernelFault, LaneBook, LaneSet, LaneWatch, screenedTo, SnapshotReader, SnapshotWriter, type Absent, type ActiveTrader, type CandleStore, type LaneHost, type Match, type RunningTrader, type SavedLane, type ScreenedTo } from '@trademind/engine';
 import type { Log } from '../log.ts';
 import type { Wall } from '../time.ts';
 import type { Shard, Task } from './shard.ts';
@@ -49,6 +49,7 @@ export class ShardedLanes implements LaneHost {
   #flushing: NodeJS.Immediate | undefined;
   #resizing: Promise<void> | undefined;
   #stopped = false;
+  #faultSaid = false;
 
   constructor(options: ShardedLanesOptions) {
     this.#options = options;
@@ -71,6 +72,8 @@ export class ShardedLanes implements LaneHost {
 
   setTraders(traders: readonly ActiveTrader[]): Match[] {
     this.#traders = traders;
+    // Only now, for a machine without traders has no memory to spare for kernels.
+    if (traders.length > 0) this.#sayFault(kernelFault());
     if (this.#local !== undefined) return this.#here(this.#local.lanes.setTraders(traders));
     this.#shareAll();
     for (const shard of this.#shards.all()) shard.ask({ type: 'traders', traders: plain(traders) }, traders);
@@ -252,8 +255,9 @@ export class ShardedLanes implements LaneHost {
     }, this.#traders);
   }
 
-  #answered({ matches, screened, books, gone, busyMs, lanes }: Answer, task: Task): void {
+  #answered({ matches, screened, books, gone, busyMs, lanes, kernelFault: fault }: Answer, task: Task): void {
     if (this.#stopped) return;
+    this.#sayFault(fault);
     this.#options.onWork(busyMs);
     for (const [symbol, interval] of gone) this.#books.get(interval)?.delete(symbol);
     for (const { symbol, interval, traders, memory } of books) {
@@ -262,16 +266,25 @@ export class ShardedLanes implements LaneHost {
       byInterval.set(symbol, new LaneBook(symbol, interval, traders, memory));
     }
     const found = decodeMatches(matches, task.running, (key) => this.#series.byKey(key)?.symbol);
-    const come = screened.flatMap(([key, closeTime]): ScreenedTo[] => {
+    const come: ScreenedTo[] = [];
+    for (let at = 0; at < screened.length; at += 2) {
+      const key = screened[at]!;
       const series = this.#series.byKey(key);
       const book = series && this.#books.get(series.interval)?.get(series.symbol);
-      if (book === undefined) return [];
-      const to = { symbol: book.symbol, interval: book.interval, closeTime, traders: book.traders };
+      if (book === undefined) continue;
+      const to = { symbol: book.symbol, interval: book.interval, closeTime: screened[at + 1]!, traders: book.traders };
       this.#told.set(key, to);
-      return [to];
-    });
+      come.push(to);
+    }
     if (found.length + come.length > 0) this.#options.onScreened({ matches: found, screened: come });
     if (lanes !== undefined) task.saved?.(lanes);
+  }
+
+  /** Says once that screening is slower than it might be. */
+  #sayFault(fault: string | undefined): void {
+    if (fault === undefined || this.#faultSaid) return;
+    this.#faultSaid = true;
+    this.#options.log('warn', 'kernels_missing', `Screening takes about twice as long as it might, with the same results: its compiled code cannot be loaded (${fault}). It wants WebAssembly with vectors, and 4 GB of addresses, not memory, for each thread.`);
   }
 
   /** Makes every series known, such as longer candles that were made for a new trader. */

@@ -29,12 +29,14 @@ export interface Answer {
   readonly task: number;
   /** What was found, as numbers; the traders are those that were named last. */
   readonly matches: Float64Array;
-  /** Lanes that have come further or serve other traders, by the number of their series, and the close time (ms) up to which the traders in their books have now found all there is. */
-  readonly screened: readonly (readonly [key: number, closeTime: number])[];
+  /** Lanes that have come further or serve other traders, two numbers each: that of their series, and the close time (ms) up to which the traders in their books have now found all there is. */
+  readonly screened: Float64Array;
   readonly books: readonly SharedBook[];
   /** Lanes that are no more, by symbol and interval. */
   readonly gone: readonly (readonly [symbol: string, interval: Interval])[];
   /** Time that the work took, ms. */
   readonly busyMs: number;
   readonly lanes?: Uint8Array;
+  /** Why the compiled kernels do not run on that thread; said once, with the answer to `begin`. */
+  readonly kernelFault?: string;
 }
