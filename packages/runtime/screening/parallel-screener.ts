@@ -61,7 +61,7 @@ export class ParallelScreener {
       lanes: (candles) => (lanes = new ShardedLanes({
         candles, defaultInterval, wall, log,
         onScreened: ({ matches, screened }) => this.#later(matches, screened),
-        onWork: (busyMs) => this.#load.worked(busyMs),
+        onWork: (busyMs, candlesMs) => this.#load.worked(busyMs, candlesMs),
       })),
     });
     this.#lanes = lanes!;

@@ -9,7 +9,7 @@ const EARLY_MS = 5_000;
 /** What the passes take: all that is computed from the first candle of one close to that of the next. Times in ms. */
 export class PassLoad {
   #busyMs = 0;
-  #pass = { closeTime: 0, ms: 0, began: 0 };
+  #pass = { closeTime: 0, ms: 0, candlesMs: 0, began: 0 };
   readonly #passes: number[] = [];
   readonly #overload = new OverloadWatch();
 
@@ -18,7 +18,7 @@ export class PassLoad {
     return this.#busyMs;
   }
 
-  /** The middle of the last passes: one slow pass says nothing. */
+  /** The middle of what candles took in the last passes: one slow pass says nothing, nor does what comes between, such as a thread that begins. */
   get passMs(): number {
     return this.#passes.toSorted((a, b) => a - b)[this.#passes.length >> 1] ?? 0;
   }
@@ -33,18 +33,20 @@ export class PassLoad {
     this.#passes.length = 0;
   }
 
-  worked(ms: number): void {
+  /** Something took so long, of which `candlesMs` (by the processor's time where that is known) for candles that came. */
+  worked(ms: number, candlesMs = ms): void {
     this.#busyMs += ms;
     this.#pass.ms += ms;
+    this.#pass.candlesMs += candlesMs;
   }
 
   /** A candle of this close came, at `began` (wall time), `marketNow` being the market's time. With the first of a close the pass before it is over: whether less or more is to be screened. */
   closed(closeTime: number, began: number, marketNow: number, threads: number): 'shed' | 'restore' | undefined {
     if (closeTime <= this.#pass.closeTime) return undefined;
     const before = this.#pass;
-    this.#pass = { closeTime, ms: 0, began };
+    this.#pass = { closeTime, ms: 0, candlesMs: 0, began };
     if (before.closeTime === 0) return undefined;
-    this.#passes.push(before.ms);
+    this.#passes.push(before.candlesMs);
     if (this.#passes.length > PASSES) this.#passes.shift();
     // A backlog, such as history, is worked off as fast as it goes: only what comes live can be too much.
     const age = marketNow - closeTime;

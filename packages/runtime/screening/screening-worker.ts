@@ -37,6 +37,7 @@ function hear(word: Word): void {
 
 function answer(request: Numbered): void {
   const began = performance.now();
+  const used = process.threadCpuUsage();
   const { matches, advanced, saved } = take(request);
   const { books, gone } = watch.take();
   for (const book of books) come(book, keys.get(`${book.symbol} ${book.interval}`), advanced);
@@ -46,8 +47,14 @@ function answer(request: Numbered): void {
   port.postMessage({
     task: request.task, matches: numbers, screened, ...(saved && { lanes: saved }), ...(fault !== undefined && { kernelFault: fault }),
     books: books.map(({ symbol, interval, traders: booked, memory }) => ({ symbol, interval, traders: booked, memory })), gone: gone.map(({ symbol, interval }) => [symbol, interval]),
-    busyMs: performance.now() - began,
+    busyMs: performance.now() - began, candlesMs: request.type === 'advance' ? processorMs(used) : 0,
   } satisfies Answer, [numbers.buffer as ArrayBuffer, screened.buffer as ArrayBuffer]);
+}
+
+/** Processor time of this thread since then, ms. */
+function processorMs(then: NodeJS.CpuUsage): number {
+  const { user, system } = process.threadCpuUsage(then);
+  return (user + system) / 1_000;
 }
 
 /** What was found, and the lanes that have come further, by the number of their series, with the close time (ms) up to which. */

@@ -15,7 +15,7 @@ export interface ShardedLanesOptions {
   /** What was found and screened, on this thread or by a worker. */
   onScreened: (found: Omit<Screened, 'absent'>) => void;
   /** A worker has worked so long (ms) on one task. */
-  onWork: (busyMs: number) => void;
+  onWork: (busyMs: number, candlesMs: number) => void;
   /** A worker that owes an answer for so long (ms of wall time) is taken for hung. */
   patienceMs?: number;
 }
@@ -255,10 +255,10 @@ export class ShardedLanes implements LaneHost {
     }, this.#traders);
   }
 
-  #answered({ matches, screened, books, gone, busyMs, lanes, kernelFault: fault }: Answer, task: Task): void {
+  #answered({ matches, screened, books, gone, busyMs, candlesMs, lanes, kernelFault: fault }: Answer, task: Task): void {
     if (this.#stopped) return;
     this.#sayFault(fault);
-    this.#options.onWork(busyMs);
+    this.#options.onWork(busyMs, candlesMs);
     for (const [symbol, interval] of gone) this.#books.get(interval)?.delete(symbol);
     for (const { symbol, interval, traders, memory } of books) {
       let byInterval = this.#books.get(interval);

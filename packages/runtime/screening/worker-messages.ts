@@ -34,8 +34,9 @@ export interface Answer {
   readonly books: readonly SharedBook[];
   /** Lanes that are no more, by symbol and interval. */
   readonly gone: readonly (readonly [symbol: string, interval: Interval])[];
-  /** Time that the work took, ms. */
+  /** Time that the work took, ms; and the processor's time in it for candles that came, which pauses by other programs do not lengthen. */
   readonly busyMs: number;
+  readonly candlesMs: number;
   readonly lanes?: Uint8Array;
   /** Why the compiled kernels do not run on that thread; said once, with the answer to `begin`. */
   readonly kernelFault?: string;
