@@ -142,14 +142,27 @@ export function startLoop(options: LoopOptions): ReconcilerLoop {
       if (younger !== superseded) log.info({ younger }, younger ? 'a younger version of the control plane looks after machines' : 'this replica looks after machines');
       superseded = younger;
       options.replicas?.(live);
-      if (!superseded && (await database.giveTurns(shared, options.contractShare)) > 0) wake();
     } catch (error) {
       log.debug({ err: error }, 'beat of this replica not written');
+      return;
+    }
+    if (!superseded) await giveTurns();
+  }
+
+  /** Without turns no machine that works takes what all are given anew: that it fails is told, once until it no longer does. */
+  async function giveTurns(): Promise<void> {
+    try {
+      if ((await database.giveTurns(shared, options.contractShare)) > 0) wake();
+      turnsFail = false;
+    } catch (error) {
+      log[turnsFail ? 'debug' : 'warn']({ err: error }, 'no machine was given its turn to take what all are given: tried again with each beat');
+      turnsFail = true;
     }
   }
   const contract = hashOf(context.contract);
   const shared = contractHash(context.contract);
   let superseded = false;
+  let turnsFail = false;
   const beats = setInterval(() => { void beat(); }, BEAT_MS);
   void beat();
 
